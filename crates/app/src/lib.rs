@@ -1,0 +1,1 @@
+//! Services: authorise, rule, transaction, event.

@@ -1,0 +1,98 @@
+//! Reason codes: why something waits, was refused or failed. Each has a sentence that says what to do next.
+
+
+words! {
+    /// Why a run ended otherwise than applied, or why it waits.
+    pub enum ReasonCode {
+        /// No engine of a wanted version is installed.
+        EngineMissing = "engine-missing",
+        /// The configuration archive cannot be unpacked.
+        ConfigurationInvalid = "configuration-invalid",
+        /// `terraform init` failed.
+        InitFailed = "init-failed",
+        /// `terraform plan` failed.
+        PlanFailed = "plan-failed",
+        /// `terraform apply` failed; the state keeps what was done.
+        ApplyFailed = "apply-failed",
+        /// The child was ended by a signal that nobody here asked for.
+        EngineCrashed = "engine-crashed",
+        /// The child used more memory than it may.
+        OutOfMemory = "out-of-memory",
+        /// The disk of the runner is full.
+        DiskFull = "disk-full",
+        /// The sandbox could not be set up and the run must not do without it.
+        SandboxUnavailable = "sandbox-unavailable",
+        /// Someone cancelled the run.
+        Canceled = "canceled",
+        /// Someone discarded the run.
+        Discarded = "discarded",
+        /// A newer plan was applied, or the state changed, so that this one is stale.
+        Superseded = "superseded",
+        /// The runner disappeared while it planned, too often to try again.
+        PlanRunnerLost = "plan-runner-lost",
+        /// The runner disappeared while it applied; what was done is not known for certain.
+        RunnerLost = "runner-lost",
+        /// The saved plan could not be found or did not fit the state.
+        PlanStale = "plan-stale",
+        /// The runner failed in itself.
+        Internal = "internal",
+    }
+}
+
+impl ReasonCode {
+    /// What happened and what to do, for people.
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::EngineMissing => {
+                "No terraform of the wanted version is installed on the runner. Install it on the runner's PATH, or set the workspace's terraform-version to an installed one, then queue a new run."
+            }
+            Self::ConfigurationInvalid => {
+                "The configuration archive could not be unpacked. Upload it again, then queue a new run."
+            }
+            Self::InitFailed => {
+                "terraform init failed. The log shows its error; correct the configuration and queue a new run."
+            }
+            Self::PlanFailed => {
+                "terraform plan failed. The log shows its error; correct the configuration and queue a new run."
+            }
+            Self::ApplyFailed => {
+                "terraform apply failed. What it did before the error is kept in the state; correct the cause and queue a new run to finish the rest."
+            }
+            Self::EngineCrashed => {
+                "terraform ended by a signal. The log may show why; queue a new run to see what is left to do."
+            }
+            Self::OutOfMemory => "terraform used more memory than a run may. Raise the limit, or split the configuration.",
+            Self::DiskFull => "The runner's disk is full. Free space on it, then queue a new run.",
+            Self::SandboxUnavailable => {
+                "The sandbox could not be set up on this runner, so nothing was run. The message names the step that failed."
+            }
+            Self::Canceled => "The run was cancelled. Queue a new one when you are ready.",
+            Self::Discarded => "The plan was discarded. Nothing was changed.",
+            Self::Superseded => {
+                "Another run changed the workspace after this plan was made. Queue a new run to plan against the new state."
+            }
+            Self::PlanRunnerLost => {
+                "The runner disappeared during the plan, and so did the one after it. Nothing was changed; queue a new run."
+            }
+            Self::RunnerLost => {
+                "The runner disappeared during the apply, so its outcome is not known. The state holds the last snapshot that arrived. Check the real resources, then force-unlock the workspace and queue a new run."
+            }
+            Self::PlanStale => {
+                "The saved plan no longer fits the workspace's state. Queue a new run to plan against the new state."
+            }
+            Self::Internal => "The runner failed in itself. Its own log has the details; queue a new run.",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_a_sentence_that_ends() {
+        for reason in ReasonCode::ALL {
+            assert!(reason.sentence().ends_with('.'), "{reason}");
+        }
+    }
+}

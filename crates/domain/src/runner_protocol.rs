@@ -1,0 +1,235 @@
+//! Wire types of `/api/runner/v1`, the one protocol between a server and its runners.
+//!
+//! Every call after the claim names the job in its path and carries the job's fencing number, as a member
+//! `fence` or, where the body is raw bytes, as a query parameter. A call with a number that is not the newest is
+//! answered 409 with the code [`RefusalCode::LeaseLost`]: the caller must stop its child and drop the job.
+//!
+//! | call | body | answer |
+//! | --- | --- | --- |
+//! | `POST jobs/claim` | [`ClaimRequest`] | 200 [`Job`], or 204 after at most 20 s without work |
+//! | `POST jobs/{id}/reattach` | [`ReattachRequest`] | 200 [`Job`] with a new fence, 409 when the job is no longer the runner's |
+//! | `POST jobs/{id}/admit` | [`Fenced`] | 204 once in the life of an apply, before its child starts; 409 the second time |
+//! | `POST jobs/{id}/renew` | [`Fenced`] | 200 [`Lease`] |
+//! | `GET jobs/{id}/configuration`, `.../state`, `.../plan` | | raw bytes; 404 where there is none |
+//! | `PUT jobs/{id}/log?fence=&offset=` | raw bytes | 200 [`LogPosition`]; bytes already stored are taken again without effect |
+//! | `PUT jobs/{id}/state?fence=&last=` | raw state | 204; the same serial with the same bytes again is 204, with others 409 |
+//! | `PUT jobs/{id}/plan?fence=` | the saved plan | 204 |
+//! | `PUT jobs/{id}/json-plan?fence=`, `.../redacted-plan?fence=` | JSON | 204 |
+//! | `POST jobs/{id}/finish` | [`Finish`] | 204; the same again is 204 |
+//!
+//! Authentication: the runner's own token as a bearer token.
+
+use serde::{Deserialize, Serialize};
+
+use crate::engines::Engine;
+use crate::ids::{JobId, RunId, RunnerId, WorkspaceId};
+use crate::reasons::ReasonCode;
+use crate::runs::PlanOptions;
+use crate::time::Timestamp;
+
+/// Seconds for which a claim or a renewal keeps a job for its runner.
+pub const LEASE_SECONDS: u64 = 30;
+/// Seconds between two renewals.
+pub const RENEW_SECONDS: u64 = 5;
+/// Seconds without a successful renewal after which a runner must not start anything for the job.
+pub const STOP_STARTING_SECONDS: u64 = 20;
+/// The largest piece of log that one call may carry, in bytes.
+pub const LOG_CHUNK_BYTES: usize = 64 * 1024;
+
+words! {
+    /// Which half of a run a job is.
+    pub enum Phase {
+        /// `terraform plan`, and everything before it.
+        Plan = "plan",
+        /// `terraform apply` of a saved plan.
+        Apply = "apply",
+    }
+}
+
+words! {
+    /// How the child's output is shown.
+    pub enum LogFormat {
+        /// Lines of `terraform -json`, for clients that render them.
+        Structured = "structured",
+        /// Text as terraform prints it to a terminal.
+        Text = "text",
+    }
+}
+
+words! {
+    /// Why the server refuses a call; the member `code` of the error answer.
+    pub enum RefusalCode {
+        /// The job has a newer fencing number, or is no longer the caller's.
+        LeaseLost = "lease-lost",
+        /// The apply was admitted before; its outcome must be reported, not repeated.
+        AlreadyAdmitted = "already-admitted",
+        /// The log piece starts behind or beyond what is stored.
+        LogGap = "log-gap",
+        /// Another state is stored under this serial.
+        StateConflict = "state-conflict",
+    }
+}
+
+words! {
+    /// What the run's people want of the child.
+    pub enum StopRequest {
+        /// Nothing: go on.
+        None = "none",
+        /// End in order: one SIGINT, state saved.
+        Interrupt = "interrupt",
+        /// End at once: SIGKILL of the whole process tree.
+        Kill = "kill",
+    }
+}
+
+/// Asks for one job.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ClaimRequest {
+    /// Chosen by the runner at its start and kept while it lives.
+    pub runner_id: RunnerId,
+    /// For people, for example the host's name.
+    pub name: String,
+    /// The engines that this runner found, newest first.
+    pub engines: Vec<Engine>,
+}
+
+/// Takes a job up again after a restart of the runner.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ReattachRequest {
+    /// The caller's present id.
+    pub runner_id: RunnerId,
+}
+
+/// A call that carries nothing but its fencing number.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Fenced {
+    /// The job's fencing number as the caller knows it.
+    pub fence: i64,
+}
+
+/// The state of a lease after its renewal.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Lease {
+    /// What the child should do.
+    pub stop: StopRequest,
+}
+
+/// Where the next piece of log goes.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LogPosition {
+    /// Bytes of this phase's log that are stored durably, STX included.
+    pub offset: u64,
+}
+
+/// A variable of the run, with its value.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct JobVariable {
+    /// Name, without `TF_VAR_`.
+    pub key: String,
+    /// The value; an HCL expression if `hcl`, else a string as it stands.
+    pub value: String,
+    /// Whether the value is an expression.
+    pub hcl: bool,
+    /// Whether the value must not be shown.
+    pub sensitive: bool,
+}
+
+/// One phase of one run, with all that the runner must know to do it.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Job {
+    /// The job.
+    pub id: JobId,
+    /// Grows with each claim and each re-attachment; see the module's head.
+    pub fence: i64,
+    /// Plan or apply.
+    pub phase: Phase,
+    /// Whether this apply was admitted before (only after a re-attachment).
+    pub admitted: bool,
+    /// The run.
+    pub run_id: RunId,
+    /// Its workspace.
+    pub workspace_id: WorkspaceId,
+    /// The workspace's name: `TF_WORKSPACE`.
+    pub workspace_name: String,
+    /// The organization's name.
+    pub organization_name: String,
+    /// The project's name.
+    pub project_name: String,
+    /// Folder of the root module inside the configuration; empty for its top.
+    pub working_directory: String,
+    /// The wanted engine version: exact, a constraint, or `latest`.
+    pub terraform_version: String,
+    /// How the log is written.
+    pub log_format: LogFormat,
+    /// Flags of the plan.
+    pub options: PlanOptions,
+    /// Variables of category `terraform`, the workspace's and the run's own, already merged.
+    pub variables: Vec<JobVariable>,
+    /// Variables of category `env`.
+    pub environment: Vec<JobVariable>,
+    /// Token of this run, for private modules and other workspaces' outputs. Ends with the phase.
+    pub run_token: String,
+    /// 32 bytes in hexadecimal that seal the runner's spool for this job.
+    pub spool_key: String,
+    /// Bytes of this phase's log that the server already holds (more than 0 only after a re-attachment).
+    pub log_offset: u64,
+}
+
+/// Counts of the plan or of the apply, as in terraform's `change_summary`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangeCounts {
+    /// Resources added.
+    pub additions: i64,
+    /// Resources changed in place.
+    pub changes: i64,
+    /// Resources destroyed.
+    pub destructions: i64,
+    /// Resources imported.
+    pub imports: i64,
+}
+
+words! {
+    /// How a phase ended.
+    pub enum Outcome {
+        /// The child succeeded.
+        Finished = "finished",
+        /// It failed; the reason says how.
+        Errored = "errored",
+        /// It was interrupted or killed on request.
+        Canceled = "canceled",
+    }
+}
+
+/// Ends a job.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Finish {
+    /// The job's fencing number.
+    pub fence: i64,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why, for everything but `finished`.
+    pub reason: Option<ReasonCode>,
+    /// A sentence for people: what, why, what next.
+    pub message: Option<String>,
+    /// Exact length of the phase's log as the runner wrote it (STX included, ETX excluded); the server adds ETX.
+    pub log_length: u64,
+    /// Whether there is anything to apply: `-detailed-exitcode`, or changed outputs. False for an apply.
+    pub has_changes: bool,
+    /// Counts of the phase.
+    pub counts: ChangeCounts,
+    /// Version of the engine that ran, for example `1.11.4`.
+    pub terraform_version: Option<String>,
+    /// When the child started, by the runner's clock.
+    pub started_at: Timestamp,
+}
+
+/// An error answer of the runner protocol.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Refusal {
+    /// For the program.
+    pub code: RefusalCode,
+    /// For the runner's log.
+    pub message: String,
+    /// For [`RefusalCode::LogGap`]: what the server holds.
+    pub offset: Option<u64>,
+}

@@ -1,0 +1,433 @@
+//! Runs: their statuses, the moves between them, and what follows from each.
+//!
+//! Everything that asks "may this run ...?" asks here; the tables are those of `api-docs/run.mdx` and
+//! `run/states.mdx`. Nothing here touches the database: a service reads a status, asks for the next one, and writes
+//! it with a conditional UPDATE on the old one.
+
+use serde::{Deserialize, Serialize};
+
+
+words! {
+    /// Status of a run.
+    pub enum RunStatus {
+        /// Waits for its turn.
+        Pending = "pending",
+        /// Its configuration is being fetched from version control.
+        Fetching = "fetching",
+        /// The configuration is there.
+        FetchingCompleted = "fetching_completed",
+        /// Tasks before the plan run.
+        PrePlanRunning = "pre_plan_running",
+        /// Tasks before the plan are done.
+        PrePlanCompleted = "pre_plan_completed",
+        /// Its turn has come; a plan job is being made.
+        Queuing = "queuing",
+        /// The plan waits for a runner.
+        PlanQueued = "plan_queued",
+        /// terraform plans.
+        Planning = "planning",
+        /// The plan is done; unless something follows by itself, it waits for people.
+        Planned = "planned",
+        /// Costs are being estimated.
+        CostEstimating = "cost_estimating",
+        /// Costs are estimated.
+        CostEstimated = "cost_estimated",
+        /// Policies are being checked.
+        PolicyChecking = "policy_checking",
+        /// A soft policy failed; someone must override it.
+        PolicyOverride = "policy_override",
+        /// A soft policy failed in a plan-only run.
+        PolicySoftFailed = "policy_soft_failed",
+        /// Policies passed or were overridden.
+        PolicyChecked = "policy_checked",
+        /// Tasks after the plan run.
+        PostPlanRunning = "post_plan_running",
+        /// Tasks after the plan are done.
+        PostPlanCompleted = "post_plan_completed",
+        /// A task after the plan wants an override.
+        PostPlanAwaitingDecision = "post_plan_awaiting_decision",
+        /// Nothing to apply, or plan-only.
+        PlannedAndFinished = "planned_and_finished",
+        /// A saved plan that waits outside the queue.
+        PlannedAndSaved = "planned_and_saved",
+        /// Someone, or auto-apply, confirmed it.
+        Confirmed = "confirmed",
+        /// The apply job is being made.
+        QueuingApply = "queuing_apply",
+        /// Tasks before the apply run.
+        PreApplyRunning = "pre_apply_running",
+        /// Tasks before the apply are done.
+        PreApplyCompleted = "pre_apply_completed",
+        /// The apply waits for a runner.
+        ApplyQueued = "apply_queued",
+        /// terraform applies.
+        Applying = "applying",
+        /// Tasks after the apply run.
+        PostApplyRunning = "post_apply_running",
+        /// Tasks after the apply are done.
+        PostApplyCompleted = "post_apply_completed",
+        /// Everything was done.
+        Applied = "applied",
+        /// Someone threw the plan away, or it became stale.
+        Discarded = "discarded",
+        /// Something failed; the reason code says what.
+        Errored = "errored",
+        /// Someone cancelled it.
+        Canceled = "canceled",
+        /// Someone ended it by force.
+        ForceCanceled = "force_canceled",
+    }
+}
+
+use RunStatus as S;
+
+impl RunStatus {
+    /// The statuses that may follow this one.
+    pub const fn moves(self) -> &'static [Self] {
+        match self {
+            S::Pending => &[
+                S::Fetching,
+                S::PrePlanRunning,
+                S::Queuing,
+                S::PlanQueued,
+                S::Discarded,
+                S::Canceled,
+                S::ForceCanceled,
+                S::Errored,
+            ],
+            S::Fetching => &[S::FetchingCompleted, S::Errored, S::Canceled, S::ForceCanceled],
+            S::FetchingCompleted => {
+                &[S::PrePlanRunning, S::Queuing, S::PlanQueued, S::Errored, S::Canceled, S::ForceCanceled]
+            }
+            S::PrePlanRunning => &[S::PrePlanCompleted, S::Errored, S::Canceled, S::ForceCanceled],
+            S::PrePlanCompleted => &[S::Queuing, S::PlanQueued, S::Errored, S::Canceled, S::ForceCanceled],
+            S::Queuing => &[S::PlanQueued, S::Errored, S::Canceled, S::ForceCanceled],
+            S::PlanQueued => &[S::Planning, S::Errored, S::Canceled, S::ForceCanceled],
+            // Back to the queue: a plan whose runner disappeared is made again.
+            S::Planning => &[
+                S::PlanQueued,
+                S::Planned,
+                S::PostPlanRunning,
+                S::CostEstimating,
+                S::PolicyChecking,
+                S::PlannedAndFinished,
+                S::PlannedAndSaved,
+                S::Confirmed,
+                S::Errored,
+                S::Canceled,
+                S::ForceCanceled,
+            ],
+            S::Planned | S::PostPlanCompleted => &[
+                S::PostPlanRunning,
+                S::CostEstimating,
+                S::PolicyChecking,
+                S::PlannedAndFinished,
+                S::PlannedAndSaved,
+                S::Confirmed,
+                S::Discarded,
+                S::Errored,
+                S::Canceled,
+                S::ForceCanceled,
+            ],
+            S::CostEstimating => &[S::CostEstimated, S::Errored, S::Canceled, S::ForceCanceled],
+            S::CostEstimated => &[
+                S::PolicyChecking,
+                S::PlannedAndFinished,
+                S::PlannedAndSaved,
+                S::Confirmed,
+                S::Discarded,
+                S::Errored,
+                S::Canceled,
+                S::ForceCanceled,
+            ],
+            S::PolicyChecking => &[
+                S::PolicyChecked,
+                S::PolicyOverride,
+                S::PolicySoftFailed,
+                S::Errored,
+                S::Canceled,
+                S::ForceCanceled,
+            ],
+            S::PolicyOverride => &[S::PolicyChecked, S::Discarded, S::Errored, S::Canceled, S::ForceCanceled],
+            S::PolicyChecked => &[
+                S::PlannedAndFinished,
+                S::PlannedAndSaved,
+                S::Confirmed,
+                S::Discarded,
+                S::Errored,
+                S::Canceled,
+                S::ForceCanceled,
+            ],
+            S::PostPlanRunning => &[
+                S::PostPlanCompleted,
+                S::PostPlanAwaitingDecision,
+                S::Discarded,
+                S::Errored,
+                S::Canceled,
+                S::ForceCanceled,
+            ],
+            S::PostPlanAwaitingDecision => {
+                &[S::PostPlanCompleted, S::Discarded, S::Errored, S::Canceled, S::ForceCanceled]
+            }
+            S::PlannedAndSaved => &[S::Confirmed, S::Discarded],
+            S::Confirmed => &[
+                S::QueuingApply,
+                S::PreApplyRunning,
+                S::ApplyQueued,
+                S::Errored,
+                S::Canceled,
+                S::ForceCanceled,
+            ],
+            S::QueuingApply => &[S::PreApplyRunning, S::ApplyQueued, S::Errored, S::Canceled, S::ForceCanceled],
+            S::PreApplyRunning => &[S::PreApplyCompleted, S::Errored, S::Canceled, S::ForceCanceled],
+            S::PreApplyCompleted => &[S::ApplyQueued, S::Errored, S::Canceled, S::ForceCanceled],
+            S::ApplyQueued => &[S::Applying, S::Errored, S::Canceled, S::ForceCanceled],
+            S::Applying => &[S::PostApplyRunning, S::Applied, S::Errored, S::Canceled, S::ForceCanceled],
+            S::PostApplyRunning => &[S::PostApplyCompleted, S::Applied, S::Errored, S::Canceled, S::ForceCanceled],
+            S::PostApplyCompleted => &[S::Applied],
+            S::PolicySoftFailed
+            | S::PlannedAndFinished
+            | S::Applied
+            | S::Discarded
+            | S::Errored
+            | S::Canceled
+            | S::ForceCanceled => &[],
+        }
+    }
+
+    /// Whether `next` may follow this status.
+    pub fn may_become(self, next: Self) -> bool {
+        self.moves().contains(&next)
+    }
+
+    /// Whether nothing can follow.
+    pub const fn is_final(self) -> bool {
+        self.moves().is_empty()
+    }
+
+    /// Whether a run in this status holds its workspace's queue and lock. Plan-only runs and saved plans that
+    /// nobody confirmed go beside the queue and never hold it.
+    pub const fn holds_queue(self) -> bool {
+        !self.is_final() && !matches!(self, S::Pending | S::PlannedAndSaved)
+    }
+
+    /// Whether the run waits for a confirmation.
+    pub const fn is_confirmable(self) -> bool {
+        matches!(
+            self,
+            S::Planned | S::CostEstimated | S::PolicyChecked | S::PostPlanCompleted | S::PlannedAndSaved
+        )
+    }
+
+    /// Whether the run may be thrown away.
+    pub const fn is_discardable(self) -> bool {
+        self.is_confirmable()
+            || matches!(self, S::Pending | S::PolicyOverride | S::PostPlanRunning | S::PostPlanAwaitingDecision)
+    }
+
+    /// Whether the run may be cancelled: something runs, or is about to.
+    pub const fn is_cancelable(self) -> bool {
+        !self.is_final()
+            && !self.is_confirmable()
+            && !matches!(self, S::PolicyOverride | S::PostPlanAwaitingDecision | S::PostApplyCompleted)
+    }
+
+    /// The member of `status-timestamps` that says when this status was entered.
+    pub fn timestamp_key(self) -> String {
+        format!("{}-at", self.as_str().replace('_', "-"))
+    }
+}
+
+/// What a plan leaves to decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "four independent flags of the run, each named in the API")]
+pub struct PlanFacts {
+    /// The run may never apply.
+    pub plan_only: bool,
+    /// The plan is kept beside the queue.
+    pub save_plan: bool,
+    /// There is something to apply.
+    pub has_changes: bool,
+    /// An empty plan is applied all the same.
+    pub allow_empty_apply: bool,
+    /// No confirmation is needed.
+    pub auto_apply: bool,
+}
+
+/// The status after a successful plan, no task, estimate or policy standing in between.
+pub const fn after_plan(facts: PlanFacts) -> RunStatus {
+    if facts.plan_only || !(facts.has_changes || facts.allow_empty_apply) {
+        S::PlannedAndFinished
+    } else if facts.save_plan {
+        S::PlannedAndSaved
+    } else if facts.auto_apply {
+        S::Confirmed
+    } else {
+        S::Planned
+    }
+}
+
+words! {
+    /// Status of one phase: a plan or an apply.
+    pub enum PhaseStatus {
+        /// Its turn has not come.
+        Pending = "pending",
+        /// Waits for a runner.
+        Queued = "queued",
+        /// terraform runs.
+        Running = "running",
+        /// Ended well.
+        Finished = "finished",
+        /// Failed.
+        Errored = "errored",
+        /// Was cancelled.
+        Canceled = "canceled",
+        /// Will never be reached.
+        Unreachable = "unreachable",
+    }
+}
+
+impl PhaseStatus {
+    /// Whether nothing can follow; a log reader stops at these.
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Finished | Self::Errored | Self::Canceled | Self::Unreachable)
+    }
+}
+
+words! {
+    /// Who asked for a run, as the API tells it.
+    pub enum RunSource {
+        /// The API, by go-tfe, a script or the legacy remote backend.
+        Api = "tfe-api",
+        /// A person in the web pages.
+        Ui = "tfe-ui",
+        /// An uploaded configuration version.
+        ConfigurationVersion = "tfe-configuration-version",
+        /// terraform with a `cloud` block.
+        TerraformCloud = "terraform+cloud",
+        /// Another workspace's apply.
+        RunTrigger = "tfe-run-trigger",
+    }
+}
+
+/// Flags of a plan, as the engine takes them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanOptions {
+    /// `-destroy`.
+    pub is_destroy: bool,
+    /// False: `-refresh=false`.
+    pub refresh: bool,
+    /// `-refresh-only`.
+    pub refresh_only: bool,
+    /// One `-target` each.
+    pub target_addrs: Vec<String>,
+    /// One `-replace` each.
+    pub replace_addrs: Vec<String>,
+    /// `-generate-config-out`.
+    pub allow_config_generation: bool,
+    /// `TF_LOG=TRACE`.
+    pub debugging_mode: bool,
+}
+
+/// A variable that belongs to one run; its value is an HCL expression.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunVariable {
+    /// The variable's name.
+    pub key: String,
+    /// An HCL literal, for example `"mars"` with its quotes.
+    pub value: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn any_status() -> impl Strategy<Value = RunStatus> {
+        proptest::sample::select(RunStatus::ALL)
+    }
+
+    /// Every status that can be reached from `start`, itself included.
+    fn reachable(start: RunStatus) -> Vec<RunStatus> {
+        let mut found = vec![start];
+        let mut index = 0;
+        while index < found.len() {
+            for next in found[index].moves() {
+                if !found.contains(next) {
+                    found.push(*next);
+                }
+            }
+            index += 1;
+        }
+        found
+    }
+
+    #[test]
+    fn every_status_can_be_reached_from_pending() {
+        let found = reachable(S::Pending);
+        for status in RunStatus::ALL {
+            assert!(found.contains(status), "{status}");
+        }
+    }
+
+    #[test]
+    fn every_status_can_come_to_an_end() {
+        for status in RunStatus::ALL {
+            assert!(reachable(*status).iter().any(|status| status.is_final()), "{status}");
+        }
+    }
+
+    #[test]
+    fn nothing_applies_that_was_not_confirmed() {
+        for status in RunStatus::ALL {
+            if !matches!(status, S::Confirmed | S::QueuingApply | S::PreApplyCompleted | S::PreApplyRunning) {
+                assert!(!status.may_become(S::ApplyQueued), "{status}");
+            }
+            assert!(*status == S::ApplyQueued || !status.may_become(S::Applying), "{status}");
+        }
+    }
+
+    #[test]
+    fn an_apply_never_goes_back_to_a_plan() {
+        for status in reachable(S::Confirmed) {
+            assert!(!matches!(status, S::Planning | S::PlanQueued | S::Planned), "{status}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_final_status_offers_no_action(status in any_status()) {
+            if status.is_final() {
+                prop_assert!(!status.is_confirmable() && !status.is_discardable() && !status.is_cancelable());
+                prop_assert!(!status.holds_queue());
+            }
+        }
+
+        #[test]
+        fn each_offered_action_is_a_move(status in any_status()) {
+            if status.is_confirmable() { prop_assert!(status.may_become(S::Confirmed)); }
+            if status.is_discardable() { prop_assert!(status.may_become(S::Discarded)); }
+            if status.is_cancelable() { prop_assert!(status.may_become(S::Canceled)); }
+        }
+
+        #[test]
+        fn a_plan_only_run_never_applies(save_plan: bool, has_changes: bool, allow_empty_apply: bool, auto_apply: bool) {
+            let facts = PlanFacts { plan_only: true, save_plan, has_changes, allow_empty_apply, auto_apply };
+            prop_assert_eq!(after_plan(facts), S::PlannedAndFinished);
+        }
+
+        #[test]
+        fn a_saved_plan_is_never_applied_by_itself(has_changes: bool, allow_empty_apply: bool, auto_apply: bool) {
+            let facts = PlanFacts { plan_only: false, save_plan: true, has_changes, allow_empty_apply, auto_apply };
+            prop_assert_ne!(after_plan(facts), S::Confirmed);
+        }
+
+        #[test]
+        fn what_follows_a_plan_is_a_move_from_planning(
+            plan_only: bool, save_plan: bool, has_changes: bool, allow_empty_apply: bool, auto_apply: bool,
+        ) {
+            let facts = PlanFacts { plan_only, save_plan, has_changes, allow_empty_apply, auto_apply };
+            prop_assert!(S::Planning.may_become(after_plan(facts)));
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Runs terraform: work folder, sandbox, process group, log stream, plan documents.
