@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-
 words! {
     /// A program that understands the language.
     pub enum EngineKind {

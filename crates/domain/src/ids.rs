@@ -22,7 +22,6 @@ pub struct ParseIdError {
 fn suffix(mut entropy: u128) -> String {
     let mut text = String::with_capacity(RANDOM_CHARACTERS);
     for _ in 0..RANDOM_CHARACTERS {
-        #[expect(clippy::cast_possible_truncation, reason = "a remainder below 58 fits every integer")]
         let index = (entropy % 58) as usize;
         text.push(char::from(ALPHABET[index]));
         entropy /= 58;

@@ -4,10 +4,20 @@
 
 #[macro_use]
 pub mod names;
+pub mod access;
 pub mod archive;
+pub mod configuration_versions;
 pub mod engines;
+pub mod events;
 pub mod ids;
+pub mod jobs;
+pub mod organizations;
 pub mod reasons;
+pub mod run_events;
 pub mod runner_protocol;
 pub mod runs;
+pub mod state_versions;
 pub mod time;
+pub mod tokens;
+pub mod variables;
+pub mod workspaces;

@@ -1,6 +1,5 @@
 //! Reason codes: why something waits, was refused or failed. Each has a sentence that says what to do next.
 
-
 words! {
     /// Why a run ended otherwise than applied, or why it waits.
     pub enum ReasonCode {
@@ -61,7 +60,9 @@ impl ReasonCode {
             Self::EngineCrashed => {
                 "terraform ended by a signal. The log may show why; queue a new run to see what is left to do."
             }
-            Self::OutOfMemory => "terraform used more memory than a run may. Raise the limit, or split the configuration.",
+            Self::OutOfMemory => {
+                "terraform used more memory than a run may. Raise the limit, or split the configuration."
+            }
             Self::DiskFull => "The runner's disk is full. Free space on it, then queue a new run.",
             Self::SandboxUnavailable => {
                 "The sandbox could not be set up on this runner, so nothing was run. The message names the step that failed."

@@ -6,6 +6,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::ids::{ApplyId, ConfigurationVersionId, OrganizationId, PlanId, RunId, UserId, WorkspaceId};
+use crate::reasons::ReasonCode;
+use crate::runner_protocol::{ChangeCounts, LogFormat, Phase};
+use crate::time::Timestamp;
 
 words! {
     /// Status of a run.
@@ -140,14 +144,9 @@ impl RunStatus {
                 S::Canceled,
                 S::ForceCanceled,
             ],
-            S::PolicyChecking => &[
-                S::PolicyChecked,
-                S::PolicyOverride,
-                S::PolicySoftFailed,
-                S::Errored,
-                S::Canceled,
-                S::ForceCanceled,
-            ],
+            S::PolicyChecking => {
+                &[S::PolicyChecked, S::PolicyOverride, S::PolicySoftFailed, S::Errored, S::Canceled, S::ForceCanceled]
+            }
             S::PolicyOverride => &[S::PolicyChecked, S::Discarded, S::Errored, S::Canceled, S::ForceCanceled],
             S::PolicyChecked => &[
                 S::PlannedAndFinished,
@@ -170,14 +169,9 @@ impl RunStatus {
                 &[S::PostPlanCompleted, S::Discarded, S::Errored, S::Canceled, S::ForceCanceled]
             }
             S::PlannedAndSaved => &[S::Confirmed, S::Discarded],
-            S::Confirmed => &[
-                S::QueuingApply,
-                S::PreApplyRunning,
-                S::ApplyQueued,
-                S::Errored,
-                S::Canceled,
-                S::ForceCanceled,
-            ],
+            S::Confirmed => {
+                &[S::QueuingApply, S::PreApplyRunning, S::ApplyQueued, S::Errored, S::Canceled, S::ForceCanceled]
+            }
             S::QueuingApply => &[S::PreApplyRunning, S::ApplyQueued, S::Errored, S::Canceled, S::ForceCanceled],
             S::PreApplyRunning => &[S::PreApplyCompleted, S::Errored, S::Canceled, S::ForceCanceled],
             S::PreApplyCompleted => &[S::ApplyQueued, S::Errored, S::Canceled, S::ForceCanceled],
@@ -213,10 +207,7 @@ impl RunStatus {
 
     /// Whether the run waits for a confirmation.
     pub const fn is_confirmable(self) -> bool {
-        matches!(
-            self,
-            S::Planned | S::CostEstimated | S::PolicyChecked | S::PostPlanCompleted | S::PlannedAndSaved
-        )
+        matches!(self, S::Planned | S::CostEstimated | S::PolicyChecked | S::PostPlanCompleted | S::PlannedAndSaved)
     }
 
     /// Whether the run may be thrown away.
@@ -240,7 +231,6 @@ impl RunStatus {
 
 /// What a plan leaves to decide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "four independent flags of the run, each named in the API")]
 pub struct PlanFacts {
     /// The run may never apply.
     pub plan_only: bool,
@@ -336,6 +326,106 @@ pub struct RunVariable {
     pub key: String,
     /// An HCL literal, for example `"mars"` with its quotes.
     pub value: String,
+}
+
+/// A run: one plan of one configuration, and perhaps its apply.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// Identifier.
+    pub id: RunId,
+    /// The organization.
+    pub organization_id: OrganizationId,
+    /// The workspace.
+    pub workspace_id: WorkspaceId,
+    /// The configuration.
+    pub configuration_version_id: ConfigurationVersionId,
+    /// The plan; exists from the start.
+    pub plan_id: PlanId,
+    /// The apply; exists from the start.
+    pub apply_id: ApplyId,
+    /// Where it stands.
+    pub status: RunStatus,
+    /// When each status was entered: a JSON object from `planned-at` and so on to RFC 3339.
+    pub status_timestamps: serde_json::Value,
+    /// For people.
+    pub message: String,
+    /// Who asked for it.
+    pub source: RunSource,
+    /// The person who queued it.
+    pub created_by: Option<UserId>,
+    /// The person who confirmed it.
+    pub confirmed_by: Option<UserId>,
+    /// No confirmation is needed.
+    pub auto_apply: bool,
+    /// It may never apply.
+    pub plan_only: bool,
+    /// Its plan is kept beside the queue.
+    pub save_plan: bool,
+    /// An empty plan is applied all the same.
+    pub allow_empty_apply: bool,
+    /// The plan's own flags.
+    pub options: PlanOptions,
+    /// How its logs are written; frozen at creation.
+    pub log_format: LogFormat,
+    /// The wanted engine version; frozen at creation.
+    pub terraform_version: String,
+    /// Whether the plan found something to do.
+    pub has_changes: bool,
+    /// Why it ended as it did, or why it waits.
+    pub reason: Option<ReasonCode>,
+    /// The reason in more words than the code has.
+    pub reason_message: Option<String>,
+    /// When a cancel was asked for.
+    pub canceled_at: Option<Timestamp>,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+impl Run {
+    /// Whether the run waits its turn in the workspace's queue, instead of going beside it.
+    pub const fn is_queued_in_turn(&self) -> bool {
+        !self.plan_only && !self.save_plan
+    }
+
+    /// What its finished plan leaves to decide.
+    pub const fn plan_facts(&self, has_changes: bool) -> PlanFacts {
+        PlanFacts {
+            plan_only: self.plan_only,
+            save_plan: self.save_plan,
+            has_changes,
+            allow_empty_apply: self.allow_empty_apply,
+            auto_apply: self.auto_apply,
+        }
+    }
+}
+
+/// A plan or an apply.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunPhase {
+    /// `plan-...` or `apply-...`.
+    pub id: String,
+    /// The run.
+    pub run_id: RunId,
+    /// Which half.
+    pub phase: Phase,
+    /// Where it stands.
+    pub status: PhaseStatus,
+    /// When each status was entered.
+    pub status_timestamps: serde_json::Value,
+    /// What it did, or will do.
+    pub counts: ChangeCounts,
+    /// Bytes of log so far, STX and (at the end) ETX included.
+    pub log_length: i64,
+    /// Whether the log is complete: its last byte is ETX.
+    pub log_ended: bool,
+    /// Where the finished log lies.
+    pub log_blob: Option<String>,
+    /// Where the saved plan lies (plans only).
+    pub plan_blob: Option<String>,
+    /// Where the plan as JSON lies (plans only).
+    pub json_blob: Option<String>,
+    /// Where the redacted plan lies (plans only).
+    pub redacted_blob: Option<String>,
 }
 
 #[cfg(test)]

@@ -1,0 +1,53 @@
+//! Jobs: phases of runs that wait for a runner or are held by one.
+
+use crate::ids::{JobId, OrganizationId, RunId, RunnerId};
+use crate::runner_protocol::{Phase, StopRequest};
+use crate::time::Timestamp;
+
+words! {
+    /// Status of a job.
+    pub enum JobStatus {
+        /// Waits for a runner.
+        Queued = "queued",
+        /// Held by a runner under a lease.
+        Claimed = "claimed",
+        /// Over.
+        Done = "done",
+    }
+}
+
+/// How often a plan is given to a runner before it counts as failed.
+pub const MAX_PLAN_ATTEMPTS: i64 = 2;
+
+/// A job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobRecord {
+    /// Identifier.
+    pub id: JobId,
+    /// The organization.
+    pub organization_id: OrganizationId,
+    /// The run.
+    pub run_id: RunId,
+    /// Which half of it.
+    pub phase: Phase,
+    /// Where it stands.
+    pub status: JobStatus,
+    /// The runner that holds or held it.
+    pub runner_id: Option<RunnerId>,
+    /// Grows with each claim; calls with an older number are refused.
+    pub fence: i64,
+    /// Until when the runner holds it.
+    pub lease_until: Option<Timestamp>,
+    /// How often it was claimed.
+    pub attempts: i64,
+    /// When the apply was admitted: at most once in its life.
+    pub admitted_at: Option<Timestamp>,
+    /// What the run's people want of the child.
+    pub stop: StopRequest,
+    /// The runner that has the plan's folder and should get the apply.
+    pub preferred_runner_id: Option<RunnerId>,
+    /// Until when it is preferred.
+    pub preferred_until: Option<Timestamp>,
+    /// When it was made.
+    pub created_at: Timestamp,
+}

@@ -1,0 +1,140 @@
+//! State versions: every state that a workspace ever had, and the rules by which a new one is taken.
+
+use crate::ids::{OrganizationId, RunId, StateVersionId, StateVersionOutputId, UserId, WorkspaceId};
+use crate::time::Timestamp;
+
+words! {
+    /// Status of a state version.
+    pub enum StateVersionStatus {
+        /// Announced; the bytes have not come yet.
+        Pending = "pending",
+        /// Stored.
+        Finalized = "finalized",
+        /// Superseded before its bytes came.
+        Discarded = "discarded",
+    }
+}
+
+/// A state version; the bytes lie in a blob.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateVersion {
+    /// Identifier.
+    pub id: StateVersionId,
+    /// The organization.
+    pub organization_id: OrganizationId,
+    /// The workspace.
+    pub workspace_id: WorkspaceId,
+    /// The run that made it, if one did.
+    pub run_id: Option<RunId>,
+    /// The person who made it, if one did.
+    pub created_by: Option<UserId>,
+    /// Where it stands.
+    pub status: StateVersionStatus,
+    /// Rises with each change of one lineage.
+    pub serial: i64,
+    /// Tells unrelated states apart.
+    pub lineage: String,
+    /// MD5 of the raw state, in hexadecimal.
+    pub md5: String,
+    /// Bytes of the raw state.
+    pub size: i64,
+    /// Version of terraform that wrote it.
+    pub terraform_version: Option<String>,
+    /// Where the raw state lies.
+    pub blob: Option<String>,
+    /// Where its JSON form lies, if one was sent.
+    pub json_blob: Option<String>,
+    /// Resources of the state, as the API lists them: a JSON array.
+    pub resources: serde_json::Value,
+    /// When it was announced.
+    pub created_at: Timestamp,
+}
+
+/// One output of a state version; its value is sealed in the store.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StateVersionOutput {
+    /// Identifier.
+    pub id: StateVersionOutputId,
+    /// The state version.
+    pub state_version_id: StateVersionId,
+    /// Its name.
+    pub name: String,
+    /// Whether the value must not be shown in lists.
+    pub sensitive: bool,
+    /// Its type, as terraform writes it in JSON (`"string"`, `["list","string"]`).
+    pub detailed_type: serde_json::Value,
+    /// Its value.
+    pub value: serde_json::Value,
+}
+
+impl StateVersionOutput {
+    /// The type in one word, as `type` has it: string, number, boolean, array or object.
+    pub fn simple_type(&self) -> &'static str {
+        let head = match &self.detailed_type {
+            serde_json::Value::Array(parts) => parts.first().and_then(serde_json::Value::as_str),
+            other => other.as_str(),
+        };
+        match head {
+            Some("number") => "number",
+            Some("bool") => "boolean",
+            Some("list" | "set" | "tuple") => "array",
+            Some("map" | "object") => "object",
+            _ => "string",
+        }
+    }
+}
+
+/// What is known of a state before its bytes come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewState<'a> {
+    /// Its serial.
+    pub serial: i64,
+    /// Its lineage; empty or absent from old clients.
+    pub lineage: &'a str,
+    /// MD5 of its bytes.
+    pub md5: &'a str,
+    /// Whether serial and lineage are not to be checked.
+    pub force: bool,
+}
+
+/// Why a state is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StateConflict {
+    /// An unrelated state.
+    #[error(
+        "The state has the lineage {new:?}, but the workspace's state has {current:?}; use force only if you mean to replace it"
+    )]
+    Lineage {
+        /// The workspace's.
+        current: String,
+        /// The caller's.
+        new: String,
+    },
+    /// An older state.
+    #[error(
+        "The state has the serial {new}, but the workspace's state already has {current}; pull the newest state and make your change on it"
+    )]
+    Serial {
+        /// The workspace's.
+        current: i64,
+        /// The caller's.
+        new: i64,
+    },
+}
+
+/// Whether the state may follow `current`. The same serial with the same bytes again is taken: clients repeat
+/// requests whose answer they missed.
+pub fn may_follow(current: Option<&StateVersion>, new: &NewState<'_>) -> Result<(), StateConflict> {
+    let Some(current) = current else { return Ok(()) };
+    if new.force {
+        return Ok(());
+    }
+    if !new.lineage.is_empty() && !current.lineage.is_empty() && current.lineage != new.lineage {
+        return Err(StateConflict::Lineage { current: current.lineage.clone(), new: new.lineage.to_owned() });
+    }
+    let is_repeat = new.serial == current.serial && new.md5 == current.md5;
+    if new.serial <= current.serial && !is_repeat {
+        return Err(StateConflict::Serial { current: current.serial, new: new.serial });
+    }
+    Ok(())
+}

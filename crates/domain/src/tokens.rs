@@ -1,0 +1,41 @@
+//! Tokens: what a caller shows to be known. The secret itself is never here, only what is stored of it.
+
+use crate::ids::{OrganizationId, RunId, TokenId, UserId};
+use crate::time::Timestamp;
+
+words! {
+    /// What a stored token stands for.
+    pub enum TokenKind {
+        /// A person's API token.
+        User = "user",
+        /// A browser session.
+        Session = "session",
+        /// A link that opens one browser session.
+        SignIn = "sign-in",
+        /// One phase of one run.
+        Run = "run",
+        /// A runner.
+        Runner = "runner",
+    }
+}
+
+/// A token as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token {
+    /// Identifier.
+    pub id: TokenId,
+    /// What it stands for.
+    pub kind: TokenKind,
+    /// The person, for `user`, `session` and `sign-in`.
+    pub user_id: Option<UserId>,
+    /// The run, for `run`.
+    pub run_id: Option<RunId>,
+    /// The run's organization, for `run`.
+    pub organization_id: Option<OrganizationId>,
+    /// For people.
+    pub description: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it stops being valid.
+    pub expires_at: Option<Timestamp>,
+}
