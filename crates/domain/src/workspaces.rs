@@ -41,7 +41,9 @@ pub struct Workspace {
     /// Whether logs are lines of JSON that clients render.
     pub structured_run_output_enabled: bool,
     /// Who holds the lock, if anyone.
-    pub lock: Option<Lock>,
+    pub lock_holder: Option<LockHolder>,
+    /// Why it is locked, in the holder's words.
+    pub lock_reason: Option<String>,
     /// The run that holds the queue, or the last one that did.
     pub current_run_id: Option<RunId>,
     /// The newest finalized state.
@@ -50,15 +52,6 @@ pub struct Workspace {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
-}
-
-/// Who holds a workspace.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lock {
-    /// The holder.
-    pub holder: LockHolder,
-    /// Why, in the holder's words.
-    pub reason: String,
 }
 
 /// A holder of a lock: always a live thing or a recovery that someone must end.
@@ -98,32 +91,59 @@ pub enum LockConflict {
 }
 
 impl Workspace {
-    /// Whether `holder` may take the lock.
-    pub fn lock_by(&self, holder: LockHolder, reason: String) -> Result<Lock, LockConflict> {
-        if self.lock.is_some() { Err(LockConflict::AlreadyLocked) } else { Ok(Lock { holder, reason }) }
+    /// Whether anyone may take the lock now.
+    pub fn may_lock(&self) -> Result<(), LockConflict> {
+        if self.lock_holder.is_some() { Err(LockConflict::AlreadyLocked) } else { Ok(()) }
     }
 
     /// Whether `holder` may give the lock back.
-    pub fn unlock_by(&self, holder: &LockHolder) -> Result<(), LockConflict> {
-        match &self.lock {
+    pub fn may_unlock(&self, holder: &LockHolder) -> Result<(), LockConflict> {
+        match &self.lock_holder {
             None => Err(LockConflict::NotLocked),
-            Some(lock) if lock.holder == *holder => Ok(()),
-            Some(lock) => Err(LockConflict::HeldByAnother { name: self.name.clone(), holder: lock.holder.to_string() }),
+            Some(present) if present == holder => Ok(()),
+            Some(present) => {
+                Err(LockConflict::HeldByAnother { name: self.name.clone(), holder: present.describe() })
+            }
         }
     }
 
-    /// Whether `user` holds the lock, as writing a state demands.
+    /// Whether `holder` holds the lock, as writing a state demands.
     pub fn is_locked_by(&self, holder: &LockHolder) -> bool {
-        self.lock.as_ref().is_some_and(|lock| lock.holder == *holder)
+        self.lock_holder.as_ref() == Some(holder)
+    }
+}
+
+impl LockHolder {
+    /// The holder in the words that clients search for.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::User(id) => format!("User {id}"),
+            Self::Run(id) => format!("Run {id}"),
+            Self::Recovery(id) => format!("Run {id}, whose apply has an unknown outcome"),
+        }
     }
 }
 
 impl std::fmt::Display for LockHolder {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::User(id) => write!(formatter, "User {id}"),
-            Self::Run(id) => write!(formatter, "Run {id}"),
-            Self::Recovery(id) => write!(formatter, "Run {id}, whose apply has an unknown outcome"),
+            Self::User(id) => write!(formatter, "user:{id}"),
+            Self::Run(id) => write!(formatter, "run:{id}"),
+            Self::Recovery(id) => write!(formatter, "recovery:{id}"),
         }
+    }
+}
+
+impl std::str::FromStr for LockHolder {
+    type Err = crate::names::UnknownWord;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let holder = match text.split_once(':') {
+            Some(("user", id)) => id.parse().ok().map(Self::User),
+            Some(("run", id)) => id.parse().ok().map(Self::Run),
+            Some(("recovery", id)) => id.parse().ok().map(Self::Recovery),
+            _ => None,
+        };
+        holder.ok_or_else(|| crate::names::UnknownWord { kind: "LockHolder", word: text.to_owned() })
     }
 }

@@ -1,1 +1,1 @@
-//! The only SQL and the only blob calls.
+mod error; mod sealing; mod statement; mod value;

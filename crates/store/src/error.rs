@@ -1,0 +1,54 @@
+//! What can go wrong in the store.
+
+/// A failure of the store. Its text is for the server's log, never for a client.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A unique column already holds the value.
+    #[error("the value is taken already")]
+    Taken,
+    /// The database refused or failed.
+    #[error("the database failed")]
+    Database(#[source] sqlx::Error),
+    /// The commit of a batch failed; nothing of it is stored.
+    #[error("the transaction could not be committed: {0}")]
+    Commit(String),
+    /// A migration is missing, or the database is newer than this program.
+    #[error("{0}")]
+    Migration(String),
+    /// A sealed value does not open: altered, moved, or sealed with another key.
+    #[error("a sealed value of {0} does not open: it was altered, moved, or sealed with another root key")]
+    Sealed(&'static str),
+    /// The root key file is not what it should be.
+    #[error("{0}")]
+    RootKey(String),
+    /// A file could not be read or written.
+    #[error("{path}: {source}")]
+    File {
+        /// The path.
+        path: std::path::PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// There is no such blob.
+    #[error("there is no blob {0}")]
+    BlobMissing(String),
+    /// The store is shutting down.
+    #[error("the store is shutting down")]
+    Closed,
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Database(inner) if inner.is_unique_violation() => Self::Taken,
+            _ => Self::Database(error),
+        }
+    }
+}
+
+impl StoreError {
+    pub(crate) fn file(path: impl Into<std::path::PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::File { path, source }
+    }
+}

@@ -1,0 +1,88 @@
+//! SQL statements: written once, in the subset that both databases understand, and known to one registry so that a
+//! test can prepare every one of them on both.
+
+use std::sync::OnceLock;
+
+/// One statement. Made only by [`statements!`], which also registers it.
+pub(crate) struct Statement {
+    pub(crate) name: &'static str,
+    head: &'static [&'static str],
+    tail: &'static str,
+    text: OnceLock<String>,
+}
+
+impl Statement {
+    pub(crate) const fn new(name: &'static str, head: &'static [&'static str], tail: &'static str) -> Self {
+        Self { name, head, tail, text: OnceLock::new() }
+    }
+
+    /// The whole text.
+    pub(crate) fn text(&'static self) -> &'static str {
+        if self.head.is_empty() {
+            return self.tail;
+        }
+        self.text.get_or_init(|| format!("{}{}", self.head.concat(), self.tail))
+    }
+}
+
+/// Maps a struct to the columns of a table, in the same order and with the same names.
+pub(crate) trait Record: Sized {
+    const TABLE: &'static str;
+    const COLUMNS: &'static str;
+    /// `$1, $2, ...`, one for each column.
+    const PLACEHOLDERS: &'static str;
+    fn from_row(row: &crate::value::Row) -> Result<Self, sqlx::Error>;
+    fn values(&self) -> Vec<crate::value::Val>;
+}
+
+/// `record! { Project in "projects" ["$1, $2"] { id, name } }` implements [`Record`] for an existing struct.
+macro_rules! record {
+    ($type:ty, $table:literal, $placeholders:literal, { $first:ident $(, $field:ident)* $(,)? }) => {
+        impl $crate::statement::Record for $type {
+            const TABLE: &'static str = $table;
+            const COLUMNS: &'static str = concat!(stringify!($first) $(, ", ", stringify!($field))*);
+            const PLACEHOLDERS: &'static str = $placeholders;
+            fn from_row(row: &$crate::value::Row) -> Result<Self, sqlx::Error> {
+                let mut index = 0;
+                let mut next = || { index += 1; index - 1 };
+                Ok(Self {
+                    $first: $crate::value::Col::get(row, next())?,
+                    $($field: $crate::value::Col::get(row, next())?,)*
+                })
+            }
+            fn values(&self) -> Vec<$crate::value::Val> {
+                vec![$crate::value::Col::val(&self.$first) $(, $crate::value::Col::val(&self.$field))*]
+            }
+        }
+    };
+}
+pub(crate) use record;
+
+/// Declares a module's statements and its `STATEMENTS`, which the crate's registry must list:
+///
+/// - `NAME = "..."` is the text as it stands;
+/// - `NAME: Type = select "WHERE ..."` selects the record's columns from its table;
+/// - `NAME: Type = insert` inserts a whole record.
+macro_rules! statements {
+    ($($name:ident $(: $type:ty)? = $($kind:ident)? $($text:literal)?;)+) => {
+        $($crate::statement::statements!(@one $name $(: $type)? = $($kind)? $($text)?);)+
+        pub(crate) static STATEMENTS: &[&$crate::statement::Statement] = &[$(&$name),+];
+    };
+    (@one $name:ident = $text:literal) => {
+        static $name: $crate::statement::Statement = $crate::statement::Statement::new(stringify!($name), &[], $text);
+    };
+    (@one $name:ident : $type:ty = select $text:literal) => {
+        static $name: $crate::statement::Statement = $crate::statement::Statement::new(stringify!($name), &[
+            "SELECT ", <$type as $crate::statement::Record>::COLUMNS,
+            " FROM ", <$type as $crate::statement::Record>::TABLE, " ",
+        ], $text);
+    };
+    (@one $name:ident : $type:ty = insert) => {
+        static $name: $crate::statement::Statement = $crate::statement::Statement::new(stringify!($name), &[
+            "INSERT INTO ", <$type as $crate::statement::Record>::TABLE,
+            " (", <$type as $crate::statement::Record>::COLUMNS, ") VALUES (",
+            <$type as $crate::statement::Record>::PLACEHOLDERS, ")",
+        ], "");
+    };
+}
+pub(crate) use statements;
