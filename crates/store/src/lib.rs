@@ -1,1 +1,39 @@
-mod error; mod sealing; mod statement; mod value;
+//! The only SQL and the only blob calls of the program.
+//!
+//! Architecture invariant: nothing outside this crate knows which database is in use, and nothing inside it decides
+//! who may do what.
+
+mod blobs;
+mod clock;
+pub mod configuration_versions;
+mod database;
+mod error;
+pub mod events;
+pub mod jobs;
+mod keys;
+pub mod logs;
+mod migrations;
+pub mod organizations;
+mod registry;
+pub mod run_events;
+pub mod runs;
+mod sealing;
+pub mod state_versions;
+mod statement;
+mod store;
+pub mod tokens;
+mod transaction;
+mod value;
+pub mod variables;
+mod wake;
+pub mod workspaces;
+mod writer;
+
+pub use blobs::{BlobKind, BlobReader, BlobWriter, FRAME_BYTES, StoredBlob};
+pub use clock::{Clock, SystemClock};
+pub use error::StoreError;
+pub use keys::load_root_key;
+pub use sealing::{Key, hex, random_bytes};
+pub use store::{Store, StoreOptions};
+pub use transaction::Tx;
+pub use wake::{Topic, Waiter, Wakes};

@@ -1,0 +1,247 @@
+-- COLLATE "C": names sort and compare byte by byte, as in SQLite.
+CREATE TABLE organizations (
+    id TEXT COLLATE "C" PRIMARY KEY,
+    name TEXT COLLATE "C" NOT NULL UNIQUE,
+    email TEXT COLLATE "C" NOT NULL,
+    created_at BIGINT NOT NULL
+);
+
+CREATE TABLE organization_keys (
+    organization_id TEXT COLLATE "C" NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    version BIGINT NOT NULL,
+    wrapped BYTEA NOT NULL,
+    PRIMARY KEY (organization_id, version)
+);
+
+CREATE TABLE users (
+    id TEXT COLLATE "C" PRIMARY KEY,
+    username TEXT COLLATE "C" NOT NULL UNIQUE,
+    email TEXT COLLATE "C" NOT NULL,
+    is_site_admin BOOLEAN NOT NULL,
+    created_at BIGINT NOT NULL
+);
+
+CREATE TABLE teams (
+    id TEXT COLLATE "C" PRIMARY KEY,
+    organization_id TEXT COLLATE "C" NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    name TEXT COLLATE "C" NOT NULL,
+    UNIQUE (organization_id, name)
+);
+
+CREATE TABLE team_members (
+    team_id TEXT COLLATE "C" NOT NULL REFERENCES teams (id) ON DELETE CASCADE,
+    user_id TEXT COLLATE "C" NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    PRIMARY KEY (team_id, user_id)
+);
+
+CREATE TABLE projects (
+    id TEXT COLLATE "C" PRIMARY KEY,
+    organization_id TEXT COLLATE "C" NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    name TEXT COLLATE "C" NOT NULL,
+    created_at BIGINT NOT NULL,
+    UNIQUE (organization_id, name)
+);
+
+CREATE TABLE tokens (
+    id TEXT COLLATE "C" PRIMARY KEY,
+    kind TEXT COLLATE "C" NOT NULL,
+    user_id TEXT COLLATE "C" REFERENCES users (id) ON DELETE CASCADE,
+    run_id TEXT COLLATE "C",
+    organization_id TEXT COLLATE "C" REFERENCES organizations (id) ON DELETE CASCADE,
+    description TEXT COLLATE "C" NOT NULL,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT,
+    hash BYTEA NOT NULL UNIQUE
+);
+
+CREATE TABLE workspaces (
+    id TEXT COLLATE "C" PRIMARY KEY,
+    organization_id TEXT COLLATE "C" NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    project_id TEXT COLLATE "C" NOT NULL REFERENCES projects (id),
+    name TEXT COLLATE "C" NOT NULL,
+    description TEXT COLLATE "C",
+    execution_mode TEXT COLLATE "C" NOT NULL,
+    auto_apply BOOLEAN NOT NULL,
+    allow_destroy_plan BOOLEAN NOT NULL,
+    terraform_version TEXT COLLATE "C" NOT NULL,
+    working_directory TEXT COLLATE "C" NOT NULL,
+    structured_run_output_enabled BOOLEAN NOT NULL,
+    lock_holder TEXT COLLATE "C",
+    lock_reason TEXT COLLATE "C",
+    current_run_id TEXT COLLATE "C",
+    current_state_version_id TEXT COLLATE "C",
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    UNIQUE (organization_id, name)
+);
+
+CREATE TABLE configuration_versions (
+    id TEXT COLLATE "C" PRIMARY KEY,
+    organization_id TEXT COLLATE "C" NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    workspace_id TEXT COLLATE "C" NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
+    status TEXT COLLATE "C" NOT NULL,
+    source TEXT COLLATE "C" NOT NULL,
+    auto_queue_runs BOOLEAN NOT NULL,
+    speculative BOOLEAN NOT NULL,
+    provisional BOOLEAN NOT NULL,
+    error_message TEXT COLLATE "C",
+    blob TEXT COLLATE "C",
+    created_at BIGINT NOT NULL
+);
+CREATE INDEX configuration_versions_by_workspace ON configuration_versions (workspace_id, created_at);
+
+CREATE TABLE runs (
+    id TEXT COLLATE "C" PRIMARY KEY,
+    organization_id TEXT COLLATE "C" NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    workspace_id TEXT COLLATE "C" NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
+    configuration_version_id TEXT COLLATE "C" NOT NULL,
+    plan_id TEXT COLLATE "C" NOT NULL,
+    apply_id TEXT COLLATE "C" NOT NULL,
+    status TEXT COLLATE "C" NOT NULL,
+    status_timestamps TEXT COLLATE "C" NOT NULL,
+    message TEXT COLLATE "C" NOT NULL,
+    source TEXT COLLATE "C" NOT NULL,
+    created_by TEXT COLLATE "C",
+    confirmed_by TEXT COLLATE "C",
+    auto_apply BOOLEAN NOT NULL,
+    plan_only BOOLEAN NOT NULL,
+    save_plan BOOLEAN NOT NULL,
+    allow_empty_apply BOOLEAN NOT NULL,
+    options TEXT COLLATE "C" NOT NULL,
+    log_format TEXT COLLATE "C" NOT NULL,
+    terraform_version TEXT COLLATE "C" NOT NULL,
+    has_changes BOOLEAN NOT NULL,
+    reason TEXT COLLATE "C",
+    reason_message TEXT COLLATE "C",
+    canceled_at BIGINT,
+    created_at BIGINT NOT NULL,
+    sealed_variables BYTEA,
+    configuration_blob TEXT COLLATE "C"
+);
+CREATE INDEX runs_by_workspace ON runs (workspace_id, created_at);
+-- Final runs are many and never looked for by status; the queue is what is left.
+CREATE INDEX runs_open ON runs (organization_id, workspace_id, created_at)
+    WHERE status NOT IN ('applied', 'planned_and_finished', 'policy_soft_failed', 'discarded', 'errored', 'canceled', 'force_canceled');
+
+CREATE TABLE run_phases (
+    id TEXT COLLATE "C" PRIMARY KEY,
+    run_id TEXT COLLATE "C" NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    phase TEXT COLLATE "C" NOT NULL,
+    status TEXT COLLATE "C" NOT NULL,
+    status_timestamps TEXT COLLATE "C" NOT NULL,
+    counts TEXT COLLATE "C" NOT NULL,
+    log_length BIGINT NOT NULL,
+    log_ended BOOLEAN NOT NULL,
+    log_blob TEXT COLLATE "C",
+    plan_blob TEXT COLLATE "C",
+    json_blob TEXT COLLATE "C",
+    redacted_blob TEXT COLLATE "C",
+    UNIQUE (run_id, phase)
+);
+
+CREATE TABLE log_chunks (
+    phase_id TEXT COLLATE "C" NOT NULL,
+    start BIGINT NOT NULL,
+    length BIGINT NOT NULL,
+    sealed BYTEA NOT NULL,
+    PRIMARY KEY (phase_id, start)
+);
+
+CREATE TABLE run_events (
+    id TEXT COLLATE "C" PRIMARY KEY,
+    run_id TEXT COLLATE "C" NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    action TEXT COLLATE "C" NOT NULL,
+    description TEXT COLLATE "C",
+    actor_id TEXT COLLATE "C",
+    created_at BIGINT NOT NULL
+);
+CREATE INDEX run_events_by_run ON run_events (run_id, created_at);
+
+CREATE TABLE jobs (
+    id TEXT COLLATE "C" PRIMARY KEY,
+    organization_id TEXT COLLATE "C" NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    run_id TEXT COLLATE "C" NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    phase TEXT COLLATE "C" NOT NULL,
+    status TEXT COLLATE "C" NOT NULL,
+    runner_id TEXT COLLATE "C",
+    fence BIGINT NOT NULL,
+    lease_until BIGINT,
+    attempts BIGINT NOT NULL,
+    admitted_at BIGINT,
+    stop TEXT COLLATE "C" NOT NULL,
+    preferred_runner_id TEXT COLLATE "C",
+    preferred_until BIGINT,
+    created_at BIGINT NOT NULL,
+    -- One apply for each run, whatever happens: the second cannot be inserted.
+    UNIQUE (run_id, phase)
+);
+CREATE INDEX jobs_open ON jobs (status, created_at) WHERE status <> 'done';
+
+CREATE TABLE state_versions (
+    id TEXT COLLATE "C" PRIMARY KEY,
+    organization_id TEXT COLLATE "C" NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    workspace_id TEXT COLLATE "C" NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
+    run_id TEXT COLLATE "C",
+    created_by TEXT COLLATE "C",
+    status TEXT COLLATE "C" NOT NULL,
+    serial BIGINT NOT NULL,
+    lineage TEXT COLLATE "C" NOT NULL,
+    md5 TEXT COLLATE "C" NOT NULL,
+    size BIGINT NOT NULL,
+    terraform_version TEXT COLLATE "C",
+    blob TEXT COLLATE "C",
+    json_blob TEXT COLLATE "C",
+    resources TEXT COLLATE "C" NOT NULL,
+    created_at BIGINT NOT NULL
+);
+CREATE INDEX state_versions_by_workspace ON state_versions (workspace_id, created_at);
+
+CREATE TABLE state_version_outputs (
+    id TEXT COLLATE "C" PRIMARY KEY,
+    organization_id TEXT COLLATE "C" NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    state_version_id TEXT COLLATE "C" NOT NULL REFERENCES state_versions (id) ON DELETE CASCADE,
+    name TEXT COLLATE "C" NOT NULL,
+    sensitive BOOLEAN NOT NULL,
+    detailed_type TEXT COLLATE "C" NOT NULL,
+    sealed_value BYTEA NOT NULL,
+    UNIQUE (state_version_id, name)
+);
+
+CREATE TABLE variables (
+    id TEXT COLLATE "C" PRIMARY KEY,
+    organization_id TEXT COLLATE "C" NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    workspace_id TEXT COLLATE "C" NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
+    key TEXT COLLATE "C" NOT NULL,
+    sealed_value BYTEA NOT NULL,
+    description TEXT COLLATE "C" NOT NULL,
+    category TEXT COLLATE "C" NOT NULL,
+    hcl BOOLEAN NOT NULL,
+    sensitive BOOLEAN NOT NULL,
+    created_at BIGINT NOT NULL,
+    UNIQUE (workspace_id, category, key)
+);
+
+-- No foreign keys: an event outlives what it tells of.
+CREATE TABLE events (
+    position BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id TEXT COLLATE "C" NOT NULL UNIQUE,
+    organization_id TEXT COLLATE "C" NOT NULL,
+    at BIGINT NOT NULL,
+    actor TEXT COLLATE "C" NOT NULL,
+    action TEXT COLLATE "C" NOT NULL,
+    subject TEXT COLLATE "C" NOT NULL,
+    details TEXT COLLATE "C" NOT NULL,
+    caused_by TEXT COLLATE "C",
+    seq BIGINT,
+    prev TEXT COLLATE "C",
+    hash TEXT COLLATE "C"
+);
+CREATE UNIQUE INDEX events_sealed ON events (organization_id, seq);
+CREATE INDEX events_unsealed ON events (position) WHERE seq IS NULL;
+
+CREATE TABLE event_heads (
+    organization_id TEXT COLLATE "C" PRIMARY KEY,
+    seq BIGINT NOT NULL,
+    hash TEXT COLLATE "C" NOT NULL,
+    signature BYTEA NOT NULL
+);

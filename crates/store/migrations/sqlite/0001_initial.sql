@@ -1,0 +1,246 @@
+CREATE TABLE organizations (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    email TEXT NOT NULL,
+    created_at BIGINT NOT NULL
+) STRICT;
+
+CREATE TABLE organization_keys (
+    organization_id TEXT NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    version BIGINT NOT NULL,
+    wrapped BLOB NOT NULL,
+    PRIMARY KEY (organization_id, version)
+) STRICT;
+
+CREATE TABLE users (
+    id TEXT PRIMARY KEY,
+    username TEXT NOT NULL UNIQUE,
+    email TEXT NOT NULL,
+    is_site_admin INTEGER NOT NULL,
+    created_at BIGINT NOT NULL
+) STRICT;
+
+CREATE TABLE teams (
+    id TEXT PRIMARY KEY,
+    organization_id TEXT NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    UNIQUE (organization_id, name)
+) STRICT;
+
+CREATE TABLE team_members (
+    team_id TEXT NOT NULL REFERENCES teams (id) ON DELETE CASCADE,
+    user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    PRIMARY KEY (team_id, user_id)
+) STRICT;
+
+CREATE TABLE projects (
+    id TEXT PRIMARY KEY,
+    organization_id TEXT NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    UNIQUE (organization_id, name)
+) STRICT;
+
+CREATE TABLE tokens (
+    id TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    user_id TEXT REFERENCES users (id) ON DELETE CASCADE,
+    run_id TEXT,
+    organization_id TEXT REFERENCES organizations (id) ON DELETE CASCADE,
+    description TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT,
+    hash BLOB NOT NULL UNIQUE
+) STRICT;
+
+CREATE TABLE workspaces (
+    id TEXT PRIMARY KEY,
+    organization_id TEXT NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    project_id TEXT NOT NULL REFERENCES projects (id),
+    name TEXT NOT NULL,
+    description TEXT,
+    execution_mode TEXT NOT NULL,
+    auto_apply INTEGER NOT NULL,
+    allow_destroy_plan INTEGER NOT NULL,
+    terraform_version TEXT NOT NULL,
+    working_directory TEXT NOT NULL,
+    structured_run_output_enabled INTEGER NOT NULL,
+    lock_holder TEXT,
+    lock_reason TEXT,
+    current_run_id TEXT,
+    current_state_version_id TEXT,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    UNIQUE (organization_id, name)
+) STRICT;
+
+CREATE TABLE configuration_versions (
+    id TEXT PRIMARY KEY,
+    organization_id TEXT NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    workspace_id TEXT NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
+    status TEXT NOT NULL,
+    source TEXT NOT NULL,
+    auto_queue_runs INTEGER NOT NULL,
+    speculative INTEGER NOT NULL,
+    provisional INTEGER NOT NULL,
+    error_message TEXT,
+    blob TEXT,
+    created_at BIGINT NOT NULL
+) STRICT;
+CREATE INDEX configuration_versions_by_workspace ON configuration_versions (workspace_id, created_at);
+
+CREATE TABLE runs (
+    id TEXT PRIMARY KEY,
+    organization_id TEXT NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    workspace_id TEXT NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
+    configuration_version_id TEXT NOT NULL,
+    plan_id TEXT NOT NULL,
+    apply_id TEXT NOT NULL,
+    status TEXT NOT NULL,
+    status_timestamps TEXT NOT NULL,
+    message TEXT NOT NULL,
+    source TEXT NOT NULL,
+    created_by TEXT,
+    confirmed_by TEXT,
+    auto_apply INTEGER NOT NULL,
+    plan_only INTEGER NOT NULL,
+    save_plan INTEGER NOT NULL,
+    allow_empty_apply INTEGER NOT NULL,
+    options TEXT NOT NULL,
+    log_format TEXT NOT NULL,
+    terraform_version TEXT NOT NULL,
+    has_changes INTEGER NOT NULL,
+    reason TEXT,
+    reason_message TEXT,
+    canceled_at BIGINT,
+    created_at BIGINT NOT NULL,
+    sealed_variables BLOB,
+    configuration_blob TEXT
+) STRICT;
+CREATE INDEX runs_by_workspace ON runs (workspace_id, created_at);
+-- Final runs are many and never looked for by status; the queue is what is left.
+CREATE INDEX runs_open ON runs (organization_id, workspace_id, created_at)
+    WHERE status NOT IN ('applied', 'planned_and_finished', 'policy_soft_failed', 'discarded', 'errored', 'canceled', 'force_canceled');
+
+CREATE TABLE run_phases (
+    id TEXT PRIMARY KEY,
+    run_id TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    phase TEXT NOT NULL,
+    status TEXT NOT NULL,
+    status_timestamps TEXT NOT NULL,
+    counts TEXT NOT NULL,
+    log_length BIGINT NOT NULL,
+    log_ended INTEGER NOT NULL,
+    log_blob TEXT,
+    plan_blob TEXT,
+    json_blob TEXT,
+    redacted_blob TEXT,
+    UNIQUE (run_id, phase)
+) STRICT;
+
+CREATE TABLE log_chunks (
+    phase_id TEXT NOT NULL,
+    start BIGINT NOT NULL,
+    length BIGINT NOT NULL,
+    sealed BLOB NOT NULL,
+    PRIMARY KEY (phase_id, start)
+) STRICT;
+
+CREATE TABLE run_events (
+    id TEXT PRIMARY KEY,
+    run_id TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    action TEXT NOT NULL,
+    description TEXT,
+    actor_id TEXT,
+    created_at BIGINT NOT NULL
+) STRICT;
+CREATE INDEX run_events_by_run ON run_events (run_id, created_at);
+
+CREATE TABLE jobs (
+    id TEXT PRIMARY KEY,
+    organization_id TEXT NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    run_id TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    phase TEXT NOT NULL,
+    status TEXT NOT NULL,
+    runner_id TEXT,
+    fence BIGINT NOT NULL,
+    lease_until BIGINT,
+    attempts BIGINT NOT NULL,
+    admitted_at BIGINT,
+    stop TEXT NOT NULL,
+    preferred_runner_id TEXT,
+    preferred_until BIGINT,
+    created_at BIGINT NOT NULL,
+    -- One apply for each run, whatever happens: the second cannot be inserted.
+    UNIQUE (run_id, phase)
+) STRICT;
+CREATE INDEX jobs_open ON jobs (status, created_at) WHERE status <> 'done';
+
+CREATE TABLE state_versions (
+    id TEXT PRIMARY KEY,
+    organization_id TEXT NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    workspace_id TEXT NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
+    run_id TEXT,
+    created_by TEXT,
+    status TEXT NOT NULL,
+    serial BIGINT NOT NULL,
+    lineage TEXT NOT NULL,
+    md5 TEXT NOT NULL,
+    size BIGINT NOT NULL,
+    terraform_version TEXT,
+    blob TEXT,
+    json_blob TEXT,
+    resources TEXT NOT NULL,
+    created_at BIGINT NOT NULL
+) STRICT;
+CREATE INDEX state_versions_by_workspace ON state_versions (workspace_id, created_at);
+
+CREATE TABLE state_version_outputs (
+    id TEXT PRIMARY KEY,
+    organization_id TEXT NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    state_version_id TEXT NOT NULL REFERENCES state_versions (id) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    sensitive INTEGER NOT NULL,
+    detailed_type TEXT NOT NULL,
+    sealed_value BLOB NOT NULL,
+    UNIQUE (state_version_id, name)
+) STRICT;
+
+CREATE TABLE variables (
+    id TEXT PRIMARY KEY,
+    organization_id TEXT NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    workspace_id TEXT NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
+    key TEXT NOT NULL,
+    sealed_value BLOB NOT NULL,
+    description TEXT NOT NULL,
+    category TEXT NOT NULL,
+    hcl INTEGER NOT NULL,
+    sensitive INTEGER NOT NULL,
+    created_at BIGINT NOT NULL,
+    UNIQUE (workspace_id, category, key)
+) STRICT;
+
+-- No foreign keys: an event outlives what it tells of.
+CREATE TABLE events (
+    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    organization_id TEXT NOT NULL,
+    at BIGINT NOT NULL,
+    actor TEXT NOT NULL,
+    action TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    details TEXT NOT NULL,
+    caused_by TEXT,
+    seq BIGINT,
+    prev TEXT,
+    hash TEXT
+) STRICT;
+CREATE UNIQUE INDEX events_sealed ON events (organization_id, seq);
+CREATE INDEX events_unsealed ON events (position) WHERE seq IS NULL;
+
+CREATE TABLE event_heads (
+    organization_id TEXT PRIMARY KEY,
+    seq BIGINT NOT NULL,
+    hash TEXT NOT NULL,
+    signature BLOB NOT NULL
+) STRICT;

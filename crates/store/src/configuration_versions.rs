@@ -1,0 +1,60 @@
+//! Rows of configuration versions.
+
+use terrane_domain::configuration_versions::{ConfigurationVersion, ConfigurationVersionStatus};
+use terrane_domain::ids::{ConfigurationVersionId, WorkspaceId};
+
+use crate::error::StoreError;
+use crate::statement::{Record as _, record, statements};
+use crate::transaction::{Tx, values};
+
+record!(ConfigurationVersion, "configuration_versions", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11", {
+    id, organization_id, workspace_id, status, source, auto_queue_runs, speculative, provisional, error_message, blob,
+    created_at
+});
+
+statements! {
+    INSERT: ConfigurationVersion = insert;
+    BY_ID: ConfigurationVersion = select "WHERE id = $1";
+    NEWEST_USABLE: ConfigurationVersion = select "WHERE workspace_id = $1 AND status = 'uploaded' AND speculative = FALSE AND provisional = FALSE ORDER BY created_at DESC, id DESC LIMIT 1";
+    CURRENT: ConfigurationVersion = select "WHERE workspace_id = $1 AND provisional = FALSE ORDER BY created_at DESC, id DESC LIMIT 1";
+    SET_UPLOADED = "UPDATE configuration_versions SET status = 'uploaded', blob = $2, error_message = NULL WHERE id = $1 AND status IN ('pending', 'uploaded', 'errored')";
+    SET_ERRORED = "UPDATE configuration_versions SET status = 'errored', error_message = $2 WHERE id = $1 AND status IN ('pending', 'errored')";
+}
+
+/// Inserts a configuration version.
+pub async fn insert(tx: &mut Tx, version: &ConfigurationVersion) -> Result<(), StoreError> {
+    tx.execute(&INSERT, version.values()).await.map(drop)
+}
+
+/// The configuration version of this id.
+pub async fn by_id(tx: &mut Tx, id: &ConfigurationVersionId) -> Result<Option<ConfigurationVersion>, StoreError> {
+    tx.one(&BY_ID, values![*id]).await
+}
+
+/// The one that a run uses which names none.
+pub async fn newest_usable(tx: &mut Tx, id: &WorkspaceId) -> Result<Option<ConfigurationVersion>, StoreError> {
+    tx.one(&NEWEST_USABLE, values![*id]).await
+}
+
+/// The workspace's current one: the newest that is not provisional, even while pending.
+pub async fn current(tx: &mut Tx, id: &WorkspaceId) -> Result<Option<ConfigurationVersion>, StoreError> {
+    tx.one(&CURRENT, values![*id]).await
+}
+
+/// Notes the archive's arrival, or its refusal with the reason.
+pub async fn set_arrival(
+    tx: &mut Tx,
+    id: &ConfigurationVersionId,
+    arrival: Result<&str, &str>,
+) -> Result<ConfigurationVersionStatus, StoreError> {
+    match arrival {
+        Ok(blob) => {
+            tx.execute(&SET_UPLOADED, values![*id, blob.to_owned()]).await?;
+            Ok(ConfigurationVersionStatus::Uploaded)
+        }
+        Err(reason) => {
+            tx.execute(&SET_ERRORED, values![*id, reason.to_owned()]).await?;
+            Ok(ConfigurationVersionStatus::Errored)
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! The two databases behind one type: opening, pools, transactions.
+
+use std::path::Path;
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+
+use crate::error::StoreError;
+use crate::transaction::Connection;
+
+/// An open database.
+#[derive(Clone)]
+pub(crate) enum Database {
+    Sqlite {
+        /// Connections that only read.
+        readers: SqlitePool,
+        /// The one connection that writes; the writer task holds it while it works.
+        writer: SqlitePool,
+    },
+    Postgres(PgPool),
+}
+
+const SQLITE_READERS: u32 = 4;
+const POSTGRES_CONNECTIONS: u32 = 16;
+
+impl Database {
+    /// Opens `sqlite:PATH` or `postgres://...`; makes the SQLite file if it is missing.
+    pub(crate) async fn open(url: &str) -> Result<Self, StoreError> {
+        if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            let options = PgConnectOptions::from_str(url)?;
+            let pool = PgPoolOptions::new()
+                .max_connections(POSTGRES_CONNECTIONS)
+                .acquire_timeout(Duration::from_secs(5))
+                .connect_with(options)
+                .await?;
+            return Ok(Self::Postgres(pool));
+        }
+        let path = url.strip_prefix("sqlite:").unwrap_or(url);
+        let options = SqliteConnectOptions::new()
+            .filename(Path::new(path))
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(5))
+            .pragma("temp_store", "memory")
+            .statement_cache_capacity(256);
+        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(SQLITE_READERS)
+            .min_connections(1)
+            .connect_with(options.pragma("query_only", "on"))
+            .await?;
+        Ok(Self::Sqlite { readers, writer })
+    }
+
+    /// Begins a transaction that only reads and sees one moment.
+    pub(crate) async fn begin_read(&self) -> Result<Connection, StoreError> {
+        Ok(match self {
+            Self::Sqlite { readers, .. } => Connection::SqliteTransaction(readers.begin().await?),
+            Self::Postgres(pool) => Connection::PostgresTransaction(
+                pool.begin_with("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY").await?,
+            ),
+        })
+    }
+}

@@ -1,0 +1,115 @@
+//! Rows of organizations, teams, users and projects.
+
+use terrane_domain::access::Membership;
+use terrane_domain::ids::{OrganizationId, ProjectId, TeamId, UserId};
+use terrane_domain::organizations::{OWNERS, Organization, Project, Team, User};
+
+use crate::error::StoreError;
+use crate::statement::{record, statements};
+use crate::transaction::{Tx, values};
+
+record!(Organization, "organizations", "$1, $2, $3, $4", { id, name, email, created_at });
+record!(User, "users", "$1, $2, $3, $4, $5", { id, username, email, is_site_admin, created_at });
+record!(Team, "teams", "$1, $2, $3", { id, organization_id, name });
+record!(Project, "projects", "$1, $2, $3, $4", { id, organization_id, name, created_at });
+
+statements! {
+    INSERT_ORGANIZATION: Organization = insert;
+    BY_NAME: Organization = select "WHERE name = $1";
+    BY_ID: Organization = select "WHERE id = $1";
+    OF_USER: Organization = select "WHERE id IN (SELECT t.organization_id FROM teams t JOIN team_members m ON m.team_id = t.id WHERE m.user_id = $1) ORDER BY name";
+    INSERT_USER: User = insert;
+    USER_BY_ID: User = select "WHERE id = $1";
+    USER_BY_NAME: User = select "WHERE username = $1";
+    INSERT_TEAM: Team = insert;
+    INSERT_MEMBER = "INSERT INTO team_members (team_id, user_id) VALUES ($1, $2)";
+    TEAM_NAMES = "SELECT t.name FROM teams t JOIN team_members m ON m.team_id = t.id WHERE t.organization_id = $1 AND m.user_id = $2";
+    INSERT_PROJECT: Project = insert;
+    PROJECT_BY_ID: Project = select "WHERE id = $1";
+    PROJECTS: Project = select "WHERE organization_id = $1 ORDER BY name";
+    OLDEST_PROJECT: Project = select "WHERE organization_id = $1 ORDER BY created_at, id LIMIT 1";
+}
+
+/// Inserts an organization and makes its key.
+pub async fn insert(tx: &mut Tx, organization: &Organization) -> Result<(), StoreError> {
+    use crate::statement::Record as _;
+    tx.execute(&INSERT_ORGANIZATION, organization.values()).await?;
+    tx.create_organization_key(&organization.id).await
+}
+
+/// The organization of this name.
+pub async fn by_name(tx: &mut Tx, name: &str) -> Result<Option<Organization>, StoreError> {
+    tx.one(&BY_NAME, values![name.to_owned()]).await
+}
+
+/// The organization of this id.
+pub async fn by_id(tx: &mut Tx, id: &OrganizationId) -> Result<Option<Organization>, StoreError> {
+    tx.one(&BY_ID, values![*id]).await
+}
+
+/// The organizations that a person is a member of, by name.
+pub async fn of_user(tx: &mut Tx, user_id: &UserId) -> Result<Vec<Organization>, StoreError> {
+    tx.all(&OF_USER, values![*user_id]).await
+}
+
+/// What a person is in an organization.
+pub async fn membership(tx: &mut Tx, id: &OrganizationId, user_id: &UserId) -> Result<Membership, StoreError> {
+    let rows = tx.rows(&TEAM_NAMES, values![*id, *user_id]).await?;
+    let mut membership = Membership::None;
+    for row in &rows {
+        let name: String = crate::value::Col::get(row, 0)?;
+        if name == OWNERS {
+            return Ok(Membership::Owner);
+        }
+        membership = Membership::Member;
+    }
+    Ok(membership)
+}
+
+/// Inserts a user.
+pub async fn insert_user(tx: &mut Tx, user: &User) -> Result<(), StoreError> {
+    use crate::statement::Record as _;
+    tx.execute(&INSERT_USER, user.values()).await.map(drop)
+}
+
+/// The user of this id.
+pub async fn user_by_id(tx: &mut Tx, id: &UserId) -> Result<Option<User>, StoreError> {
+    tx.one(&USER_BY_ID, values![*id]).await
+}
+
+/// The user of this name.
+pub async fn user_by_name(tx: &mut Tx, username: &str) -> Result<Option<User>, StoreError> {
+    tx.one(&USER_BY_NAME, values![username.to_owned()]).await
+}
+
+/// Inserts a team.
+pub async fn insert_team(tx: &mut Tx, team: &Team) -> Result<(), StoreError> {
+    use crate::statement::Record as _;
+    tx.execute(&INSERT_TEAM, team.values()).await.map(drop)
+}
+
+/// Adds a person to a team.
+pub async fn insert_member(tx: &mut Tx, team_id: &TeamId, user_id: &UserId) -> Result<(), StoreError> {
+    tx.execute(&INSERT_MEMBER, values![*team_id, *user_id]).await.map(drop)
+}
+
+/// Inserts a project.
+pub async fn insert_project(tx: &mut Tx, project: &Project) -> Result<(), StoreError> {
+    use crate::statement::Record as _;
+    tx.execute(&INSERT_PROJECT, project.values()).await.map(drop)
+}
+
+/// The project of this id.
+pub async fn project_by_id(tx: &mut Tx, id: &ProjectId) -> Result<Option<Project>, StoreError> {
+    tx.one(&PROJECT_BY_ID, values![*id]).await
+}
+
+/// An organization's projects, by name.
+pub async fn projects(tx: &mut Tx, id: &OrganizationId) -> Result<Vec<Project>, StoreError> {
+    tx.all(&PROJECTS, values![*id]).await
+}
+
+/// The project for workspaces that name none.
+pub async fn default_project(tx: &mut Tx, id: &OrganizationId) -> Result<Option<Project>, StoreError> {
+    tx.one(&OLDEST_PROJECT, values![*id]).await
+}

@@ -1,0 +1,25 @@
+//! Rows of runs' own histories.
+
+use terrane_domain::ids::RunId;
+use terrane_domain::run_events::RunEvent;
+
+use crate::error::StoreError;
+use crate::statement::{Record as _, record, statements};
+use crate::transaction::{Tx, values};
+
+record!(RunEvent, "run_events", "$1, $2, $3, $4, $5, $6", { id, run_id, action, description, actor_id, created_at });
+
+statements! {
+    INSERT: RunEvent = insert;
+    OF_RUN: RunEvent = select "WHERE run_id = $1 ORDER BY created_at, id";
+}
+
+/// Inserts an entry.
+pub async fn insert(tx: &mut Tx, event: &RunEvent) -> Result<(), StoreError> {
+    tx.execute(&INSERT, event.values()).await.map(drop)
+}
+
+/// A run's history, oldest first.
+pub async fn of_run(tx: &mut Tx, id: &RunId) -> Result<Vec<RunEvent>, StoreError> {
+    tx.all(&OF_RUN, values![*id]).await
+}

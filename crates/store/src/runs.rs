@@ -1,0 +1,230 @@
+//! Rows of runs and of their phases.
+
+use terrane_domain::ids::{OrganizationId, RunId, UserId, WorkspaceId};
+use terrane_domain::reasons::ReasonCode;
+use terrane_domain::runner_protocol::{ChangeCounts, Phase};
+use terrane_domain::runs::{PhaseStatus, Run, RunPhase, RunStatus, RunVariable};
+
+use crate::error::StoreError;
+use crate::sealing::Place;
+use crate::statement::{Record as _, record, statements};
+use crate::transaction::{Tx, values};
+
+record!(Run, "runs", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24", {
+    id, organization_id, workspace_id, configuration_version_id, plan_id, apply_id, status, status_timestamps, message,
+    source, created_by, confirmed_by, auto_apply, plan_only, save_plan, allow_empty_apply, options, log_format,
+    terraform_version, has_changes, reason, reason_message, canceled_at, created_at
+});
+record!(RunPhase, "run_phases", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12", {
+    id, run_id, phase, status, status_timestamps, counts, log_length, log_ended, log_blob, plan_blob, json_blob,
+    redacted_blob
+});
+
+statements! {
+    INSERT: Run = insert;
+    SET_PRIVATE = "UPDATE runs SET sealed_variables = $2, configuration_blob = $3 WHERE id = $1";
+    SEALED_VARIABLES = "SELECT sealed_variables FROM runs WHERE id = $1";
+    CONFIGURATION_BLOB = "SELECT configuration_blob FROM runs WHERE id = $1";
+    BY_ID: Run = select "WHERE id = $1";
+    OF_WORKSPACE: Run = select "WHERE workspace_id = $1 AND (plan_only = FALSE OR CAST($2 AS TEXT) = 'plan_only') ORDER BY created_at DESC, id DESC LIMIT $3 OFFSET $4";
+    COUNT_OF_WORKSPACE = "SELECT COUNT(*) FROM runs WHERE workspace_id = $1 AND (plan_only = FALSE OR CAST($2 AS TEXT) = 'plan_only')";
+    NEXT_IN_QUEUE: Run = select "WHERE workspace_id = $1 AND status = 'pending' AND plan_only = FALSE AND save_plan = FALSE ORDER BY created_at, id LIMIT 1";
+    HOLDER_OF_QUEUE: Run = select "WHERE workspace_id = $1 AND plan_only = FALSE AND status NOT IN ('pending', 'planned_and_saved', 'applied', 'planned_and_finished', 'policy_soft_failed', 'discarded', 'errored', 'canceled', 'force_canceled') AND NOT (save_plan = TRUE AND confirmed_by IS NULL) LIMIT 1";
+    QUEUE_OF_ORGANIZATION: Run = select "WHERE organization_id = $1 AND status IN ('pending', 'plan_queued', 'planning', 'confirmed', 'apply_queued', 'applying', 'queuing', 'queuing_apply') ORDER BY created_at, id LIMIT 1000";
+    SAVED_PLANS: Run = select "WHERE workspace_id = $1 AND status = 'planned_and_saved' AND id <> $2";
+    SET_STATUS = "UPDATE runs SET status = $3, status_timestamps = $4, has_changes = $5, reason = $6, reason_message = $7, confirmed_by = $8, canceled_at = $9 WHERE id = $1 AND status = $2";
+    INSERT_PHASE: RunPhase = insert;
+    PHASE: RunPhase = select "WHERE run_id = $1 AND phase = $2";
+    PHASE_BY_ID: RunPhase = select "WHERE id = $1";
+    SET_PHASE_STATUS = "UPDATE run_phases SET status = $3, status_timestamps = $4, counts = $5 WHERE id = $1 AND status = $2";
+    SET_PLAN_BLOB = "UPDATE run_phases SET plan_blob = $2 WHERE id = $1";
+    SET_JSON_BLOB = "UPDATE run_phases SET json_blob = $2 WHERE id = $1";
+    SET_REDACTED_BLOB = "UPDATE run_phases SET redacted_blob = $2 WHERE id = $1";
+}
+
+fn variables_place(id: &RunId) -> Place<'_> {
+    Place { table: "runs", id: id.as_str(), column: "variables" }
+}
+
+/// Inserts a run with its two phases, its variables and the archive that it will use.
+pub async fn insert(
+    tx: &mut Tx,
+    run: &Run,
+    phases: [&RunPhase; 2],
+    variables: &[RunVariable],
+    configuration_blob: &str,
+) -> Result<(), StoreError> {
+    tx.execute(&INSERT, run.values()).await?;
+    let sealed = if variables.is_empty() {
+        None
+    } else {
+        let text = serde_json::to_vec(variables).map_err(|_| StoreError::Sealed("runs"))?;
+        Some(tx.seal(&run.organization_id, variables_place(&run.id), &text).await?)
+    };
+    tx.execute(&SET_PRIVATE, values![run.id, sealed, configuration_blob.to_owned()]).await?;
+    for phase in phases {
+        tx.execute(&INSERT_PHASE, phase.values()).await?;
+    }
+    Ok(())
+}
+
+/// The run of this id.
+pub async fn by_id(tx: &mut Tx, id: &RunId) -> Result<Option<Run>, StoreError> {
+    tx.one(&BY_ID, values![*id]).await
+}
+
+/// The run's own variables.
+pub async fn variables(tx: &mut Tx, run: &Run) -> Result<Vec<RunVariable>, StoreError> {
+    let sealed: Option<Option<Vec<u8>>> = tx.scalar(&SEALED_VARIABLES, values![run.id]).await?;
+    let Some(sealed) = sealed.flatten() else { return Ok(Vec::new()) };
+    let text = tx.open(&run.organization_id, variables_place(&run.id), &sealed).await?;
+    serde_json::from_slice(&text).map_err(|_| StoreError::Sealed("runs"))
+}
+
+/// Key of the archive that the run uses, frozen at its creation.
+pub async fn configuration_blob(tx: &mut Tx, id: &RunId) -> Result<Option<String>, StoreError> {
+    Ok(tx.scalar::<Option<String>>(&CONFIGURATION_BLOB, values![*id]).await?.flatten())
+}
+
+/// One page of a workspace's runs, newest first, and their total number.
+pub async fn of_workspace(
+    tx: &mut Tx,
+    id: &WorkspaceId,
+    with_plan_only: bool,
+    limit: i64,
+    offset: i64,
+) -> Result<(Vec<Run>, i64), StoreError> {
+    let operation = if with_plan_only { "plan_only" } else { "" }.to_owned();
+    let total = tx.scalar(&COUNT_OF_WORKSPACE, values![*id, operation]).await?.unwrap_or(0);
+    Ok((tx.all(&OF_WORKSPACE, values![*id, operation, limit, offset]).await?, total))
+}
+
+/// The run whose turn is next.
+pub async fn next_in_queue(tx: &mut Tx, id: &WorkspaceId) -> Result<Option<Run>, StoreError> {
+    tx.one(&NEXT_IN_QUEUE, values![*id]).await
+}
+
+/// The run that holds the workspace's queue.
+pub async fn holder_of_queue(tx: &mut Tx, id: &WorkspaceId) -> Result<Option<Run>, StoreError> {
+    tx.one(&HOLDER_OF_QUEUE, values![*id]).await
+}
+
+/// An organization's runs that wait or run, oldest first.
+pub async fn queue_of_organization(tx: &mut Tx, id: &OrganizationId) -> Result<Vec<Run>, StoreError> {
+    tx.all(&QUEUE_OF_ORGANIZATION, values![*id]).await
+}
+
+/// A workspace's saved plans, other than the given run's.
+pub async fn saved_plans(tx: &mut Tx, id: &WorkspaceId, except: &RunId) -> Result<Vec<Run>, StoreError> {
+    tx.all(&SAVED_PLANS, values![*id, *except]).await
+}
+
+/// What changes together with a run's status.
+#[derive(Debug, Clone, Default)]
+pub struct RunChange {
+    /// Whether the plan found something.
+    pub has_changes: Option<bool>,
+    /// Why.
+    pub reason: Option<(ReasonCode, Option<String>)>,
+    /// Who confirmed.
+    pub confirmed_by: Option<UserId>,
+    /// A cancel was asked for.
+    pub canceled: bool,
+}
+
+/// Moves a run to `next` if it still has the status that `run` says. `run` is updated.
+pub async fn set_status(tx: &mut Tx, run: &mut Run, next: RunStatus, change: RunChange) -> Result<bool, StoreError> {
+    let now = tx.now();
+    let mut changed = run.clone();
+    changed.status = next;
+    if let serde_json::Value::Object(timestamps) = &mut changed.status_timestamps {
+        timestamps.insert(next.timestamp_key(), now.to_string().into());
+    }
+    changed.has_changes = change.has_changes.unwrap_or(run.has_changes);
+    if let Some((code, message)) = change.reason {
+        changed.reason = Some(code);
+        changed.reason_message = message;
+    }
+    changed.confirmed_by = change.confirmed_by.or(changed.confirmed_by);
+    if change.canceled {
+        changed.canceled_at = Some(now);
+    }
+    let values = values![
+        run.id,
+        run.status,
+        changed.status,
+        changed.status_timestamps,
+        changed.has_changes,
+        changed.reason,
+        changed.reason_message,
+        changed.confirmed_by,
+        changed.canceled_at,
+    ];
+    let found = tx.changed(&SET_STATUS, values).await?;
+    if found {
+        *run = changed;
+        tx.wake(crate::wake::Topic::Run(run.id.to_string()));
+    }
+    Ok(found)
+}
+
+/// One half of a run.
+pub async fn phase(tx: &mut Tx, id: &RunId, phase: Phase) -> Result<Option<RunPhase>, StoreError> {
+    tx.one(&PHASE, values![*id, phase]).await
+}
+
+/// The plan or apply of this id.
+pub async fn phase_by_id(tx: &mut Tx, id: &str) -> Result<Option<RunPhase>, StoreError> {
+    tx.one(&PHASE_BY_ID, values![id.to_owned()]).await
+}
+
+/// Moves a phase to `next` if it still has the status that `phase` says. `phase` is updated.
+pub async fn set_phase_status(
+    tx: &mut Tx,
+    phase: &mut RunPhase,
+    next: PhaseStatus,
+    counts: Option<ChangeCounts>,
+) -> Result<bool, StoreError> {
+    let mut changed = phase.clone();
+    changed.status = next;
+    changed.counts = counts.unwrap_or(phase.counts);
+    if let serde_json::Value::Object(timestamps) = &mut changed.status_timestamps {
+        let key = match next {
+            PhaseStatus::Running => "started-at".to_owned(),
+            other => format!("{other}-at"),
+        };
+        timestamps.insert(key, tx.now().to_string().into());
+    }
+    let values = values![phase.id, phase.status, changed.status, changed.status_timestamps, changed.counts];
+    let found = tx.changed(&SET_PHASE_STATUS, values).await?;
+    if found {
+        *phase = changed;
+    }
+    Ok(found)
+}
+
+/// Which document of a plan a blob is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlanDocument {
+    /// The saved plan itself.
+    Plan,
+    /// The plan as JSON.
+    Json,
+    /// The redacted plan.
+    Redacted,
+}
+
+/// Notes where a plan's document lies.
+pub async fn set_plan_document(
+    tx: &mut Tx,
+    plan_id: &str,
+    document: PlanDocument,
+    blob: &str,
+) -> Result<(), StoreError> {
+    let statement = match document {
+        PlanDocument::Plan => &SET_PLAN_BLOB,
+        PlanDocument::Json => &SET_JSON_BLOB,
+        PlanDocument::Redacted => &SET_REDACTED_BLOB,
+    };
+    tx.execute(statement, values![plan_id.to_owned(), blob.to_owned()]).await.map(drop)
+}

@@ -1,0 +1,145 @@
+//! Rows of state versions and their outputs.
+
+use terrane_domain::ids::{OrganizationId, StateVersionId, StateVersionOutputId, WorkspaceId};
+use terrane_domain::state_versions::{StateVersion, StateVersionOutput};
+
+use crate::error::StoreError;
+use crate::sealing::Place;
+use crate::statement::{Record as _, record, statements};
+use crate::transaction::{Tx, values};
+
+record!(StateVersion, "state_versions", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15", {
+    id, organization_id, workspace_id, run_id, created_by, status, serial, lineage, md5, size, terraform_version, blob,
+    json_blob, resources, created_at
+});
+
+struct OutputRow {
+    id: StateVersionOutputId,
+    organization_id: OrganizationId,
+    state_version_id: StateVersionId,
+    name: String,
+    sensitive: bool,
+    detailed_type: serde_json::Value,
+    sealed_value: Vec<u8>,
+}
+
+record!(OutputRow, "state_version_outputs", "$1, $2, $3, $4, $5, $6, $7", {
+    id, organization_id, state_version_id, name, sensitive, detailed_type, sealed_value
+});
+
+statements! {
+    INSERT: StateVersion = insert;
+    BY_ID: StateVersion = select "WHERE id = $1";
+    CURRENT: StateVersion = select "WHERE id = (SELECT current_state_version_id FROM workspaces WHERE id = $1)";
+    PENDING: StateVersion = select "WHERE workspace_id = $1 AND status = 'pending' ORDER BY created_at DESC LIMIT 1";
+    LIST: StateVersion = select "WHERE workspace_id = $1 AND status = 'finalized' ORDER BY created_at DESC, id DESC LIMIT $2 OFFSET $3";
+    COUNT = "SELECT COUNT(*) FROM state_versions WHERE workspace_id = $1 AND status = 'finalized'";
+    FINALIZE = "UPDATE state_versions SET status = 'finalized', blob = $2, size = $3, terraform_version = $4, resources = $5 WHERE id = $1 AND status = 'pending'";
+    SET_JSON_BLOB = "UPDATE state_versions SET json_blob = $2 WHERE id = $1 AND json_blob IS NULL";
+    DISCARD_PENDING = "UPDATE state_versions SET status = 'discarded' WHERE workspace_id = $1 AND status = 'pending'";
+    INSERT_OUTPUT: OutputRow = insert;
+    OUTPUTS: OutputRow = select "WHERE state_version_id = $1 ORDER BY name";
+    OUTPUT_BY_ID: OutputRow = select "WHERE id = $1";
+}
+
+/// Inserts a state version.
+pub async fn insert(tx: &mut Tx, version: &StateVersion) -> Result<(), StoreError> {
+    tx.execute(&INSERT, version.values()).await.map(drop)
+}
+
+/// The state version of this id.
+pub async fn by_id(tx: &mut Tx, id: &StateVersionId) -> Result<Option<StateVersion>, StoreError> {
+    tx.one(&BY_ID, values![*id]).await
+}
+
+/// A workspace's newest finalized state.
+pub async fn current(tx: &mut Tx, id: &WorkspaceId) -> Result<Option<StateVersion>, StoreError> {
+    tx.one(&CURRENT, values![*id]).await
+}
+
+/// A workspace's newest state version whose bytes have not come.
+pub async fn pending(tx: &mut Tx, id: &WorkspaceId) -> Result<Option<StateVersion>, StoreError> {
+    tx.one(&PENDING, values![*id]).await
+}
+
+/// One page of a workspace's finalized states, newest first, and their total number.
+pub async fn list(
+    tx: &mut Tx,
+    id: &WorkspaceId,
+    limit: i64,
+    offset: i64,
+) -> Result<(Vec<StateVersion>, i64), StoreError> {
+    let total = tx.scalar(&COUNT, values![*id]).await?.unwrap_or(0);
+    Ok((tx.all(&LIST, values![*id, limit, offset]).await?, total))
+}
+
+/// Notes that the bytes of a pending state have come.
+pub async fn finalize(tx: &mut Tx, version: &StateVersion) -> Result<bool, StoreError> {
+    let values = values![version.id, version.blob, version.size, version.terraform_version, version.resources];
+    tx.changed(&FINALIZE, values).await
+}
+
+/// Notes where a state's JSON form lies.
+pub async fn set_json_blob(tx: &mut Tx, id: &StateVersionId, blob: &str) -> Result<bool, StoreError> {
+    tx.changed(&SET_JSON_BLOB, values![*id, blob.to_owned()]).await
+}
+
+/// Gives up on announced states whose bytes never came.
+pub async fn discard_pending(tx: &mut Tx, id: &WorkspaceId) -> Result<(), StoreError> {
+    tx.execute(&DISCARD_PENDING, values![*id]).await.map(drop)
+}
+
+fn output_place(id: &StateVersionOutputId) -> Place<'_> {
+    Place { table: "state_version_outputs", id: id.as_str(), column: "value" }
+}
+
+/// Inserts an output, its value sealed.
+pub async fn insert_output(
+    tx: &mut Tx,
+    organization_id: &OrganizationId,
+    output: &StateVersionOutput,
+) -> Result<(), StoreError> {
+    let sealed_value = tx.seal(organization_id, output_place(&output.id), output.value.to_string().as_bytes()).await?;
+    let row = OutputRow {
+        id: output.id.clone(),
+        organization_id: organization_id.clone(),
+        state_version_id: output.state_version_id.clone(),
+        name: output.name.clone(),
+        sensitive: output.sensitive,
+        detailed_type: output.detailed_type.clone(),
+        sealed_value,
+    };
+    tx.execute(&INSERT_OUTPUT, row.values()).await.map(drop)
+}
+
+async fn open(tx: &mut Tx, row: OutputRow) -> Result<StateVersionOutput, StoreError> {
+    let text = tx.open(&row.organization_id, output_place(&row.id), &row.sealed_value).await?;
+    let value = serde_json::from_slice(&text).map_err(|_| StoreError::Sealed("state_version_outputs"))?;
+    Ok(StateVersionOutput {
+        id: row.id,
+        state_version_id: row.state_version_id,
+        name: row.name,
+        sensitive: row.sensitive,
+        detailed_type: row.detailed_type,
+        value,
+    })
+}
+
+/// The outputs of a state, by name.
+pub async fn outputs(tx: &mut Tx, id: &StateVersionId) -> Result<Vec<StateVersionOutput>, StoreError> {
+    let rows: Vec<OutputRow> = tx.all(&OUTPUTS, values![*id]).await?;
+    let mut outputs = Vec::with_capacity(rows.len());
+    for row in rows {
+        outputs.push(open(tx, row).await?);
+    }
+    Ok(outputs)
+}
+
+/// The output of this id.
+pub async fn output_by_id(tx: &mut Tx, id: &StateVersionOutputId) -> Result<Option<StateVersionOutput>, StoreError> {
+    let row: Option<OutputRow> = tx.one(&OUTPUT_BY_ID, values![*id]).await?;
+    match row {
+        Some(row) => open(tx, row).await.map(Some),
+        None => Ok(None),
+    }
+}

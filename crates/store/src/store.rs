@@ -1,0 +1,151 @@
+//! The store itself: opening, reading, writing.
+
+use std::any::Any;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use terrane_domain::time::Timestamp;
+
+use crate::clock::Clock;
+use crate::database::Database;
+use crate::error::StoreError;
+use crate::keys::Keys;
+use crate::migrations::migrate;
+use crate::sealing::Key;
+use crate::transaction::{Connection, Tx};
+use crate::wake::{Waiter, Wakes};
+use crate::writer::{Panicked, Writer};
+
+/// What a store needs to open.
+pub struct StoreOptions {
+    /// `sqlite:PATH` or `postgres://...`.
+    pub database_url: String,
+    /// Folder for blobs.
+    pub blob_folder: PathBuf,
+    /// The key above all others.
+    pub root_key: Key,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Rows and blobs. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    pub(crate) database: Database,
+    pub(crate) writer: Option<Writer>,
+    pub(crate) keys: Arc<Keys>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) wakes: Wakes,
+    pub(crate) blob_folder: Arc<PathBuf>,
+}
+
+impl Store {
+    /// Opens the database, brings its schema up to date, and starts the writer.
+    pub async fn open(options: StoreOptions) -> Result<Self, StoreError> {
+        let database = Database::open(&options.database_url).await?;
+        migrate(&database).await?;
+        std::fs::create_dir_all(&options.blob_folder).map_err(StoreError::file(&options.blob_folder))?;
+        let keys = Arc::new(Keys::new(options.root_key));
+        let wakes = Wakes::default();
+        let writer = match &database {
+            Database::Sqlite { writer, .. } => {
+                Some(Writer::start(writer.clone(), keys.clone(), options.clock.clone(), wakes.clone()))
+            }
+            Database::Postgres(_) => None,
+        };
+        let blob_folder = Arc::new(options.blob_folder);
+        Ok(Self { database, writer, keys, clock: options.clock, wakes, blob_folder })
+    }
+
+    /// The present moment, for leases and queues.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// A key for one purpose of the whole server.
+    pub fn derive_key(&self, purpose: &str) -> Key {
+        self.keys.derive(purpose)
+    }
+
+    /// Registers a waiter for a topic; see [`Wakes::waiter`].
+    pub fn waiter(&self, topic: crate::wake::Topic) -> Waiter {
+        self.wakes.waiter(topic)
+    }
+
+    /// Reads: everything in `work` sees one moment.
+    pub async fn read<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        E: From<StoreError>,
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>>,
+    {
+        let connection = self.database.begin_read().await?;
+        let mut tx = Tx { connection, keys: self.keys.clone(), now: self.now(), wakes: Vec::new() };
+        let result = work(&mut tx).await;
+        // Nothing was written: ending the transaction either way only gives the connection back.
+        match tx.connection {
+            Connection::SqliteTransaction(tx) => tx.rollback().await.map_err(StoreError::from)?,
+            Connection::PostgresTransaction(tx) => tx.rollback().await.map_err(StoreError::from)?,
+            Connection::SqliteWriter(_) => {}
+        }
+        result
+    }
+
+    /// Writes: `work` is all or nothing, and durable when this returns `Ok`. Nothing but the transaction may be
+    /// awaited inside it.
+    pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<StoreError> + Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+    {
+        match (&self.database, &self.writer) {
+            (Database::Postgres(pool), _) => {
+                let transaction = pool.begin().await.map_err(StoreError::from)?;
+                let mut tx = Tx {
+                    connection: Connection::PostgresTransaction(transaction),
+                    keys: self.keys.clone(),
+                    now: self.now(),
+                    wakes: Vec::new(),
+                };
+                let result = work(&mut tx).await;
+                if let Connection::PostgresTransaction(transaction) = tx.connection {
+                    if result.is_ok() {
+                        transaction.commit().await.map_err(|error| StoreError::Commit(error.to_string()))?;
+                        for topic in &tx.wakes {
+                            self.wakes.wake(topic);
+                        }
+                    } else {
+                        transaction.rollback().await.map_err(StoreError::from)?;
+                    }
+                }
+                result
+            }
+            (Database::Sqlite { .. }, Some(writer)) => {
+                let outcome = writer
+                    .submit(Box::new(move |tx| {
+                        Box::pin(async move {
+                            match work(tx).await {
+                                Ok(value) => Ok(Box::new(value) as Box<dyn Any + Send>),
+                                Err(error) => Err(Box::new(error) as Box<dyn Any + Send>),
+                            }
+                        })
+                    }))
+                    .await?;
+                match outcome {
+                    Ok(value) => Ok(downcast(value)),
+                    Err(error) => match error.downcast::<Panicked>() {
+                        Ok(panic) => std::panic::resume_unwind(panic.0),
+                        Err(error) => Err(downcast(error)),
+                    },
+                }
+            }
+            (Database::Sqlite { .. }, None) => Err(StoreError::Closed.into()),
+        }
+    }
+}
+
+/// The writer hands back the very value that the closure above put in.
+fn downcast<T: 'static>(value: Box<dyn Any + Send>) -> T {
+    *value.downcast::<T>().unwrap_or_else(|_| unreachable!("the writer answered with another closure's value"))
+}

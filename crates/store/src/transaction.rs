@@ -1,0 +1,166 @@
+//! One transaction, the only way to the tables.
+
+use std::sync::Arc;
+
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::PgArguments;
+use sqlx::query::Query;
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{Encode, Executor, Postgres, Sqlite, Transaction, Type};
+use terrane_domain::time::Timestamp;
+
+use crate::error::StoreError;
+use crate::keys::Keys;
+use crate::statement::{Record, Statement};
+use crate::value::{Row, Val};
+
+/// What a transaction runs on.
+pub(crate) enum Connection {
+    /// The writer's connection: the writer task begins and commits.
+    SqliteWriter(PoolConnection<Sqlite>),
+    SqliteTransaction(Transaction<'static, Sqlite>),
+    PostgresTransaction(Transaction<'static, Postgres>),
+}
+
+/// One transaction. Nothing but calls of its methods may be awaited while it is open.
+pub struct Tx {
+    pub(crate) connection: Connection,
+    pub(crate) keys: Arc<Keys>,
+    pub(crate) now: Timestamp,
+    pub(crate) wakes: Vec<crate::wake::Topic>,
+}
+
+/// A NULL of no type: PostgreSQL takes the column's.
+struct UntypedNull;
+
+impl Type<Postgres> for UntypedNull {
+    fn type_info() -> sqlx::postgres::PgTypeInfo {
+        sqlx::postgres::PgTypeInfo::with_oid(sqlx::postgres::types::Oid(0))
+    }
+}
+
+impl Encode<'_, Postgres> for UntypedNull {
+    fn encode_by_ref(
+        &self,
+        _buffer: &mut sqlx::postgres::PgArgumentBuffer,
+    ) -> Result<sqlx::encode::IsNull, sqlx::error::BoxDynError> {
+        Ok(sqlx::encode::IsNull::Yes)
+    }
+}
+
+fn sqlite_query(text: &'static str, values: Vec<Val>) -> Query<'static, Sqlite, SqliteArguments> {
+    values.into_iter().fold(sqlx::query(text), |query, value| match value {
+        Val::Null => query.bind(None::<i64>),
+        Val::Text(text) => query.bind(text),
+        Val::Int(number) => query.bind(number),
+        Val::Bool(flag) => query.bind(flag),
+        Val::Bytes(bytes) => query.bind(bytes),
+    })
+}
+
+fn postgres_query(text: &'static str, values: Vec<Val>) -> Query<'static, Postgres, PgArguments> {
+    values.into_iter().fold(sqlx::query(text), |query, value| match value {
+        Val::Null => query.bind(UntypedNull),
+        Val::Text(text) => query.bind(text),
+        Val::Int(number) => query.bind(number),
+        Val::Bool(flag) => query.bind(flag),
+        Val::Bytes(bytes) => query.bind(bytes),
+    })
+}
+
+impl Tx {
+    /// The moment at which this transaction began, by the store's clock.
+    pub const fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Wakes `topic`'s waiters once the transaction is committed.
+    pub fn wake(&mut self, topic: crate::wake::Topic) {
+        if !self.wakes.contains(&topic) {
+            self.wakes.push(topic);
+        }
+    }
+
+    pub(crate) async fn rows(
+        &mut self,
+        statement: &'static Statement,
+        values: Vec<Val>,
+    ) -> Result<Vec<Row>, StoreError> {
+        let text = statement.text();
+        Ok(match &mut self.connection {
+            Connection::SqliteWriter(connection) => sqlite_rows(&mut **connection, text, values).await?,
+            Connection::SqliteTransaction(connection) => sqlite_rows(&mut **connection, text, values).await?,
+            Connection::PostgresTransaction(connection) => {
+                let rows = connection.fetch_all(postgres_query(text, values)).await?;
+                rows.into_iter().map(Row::Postgres).collect()
+            }
+        })
+    }
+
+    /// The rows' count that the statement changed.
+    pub(crate) async fn execute(&mut self, statement: &'static Statement, values: Vec<Val>) -> Result<u64, StoreError> {
+        let text = statement.text();
+        Ok(match &mut self.connection {
+            Connection::SqliteWriter(connection) => {
+                connection.execute(sqlite_query(text, values)).await?.rows_affected()
+            }
+            Connection::SqliteTransaction(connection) => {
+                connection.execute(sqlite_query(text, values)).await?.rows_affected()
+            }
+            Connection::PostgresTransaction(connection) => {
+                connection.execute(postgres_query(text, values)).await?.rows_affected()
+            }
+        })
+    }
+
+    pub(crate) async fn all<R: Record>(
+        &mut self,
+        statement: &'static Statement,
+        values: Vec<Val>,
+    ) -> Result<Vec<R>, StoreError> {
+        let rows = self.rows(statement, values).await?;
+        Ok(rows.iter().map(R::from_row).collect::<Result<_, _>>()?)
+    }
+
+    pub(crate) async fn one<R: Record>(
+        &mut self,
+        statement: &'static Statement,
+        values: Vec<Val>,
+    ) -> Result<Option<R>, StoreError> {
+        Ok(self.all(statement, values).await?.pop())
+    }
+
+    /// The first column of the first row.
+    pub(crate) async fn scalar<C: crate::value::Col>(
+        &mut self,
+        statement: &'static Statement,
+        values: Vec<Val>,
+    ) -> Result<Option<C>, StoreError> {
+        let rows = self.rows(statement, values).await?;
+        Ok(rows.first().map(|row| C::get(row, 0)).transpose()?)
+    }
+
+    /// Whether a conditional change found its row.
+    pub(crate) async fn changed(
+        &mut self,
+        statement: &'static Statement,
+        values: Vec<Val>,
+    ) -> Result<bool, StoreError> {
+        Ok(self.execute(statement, values).await? == 1)
+    }
+}
+
+async fn sqlite_rows(
+    connection: &mut sqlx::SqliteConnection,
+    text: &'static str,
+    values: Vec<Val>,
+) -> Result<Vec<Row>, sqlx::Error> {
+    let rows = connection.fetch_all(sqlite_query(text, values)).await?;
+    Ok(rows.into_iter().map(Row::Sqlite).collect())
+}
+
+/// `values![a, b]` makes the values for `$1, $2`.
+macro_rules! values {
+    ($($value:expr),* $(,)?) => { vec![$($crate::value::Col::val(&$value)),*] };
+}
+pub(crate) use values;

@@ -1,0 +1,138 @@
+//! Rows of workspaces.
+
+use terrane_domain::access::Visibility;
+use terrane_domain::ids::{OrganizationId, RunId, StateVersionId, WorkspaceId};
+use terrane_domain::workspaces::{LockHolder, Workspace};
+
+use crate::error::StoreError;
+use crate::statement::{Record as _, record, statements};
+use crate::transaction::{Tx, values};
+
+record!(Workspace, "workspaces", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17", {
+    id, organization_id, project_id, name, description, execution_mode, auto_apply, allow_destroy_plan,
+    terraform_version, working_directory, structured_run_output_enabled, lock_holder, lock_reason, current_run_id,
+    current_state_version_id, created_at, updated_at
+});
+
+statements! {
+    INSERT: Workspace = insert;
+    BY_ID: Workspace = select "WHERE id = $1";
+    BY_NAME: Workspace = select "WHERE organization_id = $1 AND name = $2";
+    // $2: part of the name, with LIKE's own characters escaped; $3: the project; $4: one workspace or all.
+    LIST: Workspace = select "WHERE organization_id = $1 AND LOWER(name) LIKE LOWER(CAST($2 AS TEXT)) ESCAPE '!' AND (CAST($3 AS TEXT) IS NULL OR project_id = CAST($3 AS TEXT)) AND (CAST($4 AS TEXT) IS NULL OR id = CAST($4 AS TEXT)) ORDER BY created_at, id LIMIT $5 OFFSET $6";
+    COUNT = "SELECT COUNT(*) FROM workspaces WHERE organization_id = $1 AND LOWER(name) LIKE LOWER(CAST($2 AS TEXT)) ESCAPE '!' AND (CAST($3 AS TEXT) IS NULL OR project_id = CAST($3 AS TEXT)) AND (CAST($4 AS TEXT) IS NULL OR id = CAST($4 AS TEXT))";
+    COUNT_IN_PROJECT = "SELECT COUNT(*) FROM workspaces WHERE project_id = $1";
+    UPDATE_SETTINGS = "UPDATE workspaces SET name = $2, description = $3, execution_mode = $4, auto_apply = $5, allow_destroy_plan = $6, terraform_version = $7, working_directory = $8, structured_run_output_enabled = $9, project_id = $10, updated_at = $11 WHERE id = $1";
+    LOCK = "UPDATE workspaces SET lock_holder = $2, lock_reason = $3 WHERE id = $1 AND lock_holder IS NULL";
+    UNLOCK = "UPDATE workspaces SET lock_holder = NULL, lock_reason = NULL WHERE id = $1 AND lock_holder = $2";
+    HAND_OVER_LOCK = "UPDATE workspaces SET lock_holder = $3, lock_reason = $4 WHERE id = $1 AND lock_holder = $2";
+    SET_CURRENT_RUN = "UPDATE workspaces SET current_run_id = $2 WHERE id = $1";
+    SET_CURRENT_STATE = "UPDATE workspaces SET current_state_version_id = $2, updated_at = $3 WHERE id = $1";
+}
+
+/// What a list is narrowed by.
+#[derive(Debug, Clone, Default)]
+pub struct WorkspaceFilter {
+    /// Part of the name, letter case ignored.
+    pub name_part: Option<String>,
+    /// Only this project's.
+    pub project_id: Option<terrane_domain::ids::ProjectId>,
+}
+
+/// Inserts a workspace.
+pub async fn insert(tx: &mut Tx, workspace: &Workspace) -> Result<(), StoreError> {
+    tx.execute(&INSERT, workspace.values()).await.map(drop)
+}
+
+/// The workspace of this id.
+pub async fn by_id(tx: &mut Tx, id: &WorkspaceId) -> Result<Option<Workspace>, StoreError> {
+    tx.one(&BY_ID, values![*id]).await
+}
+
+/// The workspace of this name in an organization.
+pub async fn by_name(tx: &mut Tx, id: &OrganizationId, name: &str) -> Result<Option<Workspace>, StoreError> {
+    tx.one(&BY_NAME, values![*id, name.to_owned()]).await
+}
+
+/// One page of the visible workspaces, oldest first, and their total number.
+pub async fn list(
+    tx: &mut Tx,
+    id: &OrganizationId,
+    visibility: &Visibility,
+    filter: &WorkspaceFilter,
+    limit: i64,
+    offset: i64,
+) -> Result<(Vec<Workspace>, i64), StoreError> {
+    let only = match visibility {
+        Visibility::All => None,
+        Visibility::Workspaces(ids) => match ids.as_slice() {
+            [] => return Ok((Vec::new(), 0)),
+            [only, ..] => Some(only.clone()),
+        },
+    };
+    let part = filter.name_part.as_deref().unwrap_or_default();
+    let pattern = format!("%{}%", part.replace('!', "!!").replace('%', "!%").replace('_', "!_"));
+    let shared = values![*id, pattern, filter.project_id, only];
+    let total = tx.scalar(&COUNT, shared.clone()).await?.unwrap_or(0);
+    let rows = tx.all(&LIST, [shared, values![limit, offset]].concat()).await?;
+    Ok((rows, total))
+}
+
+/// Number of a project's workspaces.
+pub async fn count_in_project(tx: &mut Tx, id: &terrane_domain::ids::ProjectId) -> Result<i64, StoreError> {
+    Ok(tx.scalar(&COUNT_IN_PROJECT, values![*id]).await?.unwrap_or(0))
+}
+
+/// Writes the settings that people may change.
+pub async fn update_settings(tx: &mut Tx, workspace: &Workspace) -> Result<bool, StoreError> {
+    let values = values![
+        workspace.id,
+        workspace.name,
+        workspace.description,
+        workspace.execution_mode,
+        workspace.auto_apply,
+        workspace.allow_destroy_plan,
+        workspace.terraform_version,
+        workspace.working_directory,
+        workspace.structured_run_output_enabled,
+        workspace.project_id,
+        workspace.updated_at,
+    ];
+    tx.changed(&UPDATE_SETTINGS, values).await
+}
+
+/// Takes the lock if nobody holds it.
+pub async fn lock(tx: &mut Tx, id: &WorkspaceId, holder: &LockHolder, reason: &str) -> Result<bool, StoreError> {
+    tx.changed(&LOCK, values![*id, *holder, reason.to_owned()]).await
+}
+
+/// Gives the lock back if `holder` holds it.
+pub async fn unlock(tx: &mut Tx, id: &WorkspaceId, holder: &LockHolder) -> Result<bool, StoreError> {
+    tx.changed(&UNLOCK, values![*id, *holder]).await
+}
+
+/// Turns one holder's lock into another's without letting it go.
+pub async fn hand_over_lock(
+    tx: &mut Tx,
+    id: &WorkspaceId,
+    from: &LockHolder,
+    to: &LockHolder,
+    reason: &str,
+) -> Result<bool, StoreError> {
+    tx.changed(&HAND_OVER_LOCK, values![*id, *from, *to, reason.to_owned()]).await
+}
+
+/// Names the run that holds the queue.
+pub async fn set_current_run(tx: &mut Tx, id: &WorkspaceId, run_id: &RunId) -> Result<(), StoreError> {
+    tx.execute(&SET_CURRENT_RUN, values![*id, *run_id]).await.map(drop)
+}
+
+/// Names the newest state.
+pub async fn set_current_state(
+    tx: &mut Tx,
+    id: &WorkspaceId,
+    state_version_id: &StateVersionId,
+) -> Result<(), StoreError> {
+    let now = tx.now();
+    tx.execute(&SET_CURRENT_STATE, values![*id, *state_version_id, now]).await.map(drop)
+}
