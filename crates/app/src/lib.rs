@@ -1,1 +1,73 @@
-//! Services: authorise, rule, transaction, event.
+//! The services: authorise -> rule -> transaction -> event. One module a resource.
+//!
+//! Architecture invariant: the API, the pages and the MCP tools call these functions and nothing below them; a right,
+//! a limit or a change of state is written here (or in `domain`) once.
+
+pub mod background;
+pub mod bootstrap;
+pub mod callers;
+pub mod configuration_archives;
+pub mod configuration_versions;
+mod error;
+mod events;
+pub mod jobs;
+pub mod logs;
+mod lookups;
+pub mod organizations;
+pub mod plans;
+mod queue;
+pub mod runs;
+pub mod signed_urls;
+mod state_documents;
+pub mod state_uploads;
+pub mod state_versions;
+pub mod streams;
+pub mod variables;
+pub mod workspaces;
+
+use std::sync::Arc;
+
+use terrane_store::{Key, Store};
+use tokio::sync::watch;
+
+pub use error::{AppError, AppResult};
+
+/// The running application. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    pub(crate) store: Store,
+    pub(crate) public_url: Arc<str>,
+    pub(crate) signing_key: Key,
+    pub(crate) callers: Arc<callers::CallerCache>,
+    draining: watch::Receiver<bool>,
+}
+
+impl App {
+    /// Binds the services to a store. `public_url` is what clients reach, without a trailing slash; `draining`
+    /// turns true when held answers must be given at once.
+    pub fn new(store: Store, public_url: &str, draining: watch::Receiver<bool>) -> Self {
+        let signing_key = store.derive_key("signed-urls");
+        Self { store, public_url: public_url.into(), signing_key, callers: Arc::default(), draining }
+    }
+
+    /// What clients reach, without a trailing slash.
+    pub fn public_url(&self) -> &str {
+        &self.public_url
+    }
+
+    /// The store, for checks of the whole server (readiness, verification of events).
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub(crate) async fn drained(&self) {
+        let mut draining = self.draining.clone();
+        // A sender that is gone means that the process ends.
+        let _ = draining.wait_for(|draining| *draining).await;
+    }
+}
+
+/// 128 random bits for a new id.
+pub(crate) fn entropy() -> u128 {
+    u128::from_be_bytes(terrane_store::random_bytes())
+}

@@ -176,7 +176,10 @@ impl RunStatus {
             S::PreApplyRunning => &[S::PreApplyCompleted, S::Errored, S::Canceled, S::ForceCanceled],
             S::PreApplyCompleted => &[S::ApplyQueued, S::Errored, S::Canceled, S::ForceCanceled],
             S::ApplyQueued => &[S::Applying, S::Errored, S::Canceled, S::ForceCanceled],
-            S::Applying => &[S::PostApplyRunning, S::Applied, S::Errored, S::Canceled, S::ForceCanceled],
+            // Back to the queue: an apply whose runner disappeared before it was admitted has not begun.
+            S::Applying => {
+                &[S::ApplyQueued, S::PostApplyRunning, S::Applied, S::Errored, S::Canceled, S::ForceCanceled]
+            }
             S::PostApplyRunning => &[S::PostApplyCompleted, S::Applied, S::Errored, S::Canceled, S::ForceCanceled],
             S::PostApplyCompleted => &[S::Applied],
             S::PolicySoftFailed
@@ -470,7 +473,10 @@ mod tests {
     #[test]
     fn nothing_applies_that_was_not_confirmed() {
         for status in RunStatus::ALL {
-            if !matches!(status, S::Confirmed | S::QueuingApply | S::PreApplyCompleted | S::PreApplyRunning) {
+            if !matches!(
+                status,
+                S::Confirmed | S::QueuingApply | S::PreApplyCompleted | S::PreApplyRunning | S::Applying
+            ) {
                 assert!(!status.may_become(S::ApplyQueued), "{status}");
             }
             assert!(*status == S::ApplyQueued || !status.may_become(S::Applying), "{status}");

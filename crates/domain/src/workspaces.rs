@@ -101,9 +101,7 @@ impl Workspace {
         match &self.lock_holder {
             None => Err(LockConflict::NotLocked),
             Some(present) if present == holder => Ok(()),
-            Some(present) => {
-                Err(LockConflict::HeldByAnother { name: self.name.clone(), holder: present.describe() })
-            }
+            Some(present) => Err(LockConflict::HeldByAnother { name: self.name.clone(), holder: present.describe() }),
         }
     }
 

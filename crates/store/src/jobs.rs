@@ -24,6 +24,7 @@ statements! {
     CLAIM = "UPDATE jobs SET status = 'claimed', runner_id = $2, fence = fence + 1, attempts = attempts + 1, lease_until = $3 WHERE id = $1 AND status = 'queued'";
     REATTACH = "UPDATE jobs SET runner_id = $2, fence = fence + 1, lease_until = $3 WHERE id = $1 AND status = 'claimed'";
     RENEW = "UPDATE jobs SET lease_until = $3 WHERE id = $1 AND fence = $2 AND status = 'claimed'";
+    RENEW_ALL = "UPDATE jobs SET lease_until = $1 WHERE status = 'claimed'";
     ADMIT = "UPDATE jobs SET admitted_at = $3 WHERE id = $1 AND fence = $2 AND status = 'claimed' AND admitted_at IS NULL";
     DONE = "UPDATE jobs SET status = 'done', lease_until = NULL WHERE id = $1 AND fence = $2 AND status = 'claimed'";
     DROP_QUEUED = "UPDATE jobs SET status = 'done' WHERE run_id = $1 AND status = 'queued'";
@@ -68,6 +69,11 @@ pub async fn reattach(tx: &mut Tx, id: &JobId, runner_id: &RunnerId, until: Time
 /// Extends a lease.
 pub async fn renew(tx: &mut Tx, id: &JobId, fence: i64, until: Timestamp) -> Result<bool, StoreError> {
     tx.changed(&RENEW, values![*id, fence, until]).await
+}
+
+/// Extends every lease.
+pub async fn renew_all(tx: &mut Tx, until: Timestamp) -> Result<(), StoreError> {
+    tx.execute(&RENEW_ALL, values![until]).await.map(drop)
 }
 
 /// Admits an apply: true once in its life.

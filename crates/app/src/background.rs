@@ -1,0 +1,61 @@
+//! Work of the server itself: sealing events, compacting logs, noticing lost runners. Each loop is woken, and polls all
+//! the same; a failure is logged and tried again.
+
+use std::time::Duration;
+
+use terrane_store::Topic;
+
+use crate::{App, AppResult, jobs};
+
+/// Starts the loops; they end with the process.
+pub async fn start(app: &App) -> AppResult<()> {
+    jobs::renew_all(app).await?;
+    tokio::spawn(seal_events(app.clone()));
+    tokio::spawn(compact_logs(app.clone()));
+    tokio::spawn(sweep(app.clone()));
+    Ok(())
+}
+
+async fn seal_events(app: App) {
+    let waiter = app.store.waiter(Topic::Events);
+    loop {
+        let notified = waiter.notified();
+        match app.store.seal_events().await {
+            Ok(0) => {
+                tokio::select! {
+                    () = notified => {}
+                    () = tokio::time::sleep(Duration::from_secs(10)) => {}
+                }
+                // Events come in bursts: one seal for each burst.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            Ok(_) => {}
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "events could not be sealed");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }
+    }
+}
+
+async fn compact_logs(app: App) {
+    loop {
+        match app.store.compact_logs().await {
+            Ok(0) => tokio::time::sleep(Duration::from_secs(2)).await,
+            Ok(_) => {}
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "a log could not be compacted");
+                tokio::time::sleep(Duration::from_secs(10)).await;
+            }
+        }
+    }
+}
+
+async fn sweep(app: App) {
+    loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        if let Err(error) = jobs::sweep_lost(&app).await {
+            tracing::error!(error = &error as &dyn std::error::Error, "lost runners could not be looked for");
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! What `terrane dev` needs to be usable at once: a person, an organization, a token.
+
+use terrane_domain::access::{Caller, CredentialKind, Principal};
+use terrane_domain::ids::UserId;
+use terrane_domain::organizations::User;
+
+use crate::callers::{Secret, authenticate, create_sign_in_link, create_user_token};
+use crate::{App, AppResult, entropy, organizations};
+
+/// Name of the person that `dev` makes.
+pub const DEV_USER: &str = "admin";
+/// Name of the organization that `dev` makes.
+pub const DEV_ORGANIZATION: &str = "demo";
+
+/// What `dev` tells its user.
+pub struct DevFacts {
+    /// The organization.
+    pub organization: String,
+    /// The person.
+    pub user: String,
+    /// The person's API token.
+    pub token: Secret,
+    /// Opens a signed-in browser session, once.
+    pub sign_in_url: String,
+}
+
+/// Makes person and organization if they are missing, keeps `previous` if it is still a valid token, and makes a
+/// new sign-in link.
+pub async fn dev(app: &App, previous: Option<Secret>) -> AppResult<DevFacts> {
+    let kept = match previous {
+        Some(secret) => authenticate(app, Some(secret.clone())).await.is_ok().then_some(secret),
+        None => None,
+    };
+    let (user_id, token) = app
+        .store
+        .write(move |tx| {
+            Box::pin(async move {
+                let user = match terrane_store::organizations::user_by_name(tx, DEV_USER).await? {
+                    Some(user) => user,
+                    None => {
+                        let user = User {
+                            id: UserId::from_entropy(entropy()),
+                            username: DEV_USER.to_owned(),
+                            email: "admin@localhost".to_owned(),
+                            is_site_admin: true,
+                            created_at: tx.now(),
+                        };
+                        terrane_store::organizations::insert_user(tx, &user).await?;
+                        user
+                    }
+                };
+                let caller =
+                    Caller { kind: CredentialKind::User, principal: Principal::User(user.id.clone()), token_id: None };
+                if terrane_store::organizations::by_name(tx, DEV_ORGANIZATION).await?.is_none() {
+                    organizations::create_in(tx, &caller, DEV_ORGANIZATION.to_owned(), user.email.clone()).await?;
+                }
+                let token = match kept {
+                    Some(token) => token,
+                    None => create_user_token(tx, &user.id, "made by terrane dev").await?,
+                };
+                Ok::<_, crate::AppError>((user.id, token))
+            })
+        })
+        .await?;
+    let link = create_sign_in_link(app, user_id).await?;
+    Ok(DevFacts {
+        organization: DEV_ORGANIZATION.to_owned(),
+        user: DEV_USER.to_owned(),
+        token,
+        sign_in_url: format!("{}/app/sign-in/{}", app.public_url(), link.reveal()),
+    })
+}

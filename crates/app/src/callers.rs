@@ -1,0 +1,180 @@
+//! From a credential to a [`Caller`]: once for each request, at the door.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use terrane_domain::access::{Caller, CredentialKind, Principal};
+use terrane_domain::ids::{TokenId, UserId};
+use terrane_domain::time::Timestamp;
+use terrane_domain::tokens::{Token, TokenKind};
+use terrane_store::{StoreError, Tx, hex, random_bytes};
+
+use crate::{App, AppError, AppResult, entropy};
+
+/// A revocation takes effect within this time on every server.
+const CACHE_TIME: Duration = Duration::from_secs(1);
+const CACHE_ENTRIES: usize = 10_000;
+const SESSION_TIME: Duration = Duration::from_secs(12 * 3600);
+const SIGN_IN_TIME: Duration = Duration::from_secs(30 * 60);
+
+/// A token's text. It has no `Debug` and no `PartialEq`.
+#[derive(Clone)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes what a client sent.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text, to be given to its owner.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// A new API token, in the form of HCP Terraform's: 14 characters, `.atlasv1.`, 64 characters.
+    fn generate() -> Self {
+        Self(format!("{}.atlasv1.{}", hex(&random_bytes::<7>()), hex(&random_bytes::<32>())))
+    }
+}
+
+/// Callers seen within the last second, so that a client's hundred requests do not ask the database a hundred times.
+#[derive(Default)]
+pub struct CallerCache {
+    entries: Mutex<HashMap<String, (Caller, Timestamp)>>,
+}
+
+impl CallerCache {
+    fn get(&self, secret: &str, now: Timestamp) -> Option<Caller> {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.get(secret).filter(|(_, until)| *until > now).map(|(caller, _)| caller.clone())
+    }
+
+    fn put(&self, secret: &str, caller: Caller, now: Timestamp) {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        if entries.len() >= CACHE_ENTRIES {
+            entries.clear();
+        }
+        entries.insert(secret.to_owned(), (caller, now.plus(CACHE_TIME)));
+    }
+}
+
+/// The caller who showed `secret`, or nobody if none was shown. A secret that is wrong is refused.
+pub async fn authenticate(app: &App, secret: Option<Secret>) -> AppResult<Caller> {
+    let Some(secret) = secret else { return Ok(Caller::anonymous()) };
+    let now = app.store.now();
+    if let Some(caller) = app.callers.get(secret.reveal(), now) {
+        return Ok(caller);
+    }
+    let text = secret.clone();
+    let caller = app.store.read(move |tx| Box::pin(async move { find(tx, text.reveal()).await })).await?;
+    let caller = caller.ok_or(AppError::Unauthorized)?;
+    app.callers.put(secret.reveal(), caller.clone(), now);
+    Ok(caller)
+}
+
+async fn find(tx: &mut Tx, secret: &str) -> Result<Option<Caller>, AppError> {
+    let now = tx.now();
+    let Some(token) = terrane_store::tokens::by_secret(tx, secret).await? else { return Ok(None) };
+    if token.expires_at.is_some_and(|expiry| expiry <= now) {
+        return Ok(None);
+    }
+    let (kind, principal) = match token.kind {
+        TokenKind::User => (CredentialKind::User, token.user_id.map(Principal::User)),
+        TokenKind::Session => (CredentialKind::Session, token.user_id.map(Principal::User)),
+        TokenKind::Runner => (CredentialKind::RunnerPool, Some(Principal::Runner(None))),
+        TokenKind::Run => {
+            let run = match &token.run_id {
+                Some(id) => terrane_store::runs::by_id(tx, id).await?,
+                None => None,
+            };
+            let principal = run.map(|run| Principal::Run {
+                run_id: run.id,
+                workspace_id: run.workspace_id,
+                organization_id: run.organization_id,
+            });
+            (CredentialKind::Run, principal)
+        }
+        // A sign-in link is exchanged, never shown.
+        TokenKind::SignIn => return Ok(None),
+    };
+    Ok(principal.map(|principal| Caller { kind, principal, token_id: Some(token.id) }))
+}
+
+/// A new token without an owner or an end; the caller fills in what it is for.
+pub(crate) fn new_token(tx: &Tx, kind: TokenKind, description: &str) -> (Token, Secret) {
+    let token = Token {
+        id: TokenId::from_entropy(entropy()),
+        kind,
+        user_id: None,
+        run_id: None,
+        organization_id: None,
+        description: description.to_owned(),
+        created_at: tx.now(),
+        expires_at: None,
+    };
+    (token, Secret::generate())
+}
+
+/// Makes an API token for a person.
+pub(crate) async fn create_user_token(tx: &mut Tx, user_id: &UserId, description: &str) -> Result<Secret, StoreError> {
+    let (mut token, secret) = new_token(tx, TokenKind::User, description);
+    token.user_id = Some(user_id.clone());
+    terrane_store::tokens::insert(tx, &token, secret.reveal()).await?;
+    Ok(secret)
+}
+
+/// Makes a link that opens one browser session. Earlier links end.
+pub async fn create_sign_in_link(app: &App, user_id: UserId) -> AppResult<Secret> {
+    app.store
+        .write(move |tx| {
+            Box::pin(async move {
+                terrane_store::tokens::remove_kind(tx, TokenKind::SignIn).await?;
+                let (mut token, secret) = new_token(tx, TokenKind::SignIn, "sign-in link");
+                token.user_id = Some(user_id);
+                token.expires_at = Some(tx.now().plus(SIGN_IN_TIME));
+                terrane_store::tokens::insert(tx, &token, secret.reveal()).await?;
+                Ok(secret)
+            })
+        })
+        .await
+}
+
+/// Exchanges a sign-in link for a session; works once.
+pub async fn sign_in(app: &App, link: Secret) -> AppResult<Secret> {
+    app.store
+        .write(move |tx| {
+            Box::pin(async move {
+                let now = tx.now();
+                let token = terrane_store::tokens::by_secret(tx, link.reveal()).await?;
+                let token = token
+                    .filter(|token| token.kind == TokenKind::SignIn)
+                    .filter(|token| token.expires_at.is_some_and(|expiry| expiry > now))
+                    .ok_or(AppError::Unauthorized)?;
+                if !terrane_store::tokens::remove(tx, &token.id).await? {
+                    return Err(AppError::Unauthorized);
+                }
+                let (mut session, secret) = new_token(tx, TokenKind::Session, "browser session");
+                session.user_id = token.user_id;
+                session.expires_at = Some(now.plus(SESSION_TIME));
+                terrane_store::tokens::insert(tx, &session, secret.reveal()).await?;
+                Ok(secret)
+            })
+        })
+        .await
+}
+
+/// Makes `secret` the token of the server's own runner; an earlier one ends.
+pub async fn set_runner_token(app: &App, secret: Secret) -> AppResult<()> {
+    app.store
+        .write(move |tx| {
+            Box::pin(async move {
+                terrane_store::tokens::remove_kind(tx, TokenKind::Runner).await?;
+                let (token, _) = new_token(tx, TokenKind::Runner, "the server's own runner");
+                terrane_store::tokens::insert(tx, &token, secret.reveal()).await?;
+                Ok(())
+            })
+        })
+        .await
+}

@@ -1,0 +1,51 @@
+//! The one error of the services; each front door turns it into its own answer in one place.
+
+use terrane_domain::runner_protocol::Refusal;
+use terrane_store::StoreError;
+
+/// Why a service refuses or fails.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// There is no such thing, or the caller may not know of it.
+    #[error("not found")]
+    NotFound,
+    /// The credential is missing, malformed, expired or revoked.
+    #[error("unauthorized")]
+    Unauthorized,
+    /// The thing is in a state that does not allow this. The text is for people and for clients that search it.
+    #[error("{0}")]
+    Conflict(String),
+    /// A value is wrong.
+    #[error("{detail}")]
+    Invalid {
+        /// JSON pointer into the request, for example `/data/attributes/name`.
+        pointer: Option<String>,
+        /// What is wrong and what would be right.
+        detail: String,
+    },
+    /// The request as a whole makes no sense.
+    #[error("{0}")]
+    BadRequest(String),
+    /// More bytes than allowed.
+    #[error("{0}")]
+    TooLarge(String),
+    /// Not yet; try again.
+    #[error("{0}")]
+    Unavailable(String),
+    /// A runner's call is refused.
+    #[error("{}", .0.message)]
+    Refused(Refusal),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl AppError {
+    /// A wrong attribute of a request document.
+    pub fn invalid(attribute: &str, detail: impl Into<String>) -> Self {
+        Self::Invalid { pointer: Some(format!("/data/attributes/{attribute}")), detail: detail.into() }
+    }
+}
+
+/// What services answer.
+pub type AppResult<T> = Result<T, AppError>;

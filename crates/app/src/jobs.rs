@@ -1,0 +1,497 @@
+//! What runners ask of the server: claim, renew, log, state, plan, finish. The wire form is
+//! `terrane_domain::runner_protocol`.
+//!
+//! A plan is delivered at least once, an apply at most once, a state exactly once by effect. Every call after the
+//! claim carries the job's fencing number; a call from a lost lease is refused.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::json;
+use terrane_domain::access::{Caller, CredentialKind};
+use terrane_domain::ids::{JobId, RunnerId, StateVersionId};
+use terrane_domain::jobs::JobRecord;
+use terrane_domain::reasons::ReasonCode;
+use terrane_domain::runner_protocol::{
+    ClaimRequest, Finish, Job, JobVariable, LEASE_SECONDS, Lease, LogPosition, Outcome, Phase, Refusal, RefusalCode,
+};
+use terrane_domain::runs::{PhaseStatus, Run, RunPhase, RunStatus, after_plan};
+use terrane_domain::state_versions::{NewState, StateVersion, StateVersionStatus, may_follow};
+use terrane_domain::tokens::TokenKind;
+use terrane_domain::variables::VariableCategory;
+use terrane_store::runs::{PlanDocument, RunChange};
+use terrane_store::{BlobKind, BlobReader, Topic, Tx};
+
+use crate::streams::{Body, receive};
+use crate::{App, AppError, AppResult, callers, entropy, queue, state_uploads};
+
+/// How long a claim is held when there is no work.
+const HOLD: Duration = Duration::from_secs(20);
+const MAX_DOCUMENT_BYTES: u64 = 1 << 30;
+const RUN_TOKEN_TIME: Duration = Duration::from_secs(24 * 3600);
+
+/// Only runners have jobs.
+fn require_runner(caller: &Caller) -> AppResult<()> {
+    if caller.kind == CredentialKind::RunnerPool { Ok(()) } else { Err(AppError::NotFound) }
+}
+
+fn refused(code: RefusalCode, message: &str) -> AppError {
+    AppError::Refused(Refusal { code, message: message.to_owned(), offset: None })
+}
+
+fn lease_lost() -> AppError {
+    refused(RefusalCode::LeaseLost, "this job is no longer yours; stop its child and drop it")
+}
+
+/// The job, if the caller's fencing number is the newest.
+async fn held(tx: &mut Tx, id: &JobId, fence: i64) -> AppResult<(JobRecord, Run, RunPhase)> {
+    let job = terrane_store::jobs::by_id(tx, id).await?.ok_or(AppError::NotFound)?;
+    if job.fence != fence || job.status != terrane_domain::jobs::JobStatus::Claimed {
+        return Err(lease_lost());
+    }
+    let run = terrane_store::runs::by_id(tx, &job.run_id).await?.ok_or(AppError::NotFound)?;
+    let phase = terrane_store::runs::phase(tx, &job.run_id, job.phase).await?.ok_or(AppError::NotFound)?;
+    Ok((job, run, phase))
+}
+
+/// Gives the caller a job, or `None` after a while without work.
+pub async fn claim(app: &App, caller: &Caller, request: ClaimRequest) -> AppResult<Option<Job>> {
+    require_runner(caller)?;
+    let waiter = app.store.waiter(Topic::Jobs);
+    let deadline = tokio::time::Instant::now() + HOLD;
+    loop {
+        let notified = waiter.notified();
+        if let Some(job) = claim_one(app, request.runner_id.clone()).await? {
+            return Ok(Some(job));
+        }
+        tokio::select! {
+            () = notified => {}
+            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+            () = app.drained() => return Ok(None),
+        }
+        if tokio::time::Instant::now() >= deadline {
+            return Ok(None);
+        }
+    }
+}
+
+async fn claim_one(app: &App, runner_id: RunnerId) -> AppResult<Option<Job>> {
+    let wanted = runner_id.clone();
+    // Most looks find nothing: they must not queue behind writers.
+    let found = app
+        .store
+        .read(move |tx| Box::pin(async move { Ok::<_, AppError>(terrane_store::jobs::next_for(tx, &wanted).await?) }))
+        .await?;
+    if found.is_none() {
+        return Ok(None);
+    }
+    let server = app.clone();
+    app.store
+        .write(move |tx| {
+            Box::pin(async move {
+                let Some(job) = terrane_store::jobs::next_for(tx, &runner_id).await? else { return Ok(None) };
+                let until = tx.now().plus(Duration::from_secs(LEASE_SECONDS));
+                if !terrane_store::jobs::claim(tx, &job.id, &runner_id, until).await? {
+                    return Ok(None);
+                }
+                let mut run = terrane_store::runs::by_id(tx, &job.run_id).await?.ok_or(AppError::NotFound)?;
+                let mut phase =
+                    terrane_store::runs::phase(tx, &job.run_id, job.phase).await?.ok_or(AppError::NotFound)?;
+                let status = match job.phase {
+                    Phase::Plan => RunStatus::Planning,
+                    Phase::Apply => RunStatus::Applying,
+                };
+                if !terrane_store::runs::set_status(tx, &mut run, status, RunChange::default()).await? {
+                    return Ok(None);
+                }
+                terrane_store::runs::set_phase_status(tx, &mut phase, PhaseStatus::Running, None).await?;
+                describe(&server, tx, &job.id, &run, &phase).await.map(Some)
+            })
+        })
+        .await
+}
+
+/// Everything that the runner must know, with a new token for the run.
+async fn describe(app: &App, tx: &mut Tx, id: &JobId, run: &Run, phase: &RunPhase) -> AppResult<Job> {
+    let job = terrane_store::jobs::by_id(tx, id).await?.ok_or(AppError::NotFound)?;
+    let workspace = terrane_store::workspaces::by_id(tx, &run.workspace_id).await?.ok_or(AppError::NotFound)?;
+    let organization =
+        terrane_store::organizations::by_id(tx, &run.organization_id).await?.ok_or(AppError::NotFound)?;
+    let project =
+        terrane_store::organizations::project_by_id(tx, &workspace.project_id).await?.ok_or(AppError::NotFound)?;
+    let (mut variables, mut environment) = (Vec::new(), Vec::new());
+    for variable in terrane_store::variables::of_workspace(tx, &workspace.id).await? {
+        let list = match variable.category {
+            VariableCategory::Terraform => &mut variables,
+            VariableCategory::Env => &mut environment,
+        };
+        let (key, value) = (variable.key, variable.value);
+        list.push(JobVariable { key, value, hcl: variable.hcl, sensitive: variable.sensitive });
+    }
+    for variable in terrane_store::runs::variables(tx, run).await? {
+        variables.retain(|other| other.key != variable.key);
+        variables.push(JobVariable { key: variable.key, value: variable.value, hcl: true, sensitive: false });
+    }
+    terrane_store::tokens::remove_of_run(tx, &run.id).await?;
+    let (mut token, secret) = callers::new_token(tx, TokenKind::Run, "token of a run");
+    token.run_id = Some(run.id.clone());
+    token.organization_id = Some(run.organization_id.clone());
+    token.expires_at = Some(tx.now().plus(RUN_TOKEN_TIME));
+    terrane_store::tokens::insert(tx, &token, secret.reveal()).await?;
+    Ok(Job {
+        id: job.id.clone(),
+        fence: job.fence,
+        phase: job.phase,
+        admitted: job.admitted_at.is_some(),
+        run_id: run.id.clone(),
+        workspace_id: workspace.id,
+        workspace_name: workspace.name,
+        organization_name: organization.name,
+        project_name: project.name,
+        working_directory: workspace.working_directory,
+        terraform_version: run.terraform_version.clone(),
+        log_format: run.log_format,
+        options: run.options.clone(),
+        variables,
+        environment,
+        run_token: secret.reveal().to_owned(),
+        spool_key: app.store.derive_key(&format!("spool {}", job.id)).to_hex().to_string(),
+        log_offset: u64::try_from(phase.log_length).unwrap_or(0),
+    })
+}
+
+/// Gives a job back to its runner's next life. A plan without a result starts again elsewhere: that is refused here.
+pub async fn reattach(app: &App, caller: &Caller, id: JobId, runner_id: RunnerId) -> AppResult<Job> {
+    require_runner(caller)?;
+    let server = app.clone();
+    app.store
+        .write(move |tx| {
+            Box::pin(async move {
+                let job = terrane_store::jobs::by_id(tx, &id).await?.ok_or_else(lease_lost)?;
+                let until = tx.now().plus(Duration::from_secs(LEASE_SECONDS));
+                if !terrane_store::jobs::reattach(tx, &id, &runner_id, until).await? {
+                    return Err(lease_lost());
+                }
+                let run = terrane_store::runs::by_id(tx, &job.run_id).await?.ok_or(AppError::NotFound)?;
+                let phase = terrane_store::runs::phase(tx, &job.run_id, job.phase).await?.ok_or(AppError::NotFound)?;
+                describe(&server, tx, &id, &run, &phase).await
+            })
+        })
+        .await
+}
+
+/// Admits an apply, once in its life, before its child starts.
+pub async fn admit(app: &App, caller: &Caller, id: JobId, fence: i64) -> AppResult<()> {
+    require_runner(caller)?;
+    app.store
+        .write(move |tx| {
+            Box::pin(async move {
+                let (job, _, _) = held(tx, &id, fence).await?;
+                if job.phase != Phase::Apply || !terrane_store::jobs::admit(tx, &id, fence).await? {
+                    let message = "this apply was admitted before; report how it ended, do not repeat it";
+                    return Err(refused(RefusalCode::AlreadyAdmitted, message));
+                }
+                Ok(())
+            })
+        })
+        .await
+}
+
+/// Extends the lease and tells what the run's people want.
+pub async fn renew(app: &App, caller: &Caller, id: JobId, fence: i64) -> AppResult<Lease> {
+    require_runner(caller)?;
+    app.store
+        .write(move |tx| {
+            Box::pin(async move {
+                let (job, _, _) = held(tx, &id, fence).await?;
+                let until = tx.now().plus(Duration::from_secs(LEASE_SECONDS));
+                if terrane_store::jobs::renew(tx, &id, fence, until).await? {
+                    Ok(Lease { stop: job.stop })
+                } else {
+                    Err(lease_lost())
+                }
+            })
+        })
+        .await
+}
+
+/// What a job's runner may fetch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobInput {
+    /// The configuration archive.
+    Configuration,
+    /// The workspace's newest state.
+    State,
+    /// The saved plan.
+    Plan,
+}
+
+/// Opens one of a job's inputs.
+pub async fn input(app: &App, caller: &Caller, id: JobId, input: JobInput) -> AppResult<BlobReader> {
+    require_runner(caller)?;
+    let blob = app
+        .store
+        .read(move |tx| {
+            Box::pin(async move {
+                let job = terrane_store::jobs::by_id(tx, &id).await?.ok_or(AppError::NotFound)?;
+                let run = terrane_store::runs::by_id(tx, &job.run_id).await?.ok_or(AppError::NotFound)?;
+                let blob = match input {
+                    JobInput::Configuration => terrane_store::runs::configuration_blob(tx, &run.id).await?,
+                    JobInput::State => terrane_store::state_versions::current(tx, &run.workspace_id)
+                        .await?
+                        .and_then(|version| version.blob),
+                    JobInput::Plan => {
+                        terrane_store::runs::phase(tx, &run.id, Phase::Plan).await?.and_then(|phase| phase.plan_blob)
+                    }
+                };
+                blob.ok_or(AppError::NotFound)
+            })
+        })
+        .await?;
+    Ok(app.store.blob_reader(&blob).await?)
+}
+
+/// Stores a piece of log. Bytes that are stored already are taken again without effect; a gap is refused.
+pub async fn append_log(
+    app: &App,
+    caller: &Caller,
+    id: JobId,
+    fence: i64,
+    offset: u64,
+    bytes: Bytes,
+) -> AppResult<LogPosition> {
+    require_runner(caller)?;
+    app.store
+        .write(move |tx| {
+            Box::pin(async move {
+                let (job, _, mut phase) = held(tx, &id, fence).await?;
+                let stored = u64::try_from(phase.log_length).unwrap_or(0);
+                let end = offset + bytes.len() as u64;
+                if offset > stored {
+                    return Err(AppError::Refused(Refusal {
+                        code: RefusalCode::LogGap,
+                        message: format!("the log has {stored} bytes; send from there"),
+                        offset: Some(stored),
+                    }));
+                }
+                if end > stored {
+                    let known = usize::try_from(stored - offset).unwrap_or(0);
+                    if !terrane_store::logs::append(tx, &job.organization_id, &mut phase, &bytes[known..]).await? {
+                        return Err(lease_lost());
+                    }
+                }
+                Ok(LogPosition { offset: stored.max(end) })
+            })
+        })
+        .await
+}
+
+/// Stores a plan's document.
+pub async fn put_plan_document(
+    app: &App,
+    caller: &Caller,
+    id: JobId,
+    fence: i64,
+    document: PlanDocument,
+    body: Body,
+) -> AppResult<()> {
+    require_runner(caller)?;
+    let wanted = id.clone();
+    let (organization_id, plan_id) = app
+        .store
+        .read(move |tx| {
+            Box::pin(async move {
+                let (job, _, phase) = held(tx, &wanted, fence).await?;
+                Ok::<_, AppError>((job.organization_id, phase.id))
+            })
+        })
+        .await?;
+    let kind = match document {
+        PlanDocument::Plan => BlobKind::Plan,
+        PlanDocument::Json => BlobKind::JsonPlan,
+        PlanDocument::Redacted => BlobKind::RedactedPlan,
+    };
+    let writer = app.store.blob_writer(&organization_id, kind, &plan_id).await?;
+    let (blob, ()) = receive(body, writer, MAX_DOCUMENT_BYTES, |_| ()).await?;
+    app.store
+        .write(move |tx| {
+            Box::pin(async move {
+                held(tx, &id, fence).await?;
+                terrane_store::runs::set_plan_document(tx, &plan_id, document, &blob.key).await?;
+                Ok(())
+            })
+        })
+        .await
+}
+
+/// Stores a state that the run wrote. The same serial with the same bytes again has no effect; with others it is
+/// refused.
+pub async fn put_state(app: &App, caller: &Caller, id: JobId, fence: i64, body: Body) -> AppResult<()> {
+    require_runner(caller)?;
+    let wanted = id.clone();
+    let run =
+        app.store.read(move |tx| Box::pin(async move { Ok::<_, AppError>(held(tx, &wanted, fence).await?.1) })).await?;
+    let (blob, document) = state_uploads::store_state(app, &run.organization_id, run.id.as_str(), body).await?;
+    let key = blob.key.clone();
+    let document = document.map_err(|error| AppError::BadRequest(format!("the state cannot be read: {error}")))?;
+    let stored = app
+        .store
+        .write(move |tx| {
+            Box::pin(async move {
+                held(tx, &id, fence).await?;
+                let current = terrane_store::state_versions::current(tx, &run.workspace_id).await?;
+                let new =
+                    NewState { serial: document.serial, lineage: &document.lineage, md5: &blob.md5, force: false };
+                if current.as_ref().is_some_and(|now| now.serial == new.serial && now.md5 == blob.md5) {
+                    return Ok(false);
+                }
+                may_follow(current.as_ref(), &new)
+                    .map_err(|conflict| refused(RefusalCode::StateConflict, &conflict.to_string()))?;
+                let mut version = StateVersion {
+                    id: StateVersionId::from_entropy(entropy()),
+                    organization_id: run.organization_id.clone(),
+                    workspace_id: run.workspace_id.clone(),
+                    run_id: Some(run.id.clone()),
+                    created_by: run.created_by.clone(),
+                    status: StateVersionStatus::Pending,
+                    serial: document.serial,
+                    lineage: document.lineage.clone(),
+                    md5: blob.md5.clone(),
+                    size: 0,
+                    terraform_version: None,
+                    blob: None,
+                    json_blob: None,
+                    resources: json!([]),
+                    created_at: tx.now(),
+                };
+                terrane_store::state_versions::insert(tx, &version).await?;
+                state_uploads::finalize(tx, &mut version, &blob, &document, format!("run {}", run.id)).await?;
+                Ok::<_, AppError>(true)
+            })
+        })
+        .await;
+    if !matches!(stored, Ok(true)) {
+        app.store.remove_blob(&key).await?;
+    }
+    stored.map(drop)
+}
+
+/// Ends a job: the phase's status, the run's status and the end of the log become visible in one step.
+pub async fn finish(app: &App, caller: &Caller, id: JobId, finish: Finish) -> AppResult<()> {
+    require_runner(caller)?;
+    app.store.write(move |tx| Box::pin(async move { finish_in(tx, &id, &finish).await })).await
+}
+
+async fn finish_in(tx: &mut Tx, id: &JobId, finish: &Finish) -> AppResult<()> {
+    let job = terrane_store::jobs::by_id(tx, id).await?.ok_or(AppError::NotFound)?;
+    if job.status == terrane_domain::jobs::JobStatus::Done && job.fence == finish.fence {
+        return Ok(());
+    }
+    let (job, mut run, mut phase) = held(tx, id, finish.fence).await?;
+    if u64::try_from(phase.log_length).unwrap_or(0) != finish.log_length {
+        return Err(AppError::Refused(Refusal {
+            code: RefusalCode::LogGap,
+            message: format!("the log has {} bytes of {}", phase.log_length, finish.log_length),
+            offset: u64::try_from(phase.log_length).ok(),
+        }));
+    }
+    if !terrane_store::jobs::finish(tx, id, finish.fence).await? {
+        return Err(lease_lost());
+    }
+    let status = match finish.outcome {
+        Outcome::Finished => PhaseStatus::Finished,
+        Outcome::Errored => PhaseStatus::Errored,
+        Outcome::Canceled => PhaseStatus::Canceled,
+    };
+    terrane_store::runs::set_phase_status(tx, &mut phase, status, Some(finish.counts)).await?;
+    terrane_store::logs::end(tx, &run.organization_id, &mut phase, b"").await?;
+    let reason = finish.reason.map(|code| (code, finish.message.clone()));
+    match finish.outcome {
+        Outcome::Errored => {
+            let reason = reason.or(Some((ReasonCode::Internal, finish.message.clone())));
+            queue::end(tx, &mut run, RunStatus::Errored, RunChange { reason, ..RunChange::default() }).await?;
+        }
+        Outcome::Canceled => {
+            let reason = reason.or(Some((ReasonCode::Canceled, None)));
+            let change = RunChange { reason, canceled: true, ..RunChange::default() };
+            queue::end(tx, &mut run, RunStatus::Canceled, change).await?;
+        }
+        Outcome::Finished if job.phase == Phase::Apply => {
+            queue::end(tx, &mut run, RunStatus::Applied, RunChange::default()).await?;
+        }
+        Outcome::Finished => plan_finished(tx, &mut run, finish.has_changes).await?,
+    }
+    Ok(())
+}
+
+async fn plan_finished(tx: &mut Tx, run: &mut Run, has_changes: bool) -> AppResult<()> {
+    let change = RunChange { has_changes: Some(has_changes), ..RunChange::default() };
+    match after_plan(run.plan_facts(has_changes)) {
+        next if next.is_final() => {
+            queue::end(tx, run, next, change).await?;
+        }
+        RunStatus::Confirmed => {
+            queue::confirm(tx, run, change).await?;
+        }
+        next => {
+            terrane_store::runs::set_status(tx, run, next, change).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Deals with jobs whose runner has not been heard of for a whole lease. Answers how many there were.
+pub(crate) async fn sweep_lost(app: &App) -> AppResult<usize> {
+    app.store
+        .write(|tx| {
+            Box::pin(async move {
+                let now = tx.now();
+                let lost = terrane_store::jobs::lost(tx, now).await?;
+                let count = lost.len();
+                for job in lost {
+                    lose(tx, job).await?;
+                }
+                Ok::<_, AppError>(count)
+            })
+        })
+        .await
+}
+
+async fn lose(tx: &mut Tx, job: JobRecord) -> AppResult<()> {
+    let Some(mut run) = terrane_store::runs::by_id(tx, &job.run_id).await? else { return Ok(()) };
+    let Some(mut phase) = terrane_store::runs::phase(tx, &job.run_id, job.phase).await? else { return Ok(()) };
+    let never_started = job.phase == Phase::Apply && job.admitted_at.is_none();
+    let may_repeat = job.phase == Phase::Plan && job.attempts < terrane_domain::jobs::MAX_PLAN_ATTEMPTS;
+    tracing::warn!(job = %job.id, run = %run.id, phase = %job.phase, "the runner of a job is lost");
+    if never_started || may_repeat {
+        if !terrane_store::jobs::requeue(tx, &job.id, job.fence).await? {
+            return Ok(());
+        }
+        let status = if never_started { RunStatus::ApplyQueued } else { RunStatus::PlanQueued };
+        terrane_store::runs::set_status(tx, &mut run, status, RunChange::default()).await?;
+        terrane_store::runs::set_phase_status(tx, &mut phase, PhaseStatus::Queued, None).await?;
+        return Ok(());
+    }
+    if !terrane_store::jobs::finish(tx, &job.id, job.fence).await? {
+        return Ok(());
+    }
+    let reason = if job.phase == Phase::Plan { ReasonCode::PlanRunnerLost } else { ReasonCode::RunnerLost };
+    let line = format!("\n{}\n", reason.sentence());
+    terrane_store::runs::set_phase_status(tx, &mut phase, PhaseStatus::Errored, None).await?;
+    terrane_store::logs::end(tx, &run.organization_id, &mut phase, line.as_bytes()).await?;
+    let change = RunChange { reason: Some((reason, None)), ..RunChange::default() };
+    queue::end(tx, &mut run, RunStatus::Errored, change).await?;
+    Ok(())
+}
+
+/// After a stop of the server nobody could renew: leases begin anew.
+pub(crate) async fn renew_all(app: &App) -> AppResult<()> {
+    app.store
+        .write(|tx| {
+            Box::pin(async move {
+                let until = tx.now().plus(Duration::from_secs(LEASE_SECONDS));
+                Ok(terrane_store::jobs::renew_all(tx, until).await?)
+            })
+        })
+        .await
+}

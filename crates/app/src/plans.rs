@@ -1,0 +1,79 @@
+//! Plans and applies: what documents and log readers need of them.
+
+use terrane_domain::access::{Action, Caller};
+use terrane_domain::runs::{Run, RunPhase};
+use terrane_store::BlobReader;
+
+use crate::signed_urls::{Grant, Purpose, sign};
+use crate::{App, AppError, AppResult, lookups};
+
+/// A plan or an apply with its run.
+#[derive(Clone)]
+pub struct PhaseView {
+    /// The phase.
+    pub phase: RunPhase,
+    /// Its run.
+    pub run: Run,
+    /// Where its log can be read; valid from the run's creation.
+    pub log_read_url: String,
+}
+
+/// The plan or apply of this id.
+pub async fn read(app: &App, caller: &Caller, id: &str) -> AppResult<PhaseView> {
+    let (actor, id) = (caller.clone(), id.to_owned());
+    let (phase, run) = app
+        .store
+        .read(move |tx| {
+            Box::pin(async move {
+                let phase = terrane_store::runs::phase_by_id(tx, &id).await?.ok_or(AppError::NotFound)?;
+                let run = lookups::run(tx, &actor, &phase.run_id, Action::ReadWorkspace).await?;
+                Ok::<_, AppError>((phase, run.into_inner()))
+            })
+        })
+        .await?;
+    let log_read_url = sign(app, caller, Purpose::Log, &phase.id);
+    Ok(PhaseView { phase, run, log_read_url })
+}
+
+/// The redacted plan, for who may read the run. `None` until the plan is done.
+pub async fn redacted(app: &App, caller: &Caller, id: &str) -> AppResult<Option<BlobReader>> {
+    let view = read(app, caller, id).await?;
+    match view.phase.redacted_blob {
+        Some(blob) => Ok(Some(app.store.blob_reader(&blob).await?)),
+        None if view.phase.status.is_final() => Err(AppError::NotFound),
+        None => Ok(None),
+    }
+}
+
+/// Where the whole plan can be fetched for a minute. `None` until the plan is done.
+pub async fn json_address(app: &App, caller: &Caller, id: &str) -> AppResult<Option<String>> {
+    let view = read(app, caller, id).await?;
+    let (actor, run) = (caller.clone(), view.run.clone());
+    app.store
+        .read(move |tx| {
+            Box::pin(async move {
+                lookups::run(tx, &actor, &run.id, Action::ReadPlanJson).await.map(|run| drop(run.into_inner()))
+            })
+        })
+        .await?;
+    match view.phase.json_blob {
+        Some(_) => Ok(Some(sign(app, caller, Purpose::JsonPlan, &view.phase.id))),
+        None if view.phase.status.is_final() => Err(AppError::NotFound),
+        None => Ok(None),
+    }
+}
+
+/// Opens the plan that a signed address was given for.
+pub async fn download_json(app: &App, grant: &Grant) -> AppResult<BlobReader> {
+    let id = grant.resource.clone();
+    let blob = app
+        .store
+        .read(move |tx| {
+            Box::pin(async move {
+                let phase = terrane_store::runs::phase_by_id(tx, &id).await?;
+                phase.and_then(|phase| phase.json_blob).ok_or(AppError::NotFound)
+            })
+        })
+        .await?;
+    Ok(app.store.blob_reader(&blob).await?)
+}

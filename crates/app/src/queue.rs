@@ -1,0 +1,150 @@
+//! The queue of a workspace: one run holds it, the others wait; plan-only runs and saved plans go beside it.
+//!
+//! Every change of a run's status happens in a function of this module or of `jobs`, by conditional UPDATE on the
+//! status that was read; who comes second finds no row and gives way.
+
+use terrane_domain::ids::{JobId, RunnerId, WorkspaceId};
+use terrane_domain::jobs::{JobRecord, JobStatus};
+use terrane_domain::reasons::ReasonCode;
+use terrane_domain::runner_protocol::{Phase, StopRequest};
+use terrane_domain::runs::{PhaseStatus, Run, RunStatus};
+use terrane_domain::workspaces::LockHolder;
+use terrane_store::runs::RunChange;
+use terrane_store::{StoreError, Tx};
+
+use crate::{entropy, events};
+
+/// How long the runner that planned is preferred for the apply: as long as it keeps the folder.
+const PREFERENCE: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// What a lock by a run says.
+fn lock_reason(run: &Run) -> String {
+    format!("Locked by run {}", run.id)
+}
+
+/// Starts the next waiting run, if the workspace is free.
+pub(crate) async fn advance(tx: &mut Tx, workspace_id: &WorkspaceId) -> Result<(), StoreError> {
+    let Some(workspace) = terrane_store::workspaces::by_id(tx, workspace_id).await? else { return Ok(()) };
+    if workspace.lock_holder.is_some() {
+        return Ok(());
+    }
+    if let Some(mut run) = terrane_store::runs::next_in_queue(tx, workspace_id).await? {
+        if take_workspace(tx, &run).await? {
+            start_plan(tx, &mut run).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Locks the workspace for the run and makes the run current.
+pub(crate) async fn take_workspace(tx: &mut Tx, run: &Run) -> Result<bool, StoreError> {
+    let holder = LockHolder::Run(run.id.clone());
+    if !terrane_store::workspaces::lock(tx, &run.workspace_id, &holder, &lock_reason(run)).await? {
+        return Ok(false);
+    }
+    terrane_store::workspaces::set_current_run(tx, &run.workspace_id, &run.id).await?;
+    Ok(true)
+}
+
+/// Queues the run's plan for a runner.
+pub(crate) async fn start_plan(tx: &mut Tx, run: &mut Run) -> Result<(), StoreError> {
+    if !terrane_store::runs::set_status(tx, run, RunStatus::PlanQueued, RunChange::default()).await? {
+        return Ok(());
+    }
+    queue_phase(tx, run, Phase::Plan, None).await
+}
+
+/// Confirms the run and queues its apply. `confirmed_by` is the person, or nobody for auto-apply.
+pub(crate) async fn confirm(tx: &mut Tx, run: &mut Run, change: RunChange) -> Result<bool, StoreError> {
+    if !terrane_store::runs::set_status(tx, run, RunStatus::Confirmed, change).await? {
+        return Ok(false);
+    }
+    if !terrane_store::runs::set_status(tx, run, RunStatus::ApplyQueued, RunChange::default()).await? {
+        return Ok(false);
+    }
+    let planner = terrane_store::jobs::of_run(tx, &run.id, Phase::Plan).await?.and_then(|job| job.runner_id);
+    queue_phase(tx, run, Phase::Apply, planner).await?;
+    Ok(true)
+}
+
+async fn queue_phase(
+    tx: &mut Tx,
+    run: &Run,
+    phase: Phase,
+    preferred_runner_id: Option<RunnerId>,
+) -> Result<(), StoreError> {
+    if let Some(mut row) = terrane_store::runs::phase(tx, &run.id, phase).await? {
+        terrane_store::runs::set_phase_status(tx, &mut row, PhaseStatus::Queued, None).await?;
+    }
+    let preferred_until = preferred_runner_id.is_some().then(|| tx.now().plus(PREFERENCE));
+    let job = JobRecord {
+        id: JobId::from_entropy(entropy()),
+        organization_id: run.organization_id.clone(),
+        run_id: run.id.clone(),
+        phase,
+        status: JobStatus::Queued,
+        runner_id: None,
+        fence: 0,
+        lease_until: None,
+        attempts: 0,
+        admitted_at: None,
+        stop: StopRequest::None,
+        preferred_runner_id,
+        preferred_until,
+        created_at: tx.now(),
+    };
+    terrane_store::jobs::insert(tx, &job).await
+}
+
+/// Ends a run: phases that were not reached become unreachable, its lock is given back, the next run starts.
+pub(crate) async fn end(tx: &mut Tx, run: &mut Run, status: RunStatus, change: RunChange) -> Result<bool, StoreError> {
+    if !terrane_store::runs::set_status(tx, run, status, change).await? {
+        return Ok(false);
+    }
+    for phase in [Phase::Plan, Phase::Apply] {
+        if let Some(mut row) = terrane_store::runs::phase(tx, &run.id, phase).await? {
+            if !row.status.is_final() {
+                let ended = if status == RunStatus::Canceled && row.status == PhaseStatus::Queued {
+                    PhaseStatus::Canceled
+                } else {
+                    PhaseStatus::Unreachable
+                };
+                terrane_store::runs::set_phase_status(tx, &mut row, ended, None).await?;
+            }
+            if !row.log_ended {
+                terrane_store::logs::end(tx, &run.organization_id, &mut row, b"").await?;
+            }
+        }
+    }
+    terrane_store::tokens::remove_of_run(tx, &run.id).await?;
+    let details = serde_json::json!({ "status": status, "reason": run.reason });
+    events::record_by(tx, "system".to_owned(), &run.organization_id, "run.end", run.id.as_str(), details).await?;
+    if status == RunStatus::Applied {
+        supersede_saved_plans(tx, run).await?;
+    }
+    release(tx, run).await
+}
+
+/// Gives the run's lock back and starts the next run; a run without the lock leaves it alone.
+async fn release(tx: &mut Tx, run: &Run) -> Result<bool, StoreError> {
+    let holder = LockHolder::Run(run.id.clone());
+    if run.reason == Some(ReasonCode::RunnerLost) {
+        let recovery = LockHolder::Recovery(run.id.clone());
+        let reason = ReasonCode::RunnerLost.sentence();
+        terrane_store::workspaces::hand_over_lock(tx, &run.workspace_id, &holder, &recovery, reason).await?;
+        return Ok(true);
+    }
+    if terrane_store::workspaces::unlock(tx, &run.workspace_id, &holder).await? {
+        advance(tx, &run.workspace_id).await?;
+    }
+    Ok(true)
+}
+
+/// Saved plans were made against the state before this apply: they can no longer be applied.
+async fn supersede_saved_plans(tx: &mut Tx, run: &Run) -> Result<(), StoreError> {
+    for mut saved in terrane_store::runs::saved_plans(tx, &run.workspace_id, &run.id).await? {
+        let change = RunChange { reason: Some((ReasonCode::Superseded, None)), ..RunChange::default() };
+        Box::pin(end(tx, &mut saved, RunStatus::Discarded, change)).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,435 @@
+//! Runs: create, read, list, confirm, discard, cancel.
+
+use serde_json::json;
+use terrane_domain::access::{Action, Authorized, Caller};
+use terrane_domain::configuration_versions::{ConfigurationVersion, ConfigurationVersionStatus};
+use terrane_domain::ids::{ApplyId, ConfigurationVersionId, PlanId, RunEventId, RunId, WorkspaceId};
+use terrane_domain::reasons::ReasonCode;
+use terrane_domain::run_events::RunEvent;
+use terrane_domain::runner_protocol::{ChangeCounts, LogFormat, Phase, StopRequest};
+use terrane_domain::runs::{PhaseStatus, PlanOptions, Run, RunPhase, RunSource, RunStatus, RunVariable};
+use terrane_domain::workspaces::{ExecutionMode, Workspace};
+use terrane_store::runs::RunChange;
+use terrane_store::{StoreError, Tx};
+
+use crate::lookups::{self, WorkspaceKey};
+use crate::{App, AppError, AppResult, entropy, events, queue};
+
+/// What a request for a run says.
+#[derive(Clone)]
+pub struct NewRun {
+    /// The workspace.
+    pub workspace_id: WorkspaceId,
+    /// The configuration; the newest usable one if absent.
+    pub configuration_version_id: Option<ConfigurationVersionId>,
+    /// For people.
+    pub message: Option<String>,
+    /// Overrides the workspace's auto-apply.
+    pub auto_apply: Option<bool>,
+    /// Overrides the configuration's `speculative`.
+    pub plan_only: Option<bool>,
+    /// Keep the plan beside the queue.
+    pub save_plan: bool,
+    /// Apply an empty plan too.
+    pub allow_empty_apply: bool,
+    /// The plan's own flags.
+    pub options: PlanOptions,
+    /// The run's own variables.
+    pub variables: Vec<RunVariable>,
+    /// Who asks.
+    pub source: RunSource,
+    /// Whether the client renders structured output.
+    pub client_renders_json: bool,
+}
+
+impl NewRun {
+    /// The run that an upload queues by itself.
+    pub(crate) fn for_configuration(version: &ConfigurationVersion) -> Self {
+        Self {
+            workspace_id: version.workspace_id.clone(),
+            configuration_version_id: Some(version.id.clone()),
+            message: Some("Queued by the upload of a configuration".to_owned()),
+            auto_apply: None,
+            plan_only: None,
+            save_plan: false,
+            allow_empty_apply: false,
+            options: PlanOptions { refresh: true, ..PlanOptions::default() },
+            variables: Vec::new(),
+            source: RunSource::ConfigurationVersion,
+            client_renders_json: true,
+        }
+    }
+}
+
+/// A run as documents and pages show it.
+#[derive(Clone)]
+pub struct RunView {
+    /// The run.
+    pub run: Run,
+    /// Its workspace.
+    pub workspace: Workspace,
+    /// The organization's name.
+    pub organization: String,
+    /// The plan.
+    pub plan: RunPhase,
+    /// The apply.
+    pub apply: RunPhase,
+    /// The run's own variables.
+    pub variables: Vec<RunVariable>,
+    /// Ids of the entries of its history.
+    pub event_ids: Vec<RunEventId>,
+    /// Place in the queue: 0 once it has started.
+    pub position_in_queue: i64,
+    /// Whether the caller may confirm, discard and cancel.
+    pub can_apply: bool,
+    /// Whether the run can be confirmed now.
+    pub is_confirmable: bool,
+}
+
+pub(crate) async fn view(tx: &mut Tx, caller: &Caller, run: Run) -> AppResult<RunView> {
+    let workspace = terrane_store::workspaces::by_id(tx, &run.workspace_id).await?.ok_or(AppError::NotFound)?;
+    let organization =
+        terrane_store::organizations::by_id(tx, &run.organization_id).await?.ok_or(AppError::NotFound)?.name;
+    let plan = terrane_store::runs::phase(tx, &run.id, Phase::Plan).await?.ok_or(AppError::NotFound)?;
+    let apply = terrane_store::runs::phase(tx, &run.id, Phase::Apply).await?.ok_or(AppError::NotFound)?;
+    let variables = terrane_store::runs::variables(tx, &run).await?;
+    let event_ids = terrane_store::run_events::of_run(tx, &run.id).await?.into_iter().map(|event| event.id).collect();
+    let can_apply =
+        lookups::allow(tx, caller, Action::ApplyRun, &run.organization_id, Some(&run.workspace_id)).await.is_ok();
+    let position_in_queue = i64::from(run.status == RunStatus::Pending);
+    // A saved plan has to get the workspace for itself before it can be confirmed.
+    let is_confirmable =
+        run.status.is_confirmable() && (run.status != RunStatus::PlannedAndSaved || workspace.lock_holder.is_none());
+    Ok(RunView {
+        run,
+        workspace,
+        organization,
+        plan,
+        apply,
+        variables,
+        event_ids,
+        position_in_queue,
+        can_apply,
+        is_confirmable,
+    })
+}
+
+/// Queues a run.
+pub async fn create(app: &App, caller: &Caller, new: NewRun) -> AppResult<RunView> {
+    let caller = caller.clone();
+    app.store
+        .write(move |tx| {
+            Box::pin(async move {
+                let run = create_in(tx, &caller, new).await?;
+                view(tx, &caller, run).await
+            })
+        })
+        .await
+}
+
+pub(crate) async fn create_in(tx: &mut Tx, caller: &Caller, new: NewRun) -> AppResult<Run> {
+    let key = WorkspaceKey::Id(new.workspace_id.clone());
+    let workspace = lookups::workspace(tx, caller, &key, Action::QueueRun).await?;
+    let configuration = configuration_for(tx, &workspace, new.configuration_version_id.as_ref()).await?;
+    let blob = configuration.blob.clone().ok_or_else(|| no_configuration(&configuration))?;
+    check_options(&workspace, &new)?;
+    let may_apply =
+        lookups::allow(tx, caller, Action::ApplyRun, &workspace.organization_id, Some(&workspace.id)).await.is_ok();
+    let plan_only = new.plan_only.unwrap_or(configuration.speculative);
+    let now = tx.now();
+    let log_format = if workspace.structured_run_output_enabled && new.client_renders_json {
+        LogFormat::Structured
+    } else {
+        LogFormat::Text
+    };
+    let mut run = Run {
+        id: RunId::from_entropy(entropy()),
+        organization_id: workspace.organization_id.clone(),
+        workspace_id: workspace.id.clone(),
+        configuration_version_id: configuration.id.clone(),
+        plan_id: PlanId::from_entropy(entropy()),
+        apply_id: ApplyId::from_entropy(entropy()),
+        status: RunStatus::Pending,
+        status_timestamps: json!({ "plan-queueable-at": now }),
+        message: new.message.unwrap_or_else(|| default_message(new.source).to_owned()),
+        source: new.source,
+        created_by: caller.user_id().cloned(),
+        confirmed_by: None,
+        auto_apply: may_apply && !new.save_plan && new.auto_apply.unwrap_or(workspace.auto_apply),
+        plan_only,
+        save_plan: new.save_plan && !plan_only,
+        allow_empty_apply: new.allow_empty_apply,
+        options: new.options,
+        log_format,
+        terraform_version: workspace.terraform_version.clone(),
+        has_changes: false,
+        reason: None,
+        reason_message: None,
+        canceled_at: None,
+        created_at: now,
+    };
+    let plan = new_phase(run.plan_id.to_string(), &run, Phase::Plan, PhaseStatus::Pending);
+    let apply_status = if plan_only { PhaseStatus::Unreachable } else { PhaseStatus::Pending };
+    let apply = new_phase(run.apply_id.to_string(), &run, Phase::Apply, apply_status);
+    terrane_store::runs::insert(tx, &run, [&plan, &apply], &new.variables, &blob).await?;
+    add_event(tx, &run, "created", caller).await?;
+    let details = json!({ "workspace": workspace.name, "plan-only": plan_only, "is-destroy": run.options.is_destroy });
+    events::record(tx, caller, &run.organization_id, "run.create", run.id.as_str(), details).await?;
+    if run.is_queued_in_turn() {
+        queue::advance(tx, &run.workspace_id).await?;
+    } else {
+        queue::start_plan(tx, &mut run).await?;
+    }
+    terrane_store::runs::by_id(tx, &run.id).await?.ok_or(AppError::NotFound)
+}
+
+const fn default_message(source: RunSource) -> &'static str {
+    match source {
+        RunSource::Api => "Triggered via the API",
+        RunSource::Ui => "Triggered via the web pages",
+        RunSource::TerraformCloud => "Triggered via terraform",
+        RunSource::ConfigurationVersion => "Queued by the upload of a configuration",
+        RunSource::RunTrigger => "Triggered by another workspace",
+    }
+}
+
+fn new_phase(id: String, run: &Run, phase: Phase, status: PhaseStatus) -> RunPhase {
+    RunPhase {
+        id,
+        run_id: run.id.clone(),
+        phase,
+        status,
+        status_timestamps: json!({}),
+        counts: ChangeCounts::default(),
+        log_length: 0,
+        log_ended: false,
+        log_blob: None,
+        plan_blob: None,
+        json_blob: None,
+        redacted_blob: None,
+    }
+}
+
+fn no_configuration(version: &ConfigurationVersion) -> AppError {
+    let detail = match version.status {
+        ConfigurationVersionStatus::Errored => format!(
+            "The configuration version {} was refused: {}",
+            version.id,
+            version.error_message.as_deref().unwrap_or("its archive is broken")
+        ),
+        _ => format!("The configuration version {} has no archive yet; upload it first", version.id),
+    };
+    AppError::Invalid { pointer: Some("/data/relationships/configuration-version".to_owned()), detail }
+}
+
+async fn configuration_for(
+    tx: &mut Tx,
+    workspace: &Workspace,
+    id: Option<&ConfigurationVersionId>,
+) -> AppResult<ConfigurationVersion> {
+    let missing = |detail: &str| AppError::Invalid {
+        pointer: Some("/data/relationships/configuration-version".to_owned()),
+        detail: detail.to_owned(),
+    };
+    match id {
+        Some(id) => terrane_store::configuration_versions::by_id(tx, id)
+            .await?
+            .filter(|version| version.organization_id == workspace.organization_id)
+            .ok_or_else(|| missing("The configuration version does not exist")),
+        None => terrane_store::configuration_versions::newest_usable(tx, &workspace.id)
+            .await?
+            .ok_or_else(|| missing("The workspace has no configuration yet; upload one first")),
+    }
+}
+
+fn check_options(workspace: &Workspace, new: &NewRun) -> AppResult<()> {
+    if workspace.execution_mode == ExecutionMode::Local {
+        return Err(AppError::Invalid {
+            pointer: Some("/data/relationships/workspace".to_owned()),
+            detail: "The workspace runs terraform locally; set its execution mode to remote to queue runs".to_owned(),
+        });
+    }
+    if new.options.is_destroy && new.options.refresh_only {
+        return Err(AppError::invalid("refresh-only", "A run cannot be both a destroy and a refresh-only run"));
+    }
+    if new.options.is_destroy && !workspace.allow_destroy_plan {
+        return Err(AppError::invalid("is-destroy", "The workspace does not allow destroy plans"));
+    }
+    if new.save_plan && new.plan_only == Some(true) {
+        return Err(AppError::invalid("save-plan", "A run cannot be both plan-only and a saved plan"));
+    }
+    Ok(())
+}
+
+pub(crate) async fn add_event(tx: &mut Tx, run: &Run, action: &str, caller: &Caller) -> Result<(), StoreError> {
+    let event = RunEvent {
+        id: RunEventId::from_entropy(entropy()),
+        run_id: run.id.clone(),
+        action: action.to_owned(),
+        description: None,
+        actor_id: caller.user_id().cloned(),
+        created_at: tx.now(),
+    };
+    terrane_store::run_events::insert(tx, &event).await
+}
+
+/// One run.
+pub async fn read(app: &App, caller: &Caller, id: RunId) -> AppResult<RunView> {
+    let caller = caller.clone();
+    app.store
+        .read(move |tx| {
+            Box::pin(async move {
+                let run = lookups::run(tx, &caller, &id, Action::ReadWorkspace).await?;
+                view(tx, &caller, run.into_inner()).await
+            })
+        })
+        .await
+}
+
+/// One page of a workspace's runs, newest first, and their total number.
+pub async fn list(
+    app: &App,
+    caller: &Caller,
+    key: WorkspaceKey,
+    with_plan_only: bool,
+    limit: i64,
+    offset: i64,
+) -> AppResult<(Vec<RunView>, i64)> {
+    let caller = caller.clone();
+    app.store
+        .read(move |tx| {
+            Box::pin(async move {
+                let workspace = lookups::workspace(tx, &caller, &key, Action::ReadWorkspace).await?;
+                let (rows, total) =
+                    terrane_store::runs::of_workspace(tx, &workspace.id, with_plan_only, limit, offset).await?;
+                let mut views = Vec::with_capacity(rows.len());
+                for run in rows {
+                    views.push(view(tx, &caller, run).await?);
+                }
+                Ok((views, total))
+            })
+        })
+        .await
+}
+
+/// An organization's runs that wait or run, each with its place: 0 runs, 1 is next.
+pub async fn organization_queue(app: &App, caller: &Caller, organization: &str) -> AppResult<Vec<RunView>> {
+    let (caller, organization) = (caller.clone(), organization.to_owned());
+    app.store
+        .read(move |tx| {
+            Box::pin(async move {
+                let found = lookups::organization(tx, &caller, &organization, Action::ReadWorkspace).await?;
+                let mut views = Vec::new();
+                let mut place = 0;
+                for run in terrane_store::runs::queue_of_organization(tx, &found.id).await? {
+                    let is_waiting = matches!(run.status, RunStatus::Pending | RunStatus::PlanQueued);
+                    let mut view = view(tx, &caller, run).await?;
+                    place += i64::from(is_waiting);
+                    view.position_in_queue = if is_waiting { place } else { 0 };
+                    views.push(view);
+                }
+                Ok(views)
+            })
+        })
+        .await
+}
+
+/// A run's history.
+pub async fn run_events(app: &App, caller: &Caller, id: RunId) -> AppResult<Vec<RunEvent>> {
+    let caller = caller.clone();
+    app.store
+        .read(move |tx| {
+            Box::pin(async move {
+                let run = lookups::run(tx, &caller, &id, Action::ReadWorkspace).await?;
+                Ok(terrane_store::run_events::of_run(tx, &run.id).await?)
+            })
+        })
+        .await
+}
+
+fn not_now(run: &Run, wanted: &str) -> AppError {
+    AppError::Conflict(format!("transition not allowed: the run is {}, so it cannot be {wanted}", run.status))
+}
+
+/// What people do to a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunAction {
+    /// Confirm its plan.
+    Apply,
+    /// Throw it away.
+    Discard,
+    /// Stop it in order.
+    Cancel,
+}
+
+/// Confirms, discards or cancels a run.
+pub async fn act(app: &App, caller: &Caller, id: RunId, action: RunAction) -> AppResult<()> {
+    let caller = caller.clone();
+    app.store
+        .write(move |tx| {
+            Box::pin(async move {
+                let run = lookups::run(tx, &caller, &id, Action::ApplyRun).await?;
+                match action {
+                    RunAction::Apply => confirm(tx, &caller, run).await,
+                    RunAction::Discard => discard(tx, &caller, run).await,
+                    RunAction::Cancel => cancel(tx, &caller, run).await,
+                }
+            })
+        })
+        .await
+}
+
+async fn confirm(tx: &mut Tx, caller: &Caller, run: Authorized<Run>) -> AppResult<()> {
+    let mut run = run.into_inner();
+    if !run.status.is_confirmable() {
+        return Err(not_now(&run, "applied"));
+    }
+    if run.status == RunStatus::PlannedAndSaved && !queue::take_workspace(tx, &run).await? {
+        return Err(AppError::Conflict("the workspace is locked; unlock it, or wait for its run to end".to_owned()));
+    }
+    let change = RunChange { confirmed_by: caller.user_id().cloned(), ..RunChange::default() };
+    let asked = run.clone();
+    if !queue::confirm(tx, &mut run, change).await? {
+        return Err(not_now(&asked, "applied"));
+    }
+    add_event(tx, &run, "confirmed", caller).await?;
+    events::record(tx, caller, &run.organization_id, "run.apply", run.id.as_str(), json!({})).await?;
+    Ok(())
+}
+
+async fn discard(tx: &mut Tx, caller: &Caller, run: Authorized<Run>) -> AppResult<()> {
+    let mut run = run.into_inner();
+    if !run.status.is_discardable() {
+        return Err(not_now(&run, "discarded"));
+    }
+    let asked = run.clone();
+    let change = RunChange { reason: Some((ReasonCode::Discarded, None)), ..RunChange::default() };
+    if !queue::end(tx, &mut run, RunStatus::Discarded, change).await? {
+        return Err(not_now(&asked, "discarded"));
+    }
+    add_event(tx, &run, "discarded", caller).await?;
+    events::record(tx, caller, &run.organization_id, "run.discard", run.id.as_str(), json!({})).await?;
+    Ok(())
+}
+
+async fn cancel(tx: &mut Tx, caller: &Caller, run: Authorized<Run>) -> AppResult<()> {
+    let mut run = run.into_inner();
+    if !run.status.is_cancelable() {
+        return Err(not_now(&run, "canceled"));
+    }
+    add_event(tx, &run, "canceled", caller).await?;
+    events::record(tx, caller, &run.organization_id, "run.cancel", run.id.as_str(), json!({})).await?;
+    let is_waiting = run.status == RunStatus::Pending || terrane_store::jobs::drop_queued(tx, &run.id).await?;
+    let change = RunChange { reason: Some((ReasonCode::Canceled, None)), canceled: true, ..RunChange::default() };
+    if is_waiting {
+        let asked = run.clone();
+        if !queue::end(tx, &mut run, RunStatus::Canceled, change).await? {
+            return Err(not_now(&asked, "canceled"));
+        }
+        return Ok(());
+    }
+    // A child is at work: it gets a SIGINT and time to save its state, and then reports how it ended.
+    terrane_store::jobs::request_stop(tx, &run.id, StopRequest::Interrupt).await?;
+    tx.wake(terrane_store::Topic::Run(run.id.to_string()));
+    Ok(())
+}

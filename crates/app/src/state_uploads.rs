@@ -1,0 +1,118 @@
+//! The bytes of states on their way in: from clients in one or two steps, and from runners.
+
+use serde_json::json;
+use terrane_domain::ids::{StateVersionId, StateVersionOutputId};
+use terrane_domain::state_versions::{StateVersion, StateVersionOutput, StateVersionStatus};
+use terrane_store::{BlobKind, StoredBlob, Tx};
+
+use crate::signed_urls::Grant;
+use crate::state_documents::StateDocument;
+use crate::streams::{Body, receive};
+use crate::{App, AppError, AppResult, entropy, events};
+
+/// Largest state, in bytes.
+pub const MAX_STATE_BYTES: u64 = 1 << 30;
+
+/// Streams a raw state into a blob and reads what documents show of it.
+pub(crate) async fn store_state(
+    app: &App,
+    organization_id: &terrane_domain::ids::OrganizationId,
+    name: &str,
+    body: Body,
+) -> AppResult<(StoredBlob, Result<StateDocument, String>)> {
+    let writer = app.store.blob_writer(organization_id, BlobKind::State, name).await?;
+    receive(body, writer, MAX_STATE_BYTES, |reader| StateDocument::read(reader).map_err(|error| error.to_string()))
+        .await
+}
+
+/// Makes an announced state whole: status, size, outputs, current state of the workspace.
+pub(crate) async fn finalize(
+    tx: &mut Tx,
+    version: &mut StateVersion,
+    blob: &StoredBlob,
+    document: &StateDocument,
+    actor: String,
+) -> AppResult<()> {
+    version.blob = Some(blob.key.clone());
+    version.size = i64::try_from(blob.size).unwrap_or(i64::MAX);
+    version.terraform_version.clone_from(&document.terraform_version);
+    version.resources = document.resource_list();
+    if !terrane_store::state_versions::finalize(tx, version).await? {
+        return Err(AppError::Conflict("the state version is no longer waiting for its bytes".to_owned()));
+    }
+    version.status = StateVersionStatus::Finalized;
+    for (name, output) in &document.outputs {
+        let output = StateVersionOutput {
+            id: StateVersionOutputId::from_entropy(entropy()),
+            state_version_id: version.id.clone(),
+            name: name.clone(),
+            sensitive: output.sensitive,
+            detailed_type: output.detailed_type.clone(),
+            value: output.value.clone(),
+        };
+        terrane_store::state_versions::insert_output(tx, &version.organization_id, &output).await?;
+    }
+    terrane_store::workspaces::set_current_state(tx, &version.workspace_id, &version.id).await?;
+    let details = json!({ "serial": version.serial, "bytes": version.size });
+    events::record_by(tx, actor, &version.organization_id, "state-version.create", version.id.as_str(), details)
+        .await?;
+    Ok(())
+}
+
+async fn announced(app: &App, grant: &Grant) -> AppResult<StateVersion> {
+    let id: StateVersionId = grant.resource.parse().map_err(|_| AppError::NotFound)?;
+    app.store
+        .read(move |tx| {
+            Box::pin(async move { terrane_store::state_versions::by_id(tx, &id).await?.ok_or(AppError::NotFound) })
+        })
+        .await
+}
+
+/// Takes the bytes that a signed address was given for. The same bytes again are taken without effect; others are a
+/// conflict.
+pub async fn upload(app: &App, grant: &Grant, body: Body) -> AppResult<()> {
+    let mut version = announced(app, grant).await?;
+    if version.status == StateVersionStatus::Discarded {
+        return Err(AppError::Conflict("the state version was discarded; create a new one".to_owned()));
+    }
+    let (blob, document) = store_state(app, &version.organization_id, version.id.as_str(), body).await?;
+    if !blob.md5.eq_ignore_ascii_case(&version.md5) {
+        app.store.remove_blob(&blob.key).await?;
+        let detail = format!("the uploaded state has the MD5 {}, but {} was announced", blob.md5, version.md5);
+        return Err(if version.status == StateVersionStatus::Finalized {
+            AppError::Conflict(detail)
+        } else {
+            AppError::Invalid { pointer: None, detail }
+        });
+    }
+    if version.status == StateVersionStatus::Finalized {
+        app.store.remove_blob(&blob.key).await?;
+        return Ok(());
+    }
+    let document = document.map_err(|error| AppError::Invalid {
+        pointer: None,
+        detail: format!("the uploaded state cannot be read: {error}"),
+    })?;
+    let actor = format!("upload {}", grant.subject);
+    app.store.write(move |tx| Box::pin(async move { finalize(tx, &mut version, &blob, &document, actor).await })).await
+}
+
+/// Takes the JSON form of a state.
+pub async fn upload_json(app: &App, grant: &Grant, body: Body) -> AppResult<()> {
+    let version = announced(app, grant).await?;
+    let writer = app.store.blob_writer(&version.organization_id, BlobKind::JsonState, version.id.as_str()).await?;
+    let (blob, ()) = receive(body, writer, MAX_STATE_BYTES, |_| ()).await?;
+    let (id, key) = (version.id, blob.key.clone());
+    let is_first = app
+        .store
+        .write(move |tx| {
+            Box::pin(
+                async move { Ok::<_, AppError>(terrane_store::state_versions::set_json_blob(tx, &id, &key).await?) },
+            )
+        })
+        .await?;
+    if !is_first {
+        app.store.remove_blob(&blob.key).await?;
+    }
+    Ok(())
+}
