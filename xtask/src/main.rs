@@ -1,2 +1,47 @@
-//! Project chores.
-fn main() {}
+//! Project chores. `cargo xtask help` lists them.
+
+mod children;
+mod demo;
+mod file_sizes;
+mod needs;
+mod postgres;
+mod steps;
+mod temporary;
+mod test;
+mod walls;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Project chores", disable_version_flag = true)]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Run every check and test, after installing what they need where that may be done.
+    Test(test::Options),
+    /// Build and start a server, run a real `terraform apply` through it, and print what happened.
+    Demo(demo::Options),
+}
+
+fn main() -> ExitCode {
+    let chore = Arguments::parse().chore;
+    let result = children::stop_on_signals().and_then(|()| match chore {
+        Chore::Test(options) => test::run(&options),
+        Chore::Demo(options) => demo::run(&options).map(|()| true),
+    });
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

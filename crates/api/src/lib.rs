@@ -1,1 +1,73 @@
-//! The JSON:API front door, discovery, signed blob addresses and the runner protocol.
+//! The JSON:API front door: `/api/v2`, discovery, signed addresses, the runner protocol.
+//!
+//! Architecture invariant: a handler extracts, calls one service, and makes a document. No SQL, no rule, no right is
+//! decided here; each route declares who may come at all, and a route without a declaration does not compile.
+
+mod account;
+mod blobs;
+mod configuration_versions;
+mod discovery;
+mod error;
+mod extract;
+mod organizations;
+mod plans;
+mod projects;
+mod routes;
+mod run_events;
+mod runner;
+mod runs;
+mod state_version_outputs;
+mod state_versions;
+mod variables;
+mod workspaces;
+
+use axum::Router;
+use axum::http::{HeaderValue, header};
+use axum::middleware;
+use terrane_app::App;
+
+pub use routes::{Access, Route, Routes};
+
+/// Every route with its declaration.
+fn declared() -> Routes {
+    Routes::default()
+        .merge(discovery::routes())
+        .merge(account::routes())
+        .merge(organizations::routes())
+        .merge(projects::routes())
+        .merge(workspaces::routes())
+        .merge(variables::routes())
+        .merge(configuration_versions::routes())
+        .merge(runs::routes())
+        .merge(run_events::routes())
+        .merge(plans::routes())
+        .merge(state_versions::routes())
+        .merge(state_version_outputs::routes())
+        .merge(blobs::routes())
+        .merge(runner::routes())
+}
+
+/// The declarations of all routes, for sweeps over them.
+pub fn routes() -> Vec<Route> {
+    declared().into_parts().0
+}
+
+/// The front door over the services.
+pub fn router(app: App) -> Router {
+    let (_, router) = declared().into_parts();
+    router
+        .fallback(error::no_such_route)
+        .method_not_allowed_fallback(error::no_such_method)
+        .layer(middleware::map_response(add_headers))
+        .with_state(app)
+}
+
+/// What clients read of every answer (`go-tfe/tfe.go`): the CLI needs version 2.5 or later.
+async fn add_headers(mut response: axum::response::Response) -> axum::response::Response {
+    let headers = response.headers_mut();
+    headers.insert("tfp-api-version", HeaderValue::from_static("2.6"));
+    headers.insert("tfp-appname", HeaderValue::from_static("HCP Terraform"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}

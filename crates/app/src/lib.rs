@@ -31,6 +31,8 @@ use terrane_store::{Key, Store};
 use tokio::sync::watch;
 
 pub use error::{AppError, AppResult};
+pub use terrane_store::BlobReader;
+pub use terrane_store::runs::PlanDocument;
 
 /// The running application. Cheap to clone.
 #[derive(Clone)]

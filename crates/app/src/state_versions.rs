@@ -262,7 +262,7 @@ pub async fn list(
     Ok((versions.into_iter().map(|version| view(app, caller, version, &[])).collect(), total))
 }
 
-/// The outputs of a workspace's newest state.
+/// The outputs of a workspace's newest state; none if it has no state: clients take a 404 for a failure.
 pub async fn current_outputs(app: &App, caller: &Caller, key: WorkspaceKey) -> AppResult<Vec<StateVersionOutput>> {
     let caller = caller.clone();
     app.store
@@ -271,7 +271,7 @@ pub async fn current_outputs(app: &App, caller: &Caller, key: WorkspaceKey) -> A
                 let workspace = lookups::workspace(tx, &caller, &key, Action::ReadStateOutputs).await?;
                 match terrane_store::state_versions::current(tx, &workspace.id).await? {
                     Some(version) => Ok(terrane_store::state_versions::outputs(tx, &version.id).await?),
-                    None => Err(AppError::NotFound),
+                    None => Ok(Vec::new()),
                 }
             })
         })

@@ -27,6 +27,7 @@ pub enum Data {
 }
 
 /// A document with its primary data, what was included beside it, and facts about the whole.
+#[must_use]
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Document {
     data: Data,
@@ -173,6 +174,37 @@ mod tests {
             &query,
         )
         .meta("status-counts", &serde_json::json!({"total": 3, "matching": 3}));
-        insta::assert_snapshot!(serde_json::to_string_pretty(&document).unwrap(), @"");
+        insta::assert_snapshot!(serde_json::to_string_pretty(&document).unwrap(), @r#"
+        {
+          "data": [
+            {
+              "type": "workspaces",
+              "id": "ws-2",
+              "attributes": {}
+            }
+          ],
+          "links": {
+            "self": "http://localhost:8080/api/v2/organizations/demo/workspaces?search%5Bname%5D=a+b&page%5Bnumber%5D=2&page%5Bsize%5D=1",
+            "first": "http://localhost:8080/api/v2/organizations/demo/workspaces?search%5Bname%5D=a+b&page%5Bnumber%5D=1&page%5Bsize%5D=1",
+            "prev": "http://localhost:8080/api/v2/organizations/demo/workspaces?search%5Bname%5D=a+b&page%5Bnumber%5D=1&page%5Bsize%5D=1",
+            "next": "http://localhost:8080/api/v2/organizations/demo/workspaces?search%5Bname%5D=a+b&page%5Bnumber%5D=3&page%5Bsize%5D=1",
+            "last": "http://localhost:8080/api/v2/organizations/demo/workspaces?search%5Bname%5D=a+b&page%5Bnumber%5D=3&page%5Bsize%5D=1"
+          },
+          "meta": {
+            "pagination": {
+              "current-page": 2,
+              "next-page": 3,
+              "page-size": 1,
+              "prev-page": 1,
+              "total-count": 3,
+              "total-pages": 3
+            },
+            "status-counts": {
+              "matching": 3,
+              "total": 3
+            }
+          }
+        }
+        "#);
     }
 }

@@ -17,6 +17,7 @@ pub enum Place {
 }
 
 /// One error of an answer.
+#[must_use]
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("{status} {title}: {detail}")]
 pub struct Error {

@@ -80,7 +80,7 @@ impl Page {
     /// `meta.pagination` of this page in a list of `total` items. An empty list has one page.
     pub fn pagination(self, total: u64) -> Pagination {
         let total_pages = total.div_ceil(u64::from(self.size)).max(1);
-        let next_page = (u64::from(self.number) < total_pages).then(|| self.number + 1);
+        let next_page = self.number.checked_add(1).filter(|next| u64::from(*next) <= total_pages);
         Pagination {
             current_page: self.number,
             page_size: self.size,
@@ -119,7 +119,7 @@ impl Page {
     }
 
     fn address(self, address: &str, query: &Query, number: u64) -> String {
-        let mut pairs = Serializer::new(format!("{address}?"));
+        let mut pairs = Serializer::for_suffix(format!("{address}?"), address.len() + 1);
         pairs.extend_pairs(query.pairs().iter().filter(|(name, _)| name != NUMBER && name != SIZE));
         pairs.append_pair(NUMBER, &number.to_string()).append_pair(SIZE, &self.size.to_string());
         pairs.finish()

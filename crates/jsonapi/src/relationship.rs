@@ -35,6 +35,7 @@ pub enum Linkage {
 }
 
 /// How a resource relates to one or many others.
+#[must_use]
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Relationship {
     #[serde(skip_serializing_if = "Option::is_none")]

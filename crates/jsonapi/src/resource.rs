@@ -9,6 +9,7 @@ use crate::links::Links;
 use crate::relationship::{Identifier, Relationship};
 
 /// A resource: what names it, its attributes, and how it relates to others.
+#[must_use]
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Resource {
     #[serde(flatten)]
@@ -108,7 +109,31 @@ mod tests {
             .relation("organization", Relationship::to_one("organizations", "acme"))
             .relation("current-run", Relationship::to_none())
             .link("self", "/api/v2/organizations/acme/workspaces/one");
-        insta::assert_snapshot!(serde_json::to_string_pretty(&workspace).unwrap(), @"");
+        insta::assert_snapshot!(serde_json::to_string_pretty(&workspace).unwrap(), @r#"
+        {
+          "type": "workspaces",
+          "id": "ws-1",
+          "attributes": {
+            "auto-apply": true,
+            "description": null,
+            "name": "one"
+          },
+          "relationships": {
+            "organization": {
+              "data": {
+                "type": "organizations",
+                "id": "acme"
+              }
+            },
+            "current-run": {
+              "data": null
+            }
+          },
+          "links": {
+            "self": "/api/v2/organizations/acme/workspaces/one"
+          }
+        }
+        "#);
     }
 
     #[test]

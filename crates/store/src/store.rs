@@ -68,6 +68,14 @@ impl Store {
         self.keys.derive(purpose)
     }
 
+    /// Whether the database answers.
+    pub async fn ready(&self) -> Result<(), StoreError> {
+        self.read(|tx| {
+            Box::pin(async move { crate::organizations::by_name(tx, "").await.map(drop) })
+        })
+        .await
+    }
+
     /// Registers a waiter for a topic; see [`Wakes::waiter`].
     pub fn waiter(&self, topic: crate::wake::Topic) -> Waiter {
         self.wakes.waiter(topic)

@@ -1,0 +1,78 @@
+//! Signed addresses: uploads, downloads and logs without a token. Neither these paths nor their bodies are logged.
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use terrane_app::signed_urls::{Grant, Purpose, SignedPath, verify};
+use terrane_app::{App, AppError, configuration_versions, logs, plans, state_uploads, state_versions};
+use terrane_app::BlobReader;
+
+use crate::error::ApiResult;
+use crate::extract::{Parameters, Streamed};
+use crate::routes::{Access, Routes};
+
+const PATH: &str = "/blobs/{purpose}/{resource}/{subject}/{expiry}/{signature}";
+
+pub(crate) fn routes() -> Routes {
+    Routes::default().get(PATH, Access::SignedAddress, download).put(PATH, Access::SignedAddress, upload)
+}
+
+type Parts = Path<(String, String, String, String, String)>;
+
+fn grant(app: &App, method: &str, parts: Parts) -> ApiResult<Grant> {
+    let Path((purpose, resource, subject, expiry, signature)) = parts;
+    Ok(verify(app, method, &SignedPath { purpose, resource, subject, expiry, signature })?)
+}
+
+/// Answers a blob frame by frame, with its length in front.
+pub(crate) fn stream(reader: BlobReader, content_type: &'static str) -> Response {
+    let length = reader.size();
+    let frames = futures_util::stream::unfold(Some(reader), |reader| async move {
+        let mut reader = reader?;
+        match reader.next().await {
+            Ok(Some(frame)) => Some((Ok(frame), Some(reader))),
+            Ok(None) => None,
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "a blob could not be read");
+                Some((Err(std::io::Error::other("the blob could not be read")), None))
+            }
+        }
+    });
+    let headers = [(header::CONTENT_TYPE, content_type.to_owned()), (header::CONTENT_LENGTH, length.to_string())];
+    (headers, Body::from_stream(frames)).into_response()
+}
+
+async fn download(State(app): State<App>, parts: Parts, Parameters(query): Parameters) -> ApiResult<Response> {
+    let grant = grant(&app, "GET", parts)?;
+    Ok(match grant.purpose {
+        Purpose::Log => {
+            // Clients ask for at most 64 KiB; nonsense reads as the default.
+            let number = |name| query.first(name).and_then(|text| text.parse::<u64>().ok());
+            let limit = usize::try_from(number("limit").unwrap_or(64 * 1024)).unwrap_or(logs::MAX_LIMIT);
+            let bytes = logs::read(&app, &grant, number("offset").unwrap_or(0), limit).await?;
+            ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], bytes).into_response()
+        }
+        Purpose::ConfigurationDownload => {
+            stream(configuration_versions::download(&app, &grant).await?, "application/octet-stream")
+        }
+        Purpose::StateDownload | Purpose::JsonStateDownload => {
+            stream(state_versions::download(&app, &grant).await?, "application/json")
+        }
+        Purpose::JsonPlan => stream(plans::download_json(&app, &grant).await?, "application/json"),
+        Purpose::ConfigurationUpload | Purpose::StateUpload | Purpose::JsonStateUpload => {
+            return Err(AppError::NotFound.into());
+        }
+    })
+}
+
+async fn upload(State(app): State<App>, parts: Parts, body: Streamed) -> ApiResult<StatusCode> {
+    let grant = grant(&app, "PUT", parts)?;
+    match grant.purpose {
+        Purpose::ConfigurationUpload => configuration_versions::upload(&app, &grant, body.0).await?,
+        Purpose::StateUpload => state_uploads::upload(&app, &grant, body.0).await?,
+        Purpose::JsonStateUpload => state_uploads::upload_json(&app, &grant, body.0).await?,
+        _ => return Err(AppError::NotFound.into()),
+    }
+    Ok(StatusCode::OK)
+}

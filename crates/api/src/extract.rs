@@ -1,0 +1,97 @@
+//! What handlers take: the caller, bodies with limits, the query; and how they answer.
+
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::TryStreamExt as _;
+use terrane_app::callers::{Secret, authenticate};
+use terrane_app::streams::Body;
+use terrane_app::{App, AppError};
+use terrane_domain::access::{Caller, CredentialKind};
+use terrane_jsonapi::{Document, Error, MEDIA_TYPE, Query};
+
+use crate::error::{ApiError, ApiResult};
+
+/// Largest JSON body.
+pub(crate) const MAX_JSON_BYTES: usize = 1 << 20;
+
+/// A caller who showed a valid credential.
+pub(crate) struct Authenticated(pub(crate) Caller);
+
+fn bearer(parts: &Parts) -> Option<Secret> {
+    let value = parts.headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, secret) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| Secret::new(secret.trim()))
+}
+
+impl FromRequestParts<App> for Authenticated {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let caller = authenticate(app, bearer(parts)).await?;
+        if caller.kind == CredentialKind::Anonymous {
+            return Err(AppError::Unauthorized.into());
+        }
+        Ok(Self(caller))
+    }
+}
+
+/// The query, as pairs in order.
+pub(crate) struct Parameters(pub(crate) Query);
+
+impl<S: Sync> FromRequestParts<S> for Parameters {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(Self(Query::parse(parts.uri.query().unwrap_or_default())))
+    }
+}
+
+/// A body in memory, of at most `LIMIT` bytes.
+pub(crate) struct Whole<const LIMIT: usize>(pub(crate) Bytes);
+
+/// A JSON document's body.
+pub(crate) type Json = Whole<MAX_JSON_BYTES>;
+
+impl<S: Sync, const LIMIT: usize> FromRequest<S> for Whole<LIMIT> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        let told = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        if told.is_some_and(|length: usize| length > LIMIT) {
+            return Err(Error::too_large(LIMIT).into());
+        }
+        match axum::body::to_bytes(request.into_body(), LIMIT).await {
+            Ok(bytes) => Ok(Self(bytes)),
+            Err(_) => Err(Error::too_large(LIMIT).into()),
+        }
+    }
+}
+
+/// A body that streams.
+pub(crate) struct Streamed(pub(crate) Body);
+
+impl<S: Sync> FromRequest<S> for Streamed {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(Self(Box::pin(request.into_body().into_data_stream().map_err(std::io::Error::other))))
+    }
+}
+
+/// Answers a document.
+pub(crate) fn document(status: StatusCode, document: &Document) -> Response {
+    (status, [(header::CONTENT_TYPE, MEDIA_TYPE)], document.to_bytes()).into_response()
+}
+
+/// Parses an id of a path; one that does not parse looks missing.
+pub(crate) fn id<T: std::str::FromStr>(text: &str) -> ApiResult<T> {
+    text.parse().map_err(|_| AppError::NotFound.into())
+}
+
+/// The base of links.
+pub(crate) fn address(app: &App, path: &str) -> String {
+    format!("{}/api/v2/{path}", app.public_url())
+}

@@ -1,0 +1,96 @@
+//! Plans and applies. Source: `api-docs/plans.mdx`, `api-docs/applies.mdx`.
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+use terrane_app::plans::{self, PhaseView};
+use terrane_app::App;
+use terrane_domain::access::Action;
+use terrane_domain::ids::{ApplyId, PlanId};
+use terrane_domain::runner_protocol::LogFormat;
+use terrane_jsonapi::{Document, Resource};
+
+use crate::blobs::stream;
+use crate::error::ApiResult;
+use crate::extract::{Authenticated, address, document, id};
+use crate::routes::{Access, Routes};
+
+pub(crate) fn routes() -> Routes {
+    let read = Access::Right(Action::ReadWorkspace);
+    Routes::default()
+        .get("/api/v2/plans/{plan}", read, show_plan)
+        .get("/api/v2/applies/{apply}", read, show_apply)
+        .get("/api/v2/plans/{plan}/json-output", Access::Right(Action::ReadPlanJson), json_output)
+        .get("/api/v2/plans/{plan}/json-output-redacted", read, json_output_redacted)
+}
+
+fn phase(view: &PhaseView, kind: &'static str) -> Resource {
+    let (phase, counts) = (&view.phase, view.phase.counts);
+    Resource::new(kind, phase.id.as_str()).attributes(&json!({
+        "status": phase.status,
+        "status-timestamps": phase.status_timestamps,
+        "resource-additions": counts.additions,
+        "resource-changes": counts.changes,
+        "resource-destructions": counts.destructions,
+        "resource-imports": counts.imports,
+        "log-read-url": view.log_read_url,
+        "structured-run-output-enabled": view.run.log_format == LogFormat::Structured,
+        "execution-details": { "mode": "remote" },
+    }))
+}
+
+pub(crate) fn plan(app: &App, view: &PhaseView) -> Resource {
+    let base = address(app, &format!("plans/{}", view.phase.id));
+    phase(view, "plans")
+        .attribute("has-changes", view.run.has_changes)
+        .attribute("generated-configuration", false)
+        .link("json-output", format!("{base}/json-output"))
+        .link("self", base)
+}
+
+pub(crate) fn apply(app: &App, view: &PhaseView) -> Resource {
+    phase(view, "applies").link("self", address(app, &format!("applies/{}", view.phase.id)))
+}
+
+async fn show_plan(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(plan_id): Path<String>,
+) -> ApiResult<Response> {
+    let view = plans::read(&app, &caller, id::<PlanId>(&plan_id)?.as_str()).await?;
+    Ok(document(StatusCode::OK, &Document::one(plan(&app, &view))))
+}
+
+async fn show_apply(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(apply_id): Path<String>,
+) -> ApiResult<Response> {
+    let view = plans::read(&app, &caller, id::<ApplyId>(&apply_id)?.as_str()).await?;
+    Ok(document(StatusCode::OK, &Document::one(apply(&app, &view))))
+}
+
+async fn json_output(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(plan_id): Path<String>,
+) -> ApiResult<Response> {
+    let location = plans::json_address(&app, &caller, id::<PlanId>(&plan_id)?.as_str()).await?;
+    Ok(match location {
+        Some(location) => (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, location)]).into_response(),
+        None => StatusCode::NO_CONTENT.into_response(),
+    })
+}
+
+async fn json_output_redacted(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(plan_id): Path<String>,
+) -> ApiResult<Response> {
+    Ok(match plans::redacted(&app, &caller, id::<PlanId>(&plan_id)?.as_str()).await? {
+        Some(reader) => stream(reader, "application/json"),
+        None => (StatusCode::NO_CONTENT, Body::empty()).into_response(),
+    })
+}

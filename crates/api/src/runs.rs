@@ -1,0 +1,236 @@
+//! Runs. Source: `api-docs/run.mdx`; what the CLI sends and reads: `internal/cloud/backend_plan.go`.
+
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use serde_json::json;
+use terrane_app::runs::{self, NewRun, RunAction, RunView};
+use terrane_app::workspaces::WorkspaceKey;
+use terrane_app::{App, configuration_versions as configurations, plans, workspaces};
+use terrane_domain::access::{Action, Caller};
+use terrane_domain::runs::{PlanOptions, RunSource};
+use terrane_jsonapi::{Document, Error, Input, Page, Relationship, Resource};
+
+use crate::configuration_versions::is_cloud_integration;
+use crate::error::ApiResult;
+use crate::extract::{Authenticated, Json, MAX_JSON_BYTES, Parameters, address, document, id};
+use crate::routes::{Access, Routes};
+
+pub(crate) fn routes() -> Routes {
+    let (read, act) = (Access::Right(Action::ReadWorkspace), Access::Right(Action::ApplyRun));
+    Routes::default()
+        .post("/api/v2/runs", Access::Right(Action::QueueRun), create)
+        .get("/api/v2/runs/{run}", read, show)
+        .get("/api/v2/workspaces/{workspace}/runs", read, list)
+        .post("/api/v2/runs/{run}/actions/apply", act, apply)
+        .post("/api/v2/runs/{run}/actions/discard", act, discard)
+        .post("/api/v2/runs/{run}/actions/cancel", act, cancel)
+}
+
+/// Includes that we know. Stages and policies do not exist yet; an error there would break every plan, so they are
+/// known and empty.
+const INCLUDES: &[&str] = &[
+    "apply",
+    "configuration_version",
+    "plan",
+    "run_events",
+    "task_stages",
+    "tf_policy_evaluations",
+    "workspace",
+];
+
+pub(crate) fn resource(app: &App, view: &RunView) -> Resource {
+    let run = &view.run;
+    let can = view.can_apply;
+    Resource::new("runs", run.id.as_str())
+        .attributes(&json!({
+            "status": run.status,
+            "status-timestamps": run.status_timestamps,
+            "created-at": run.created_at,
+            "canceled-at": run.canceled_at,
+            "message": run.message,
+            "source": run.source,
+            "trigger-reason": "manual",
+            "auto-apply": run.auto_apply,
+            "plan-only": run.plan_only,
+            "save-plan": run.save_plan,
+            "allow-empty-apply": run.allow_empty_apply,
+            "allow-config-generation": run.options.allow_config_generation,
+            "debugging-mode": run.options.debugging_mode,
+            "is-destroy": run.options.is_destroy,
+            "refresh": run.options.refresh,
+            "refresh-only": run.options.refresh_only,
+            "target-addrs": run.options.target_addrs,
+            "replace-addrs": run.options.replace_addrs,
+            "terraform-version": run.terraform_version,
+            "has-changes": run.has_changes,
+            "position-in-queue": view.position_in_queue,
+            "variables": view.variables,
+            "reason-code": run.reason,
+            "reason": run.reason.map(|code| run.reason_message.clone().unwrap_or_else(|| code.sentence().to_owned())),
+            "actions": {
+                "is-cancelable": run.status.is_cancelable(),
+                "is-confirmable": view.is_confirmable,
+                "is-discardable": run.status.is_discardable(),
+                "is-force-cancelable": false,
+            },
+            "permissions": {
+                "can-apply": can,
+                "can-cancel": can,
+                "can-comment": false,
+                "can-discard": can,
+                "can-force-execute": false,
+                "can-force-cancel": false,
+                "can-override-policy-check": false,
+            },
+        }))
+        .relation("workspace", Relationship::to_one("workspaces", run.workspace_id.as_str()))
+        .relation("plan", Relationship::to_one("plans", run.plan_id.as_str()))
+        .relation("apply", Relationship::to_one("applies", run.apply_id.as_str()))
+        .relation(
+            "configuration-version",
+            Relationship::to_one("configuration-versions", run.configuration_version_id.as_str()),
+        )
+        .relation("created-by", Relationship::to_optional("users", run.created_by.as_ref().map(|id| id.as_str())))
+        .relation("confirmed-by", Relationship::to_optional("users", run.confirmed_by.as_ref().map(|id| id.as_str())))
+        .relation("cost-estimate", Relationship::to_none())
+        .relation("policy-checks", Relationship::to_many("policy-checks", Vec::<String>::new()))
+        .relation("task-stages", Relationship::to_many("task-stages", Vec::<String>::new()))
+        .relation("run-events", Relationship::to_many("run-events", view.event_ids.iter().map(|id| id.as_str())))
+        .link("self", address(app, &format!("runs/{}", run.id)))
+}
+
+async fn with_includes(app: &App, caller: &Caller, view: &RunView, includes: &[String]) -> ApiResult<Document> {
+    let mut answer = Document::one(resource(app, view));
+    for include in includes {
+        answer = match include.as_str() {
+            "workspace" => {
+                let key = WorkspaceKey::Id(view.run.workspace_id.clone());
+                let workspace = workspaces::read(app, caller, key).await?;
+                answer.include(crate::workspaces::resource(app, &workspace))
+            }
+            "plan" => answer.include(crate::plans::plan(app, &plans::read(app, caller, view.run.plan_id.as_str()).await?)),
+            "apply" => {
+                answer.include(crate::plans::apply(app, &plans::read(app, caller, view.run.apply_id.as_str()).await?))
+            }
+            "configuration_version" => {
+                let version =
+                    configurations::read(app, caller, view.run.configuration_version_id.clone()).await?;
+                answer.include(crate::configuration_versions::resource(app, &version))
+            }
+            "run_events" => {
+                let events = runs::run_events(app, caller, view.run.id.clone()).await?;
+                answer.include_all(events.iter().map(crate::run_events::resource))
+            }
+            _ => answer,
+        };
+    }
+    Ok(answer)
+}
+
+fn new_run(input: &Input, headers: &HeaderMap) -> ApiResult<NewRun> {
+    let workspace = input.required_relation("workspace")?;
+    let workspace_id =
+        workspace.id.parse().map_err(|_| Error::invalid_relationship("workspace", "The workspace does not exist"))?;
+    let configuration_version_id = match input.relation("configuration-version")? {
+        Some(identifier) => Some(identifier.id.parse().map_err(|_| {
+            Error::invalid_relationship("configuration-version", "The configuration version does not exist")
+        })?),
+        None => None,
+    };
+    let is_cloud = is_cloud_integration(headers);
+    // Text for everyone but the cloud integration from 1.4 on: the others print the lines of JSON as they are.
+    let is_old = headers.get("terraform-version").and_then(|version| version.to_str().ok()).is_some_and(|version| {
+        let mut parts = version.split('.').map_while(|part| part.parse::<u32>().ok());
+        (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) < (1, 4)
+    });
+    Ok(NewRun {
+        workspace_id,
+        configuration_version_id,
+        message: input.attribute("message")?,
+        auto_apply: input.attribute("auto-apply")?,
+        plan_only: input.attribute("plan-only")?,
+        save_plan: input.attribute("save-plan")?.unwrap_or(false),
+        allow_empty_apply: input.attribute("allow-empty-apply")?.unwrap_or(false),
+        options: PlanOptions {
+            is_destroy: input.attribute("is-destroy")?.unwrap_or(false),
+            refresh: input.attribute("refresh")?.unwrap_or(true),
+            refresh_only: input.attribute("refresh-only")?.unwrap_or(false),
+            target_addrs: input.attribute("target-addrs")?.unwrap_or_default(),
+            replace_addrs: input.attribute("replace-addrs")?.unwrap_or_default(),
+            allow_config_generation: input.attribute("allow-config-generation")?.unwrap_or(false),
+            debugging_mode: input.attribute("debugging-mode")?.unwrap_or(false),
+        },
+        variables: input.attribute("variables")?.unwrap_or_default(),
+        source: if is_cloud { RunSource::TerraformCloud } else { RunSource::Api },
+        client_renders_json: is_cloud && !is_old,
+    })
+}
+
+async fn create(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    headers: HeaderMap,
+    body: Json,
+) -> ApiResult<Response> {
+    let input = Input::parse(&body.0, MAX_JSON_BYTES)?;
+    let view = runs::create(&app, &caller, new_run(&input, &headers)?).await?;
+    Ok(document(StatusCode::CREATED, &Document::one(resource(&app, &view))))
+}
+
+async fn show(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(run): Path<String>,
+    Parameters(query): Parameters,
+) -> ApiResult<Response> {
+    let includes = query.include(INCLUDES)?;
+    let view = runs::read(&app, &caller, id(&run)?).await?;
+    Ok(document(StatusCode::OK, &with_includes(&app, &caller, &view, &includes).await?))
+}
+
+async fn list(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(workspace): Path<String>,
+    Parameters(query): Parameters,
+) -> ApiResult<Response> {
+    let page = Page::parse(&query)?;
+    let with_plan_only = query.list("filter[operation]").contains(&"plan_only");
+    let key = WorkspaceKey::Id(id(&workspace)?);
+    let (views, total) =
+        runs::list(&app, &caller, key, with_plan_only, page.limit(), page.offset()).await?;
+    let resources = views.iter().map(|view| resource(&app, view)).collect();
+    let base = address(&app, &format!("workspaces/{workspace}/runs"));
+    let total = u64::try_from(total).unwrap_or(0);
+    Ok(document(StatusCode::OK, &Document::page(resources, page, total, &base, &query)))
+}
+
+async fn act(app: &App, caller: &Caller, run: &str, action: RunAction) -> ApiResult<StatusCode> {
+    runs::act(app, caller, id(run)?, action).await?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+async fn apply(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(run): Path<String>,
+) -> ApiResult<StatusCode> {
+    act(&app, &caller, &run, RunAction::Apply).await
+}
+
+async fn discard(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(run): Path<String>,
+) -> ApiResult<StatusCode> {
+    act(&app, &caller, &run, RunAction::Discard).await
+}
+
+async fn cancel(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(run): Path<String>,
+) -> ApiResult<StatusCode> {
+    act(&app, &caller, &run, RunAction::Cancel).await
+}

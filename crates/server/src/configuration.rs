@@ -1,0 +1,224 @@
+//! Settings: flag, else environment, else `terrane.toml` in the data folder, else default.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
+
+use crate::exit::Fatal;
+
+/// Name of the settings file inside the data folder.
+const FILE_NAME: &str = "terrane.toml";
+const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+const DEFAULT_RATE_LIMIT: u32 = 30;
+/// Two, so that one long run does not hold up everything else even on a single core.
+const FEWEST_DEFAULT_RUNNERS: usize = 2;
+
+/// How log lines are written to standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Settings as flags or environment variables give them.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Folder of everything that is kept [default: ~/.local/share/terrane]
+    #[arg(long, env = "TERRANE_DATA_DIR", value_name = "FOLDER")]
+    data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    optional: Optional,
+}
+
+/// The settings that a file may hold too.
+#[derive(Args, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct Optional {
+    /// Loopback address and port; port 0 takes a free one [default: 127.0.0.1:8080]
+    #[arg(long, env = "TERRANE_LISTEN", value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+    /// Database, sqlite: or postgres: [default: sqlite, in the data folder]
+    #[arg(long, env = "TERRANE_DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    database_url: Option<String>,
+    /// Address under which clients reach the server [default: http://localhost:PORT]
+    #[arg(long, env = "TERRANE_PUBLIC_URL", value_name = "URL")]
+    public_url: Option<String>,
+    /// File with the key that encrypts everything at rest; made if missing [default: root.key in the data folder]
+    #[arg(long, env = "TERRANE_ROOT_KEY_FILE", value_name = "FILE")]
+    root_key_file: Option<PathBuf>,
+    /// Requests a second for each user, 0 for no limit [default: 30]
+    #[arg(long, env = "TERRANE_RATE_LIMIT", value_name = "NUMBER")]
+    rate_limit: Option<u32>,
+    /// Runs that are worked on at the same time, 0 for no embedded runner [default: number of cores, at least 2]
+    #[arg(long, env = "TERRANE_RUNNERS", value_name = "NUMBER")]
+    runners: Option<usize>,
+    /// What is logged: error, warn, info, debug or trace, for all or by module as tracing filters do [default: info]
+    #[arg(long, env = "TERRANE_LOG", value_name = "LEVEL")]
+    log: Option<String>,
+    /// How it is logged [default: text]
+    #[arg(long, env = "TERRANE_LOG_FORMAT", value_name = "FORMAT")]
+    log_format: Option<LogFormat>,
+}
+
+/// The settings in force. No `Debug`: the database's URL may hold a password.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Settings {
+    /// Absolute path of the data folder.
+    pub(crate) data_dir: PathBuf,
+    /// Where the server listens; in a child the port is the real one, never 0.
+    pub(crate) listen: SocketAddr,
+    /// `sqlite:` or `postgres:`.
+    pub(crate) database_url: String,
+    /// As it was set; [`Settings::public_url`] also knows the default.
+    public_url: Option<String>,
+    /// File of the root key.
+    pub(crate) root_key_file: PathBuf,
+    /// Requests a second for each user, 0 for no limit.
+    pub(crate) rate_limit: u32,
+    /// Slots of the embedded runner.
+    pub(crate) runners: usize,
+    /// Filter of the log.
+    pub(crate) log: String,
+    /// Format of the log.
+    pub(crate) log_format: LogFormat,
+}
+
+impl Settings {
+    /// The address under which clients reach the server, without a slash at its end.
+    pub(crate) fn public_url(&self) -> String {
+        // Not 127.0.0.1: clients name the server as `localhost:PORT`, and cookies and tokens go by that name.
+        self.public_url.clone().unwrap_or_else(|| format!("http://localhost:{}", self.listen.port()))
+    }
+}
+
+/// Merges what was given with the settings file and the defaults.
+pub(crate) fn resolve(arguments: Arguments) -> anyhow::Result<Settings> {
+    let data_dir = match arguments.data_dir.filter(|path| !path.as_os_str().is_empty()) {
+        Some(path) => path,
+        None => default_data_dir()?,
+    };
+    let data_dir = std::path::absolute(&data_dir).with_context(|| format!("find {}", data_dir.display()))?;
+    let file = read_file(&data_dir.join(FILE_NAME))?;
+    let given = arguments.optional;
+    let listen = match text(given.listen).or(file.listen) {
+        Some(address) => parse_listen(&address)?,
+        None => DEFAULT_LISTEN,
+    };
+    let root_key_file = given.root_key_file.or(file.root_key_file).unwrap_or_else(|| data_dir.join("root.key"));
+    Ok(Settings {
+        listen,
+        database_url: text(given.database_url)
+            .or(file.database_url)
+            .unwrap_or_else(|| format!("sqlite:{}", data_dir.join("terrane.db").display())),
+        public_url: text(given.public_url).or(file.public_url).map(|url| url.trim_end_matches('/').to_owned()),
+        root_key_file: std::path::absolute(root_key_file).context("find the root key file")?,
+        rate_limit: given.rate_limit.or(file.rate_limit).unwrap_or(DEFAULT_RATE_LIMIT),
+        runners: given.runners.or(file.runners).unwrap_or_else(|| cores().max(FEWEST_DEFAULT_RUNNERS)),
+        log: text(given.log).or(file.log).unwrap_or_else(|| "info".to_owned()),
+        log_format: given.log_format.or(file.log_format).unwrap_or(LogFormat::Text),
+        data_dir,
+    })
+}
+
+/// Number of cores this process may use.
+pub(crate) fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// An empty variable counts as none: that is how a compose file or a unit unsets it.
+fn text(value: Option<String>) -> Option<String> {
+    value.filter(|value| !value.is_empty())
+}
+
+fn default_data_dir() -> Result<PathBuf, Fatal> {
+    let folder = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    folder("XDG_DATA_HOME")
+        .or_else(|| folder("HOME").map(|home| home.join(".local/share")))
+        .map(|base| base.join("terrane"))
+        .ok_or_else(|| {
+            Fatal::Configuration("neither HOME nor XDG_DATA_HOME is set; name a folder with --data-dir".to_owned())
+        })
+}
+
+fn read_file(path: &Path) -> anyhow::Result<Optional> {
+    match std::fs::read_to_string(path) {
+        Ok(content) => toml::from_str(&content)
+            .map_err(|error| Fatal::Configuration(format!("{} is not valid: {error}", path.display())).into()),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Ok(Optional::default())
+        }
+        Err(error) => Err(error).with_context(|| format!("read {}", path.display())),
+    }
+}
+
+fn parse_listen(address: &str) -> Result<SocketAddr, Fatal> {
+    let numeric = address.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
+    let parsed = numeric.as_deref().unwrap_or(address).parse::<SocketAddr>().map_err(|_| {
+        Fatal::Configuration(format!(
+            "--listen {address} is not an address with a port; write it as 127.0.0.1:8080, [::1]:8080 or localhost:8080"
+        ))
+    })?;
+    check_loopback(parsed)?;
+    Ok(parsed)
+}
+
+/// Refuses an address that other machines can reach: everything goes over it in the clear, tokens too.
+pub(crate) fn check_loopback(address: SocketAddr) -> Result<(), Fatal> {
+    if address.ip().is_loopback() {
+        return Ok(());
+    }
+    Err(Fatal::Configuration(format!(
+        "terrane dev speaks plain HTTP and so listens on this machine only, not on {address}; use --listen 127.0.0.1:{}, \
+         and an SSH tunnel or a TLS proxy on this machine to reach it from elsewhere",
+        address.port()
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(data_dir: &Path) -> Arguments {
+        Arguments { data_dir: Some(data_dir.to_owned()), optional: Optional::default() }
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(FILE_NAME), "listen = \"[::1]:9\"\nrate_limit = 7\n").unwrap();
+        let mut arguments = given(folder.path());
+        arguments.optional.rate_limit = Some(8);
+        let settings = resolve(arguments).unwrap();
+        assert_eq!(settings.listen.to_string(), "[::1]:9");
+        assert_eq!(settings.rate_limit, 8);
+        assert_eq!(settings.log_format, LogFormat::Text);
+        assert_eq!(settings.public_url(), "http://localhost:9");
+        assert!(settings.runners >= FEWEST_DEFAULT_RUNNERS);
+    }
+
+    #[test]
+    fn an_unknown_setting_is_refused_by_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(FILE_NAME), "lisen = \"127.0.0.1:9\"\n").unwrap();
+        let error = resolve(given(folder.path())).err().unwrap();
+        assert_eq!(crate::exit::code_of(&error), crate::exit::CONFIGURATION);
+        assert!(error.to_string().contains("lisen"), "{error}");
+    }
+
+    #[test]
+    fn only_loopback_addresses_are_taken() {
+        for address in ["127.0.0.1:0", "127.3.2.1:80", "[::1]:8080", "localhost:8080"] {
+            assert!(parse_listen(address).is_ok(), "{address}");
+        }
+        for address in ["0.0.0.0:80", "[::]:80", "192.0.2.1:80", "8080", "localhost", "example.com:80"] {
+            assert!(parse_listen(address).is_err(), "{address}");
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! What `terrane dev` tells people and scripts: `dev.json`, a CLI configuration for terraform, and the greeting.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use serde::Serialize;
+
+use crate::configuration::Settings;
+use crate::files;
+
+/// Services of the server as terraform's discovery names them, with their paths.
+const SERVICES: [(&str, &str); 5] = [
+    ("modules.v1", "/api/registry/v1/modules/"),
+    ("providers.v1", "/api/registry/v1/providers/"),
+    ("state.v2", "/api/v2/"),
+    ("tfe.v2", "/api/v2/"),
+    ("tfe.v2.1", "/api/v2/"),
+];
+
+/// What the application made for its demo; it comes from there, because it is stored there.
+pub(crate) struct DevFacts {
+    /// Name of the demo organization.
+    pub(crate) organization: String,
+    /// Name of the admin user.
+    pub(crate) user: String,
+    /// Their password, if they have one; the sign-in link does without.
+    pub(crate) password: Option<String>,
+    /// Their API token.
+    pub(crate) token: String,
+    /// Opens a signed-in browser session once.
+    pub(crate) sign_in_url: String,
+}
+
+/// `dev.json`.
+#[derive(Serialize)]
+struct Document<'a> {
+    address: &'a str,
+    organization: &'a str,
+    user: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    password: Option<&'a str>,
+    token: &'a str,
+    cli_config: &'a Path,
+    sign_in_url: &'a str,
+}
+
+fn json_path(settings: &Settings) -> PathBuf {
+    settings.data_dir.join("dev.json")
+}
+
+fn cli_config_path(settings: &Settings) -> PathBuf {
+    settings.data_dir.join("dev.tfrc")
+}
+
+/// The token that an earlier start wrote: it is kept while it is valid, because scripts hold it.
+#[expect(dead_code, reason = "for the application, once `build` makes one")]
+pub(crate) fn previous_token(settings: &Settings) -> Option<String> {
+    let text = std::fs::read(json_path(settings)).ok()?;
+    let document = serde_json::from_slice::<serde_json::Value>(&text).ok()?;
+    document.get("token")?.as_str().map(str::to_owned)
+}
+
+/// Writes `dev.json` and the CLI configuration. The latter first: who sees `dev.json` may use both.
+pub(crate) fn write(settings: &Settings, facts: &DevFacts) -> anyhow::Result<()> {
+    let address = settings.public_url();
+    let cli_config = cli_config_path(settings);
+    files::replace(&cli_config, cli_configuration(&address, &facts.token).as_bytes(), files::PRIVATE)
+        .with_context(|| format!("write {}", cli_config.display()))?;
+    let document = Document {
+        address: &address,
+        organization: &facts.organization,
+        user: &facts.user,
+        password: facts.password.as_deref(),
+        token: &facts.token,
+        cli_config: &cli_config,
+        sign_in_url: &facts.sign_in_url,
+    };
+    let mut text = serde_json::to_vec_pretty(&document)?;
+    text.push(b'\n');
+    let path = json_path(settings);
+    files::replace(&path, &text, files::PRIVATE).with_context(|| format!("write {}", path.display()))
+}
+
+/// A CLI configuration with which an unchanged terraform finds the services without HTTPS.
+fn cli_configuration(address: &str, token: &str) -> String {
+    let host = quote(host_of(address));
+    let mut text = format!("host {host} {{\n  services = {{\n");
+    for (name, path) in SERVICES {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "    {} = {}", quote(name), quote(&format!("{address}{path}")));
+    }
+    let _ = write!(text, "  }}\n}}\n\ncredentials {host} {{\n  token = {}\n}}\n", quote(token));
+    text
+}
+
+fn host_of(address: &str) -> &str {
+    address.split_once("://").map_or(address, |(_, host)| host)
+}
+
+/// A string of HCL, as the CLI configuration knows it.
+fn quote(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace("${", "$${"))
+}
+
+/// Greets the user on standard output.
+pub(crate) fn greet(settings: &Settings, facts: Option<&DevFacts>) {
+    // Whoever closed standard output does not want to read this; that is no reason to stop.
+    let _ = io::stdout().lock().write_all(greeting(settings, facts).as_bytes());
+}
+
+fn greeting(settings: &Settings, facts: Option<&DevFacts>) -> String {
+    let address = settings.public_url();
+    let mut text = format!("Terrane {} is ready at {address}\n", env!("CARGO_PKG_VERSION"));
+    if let Some(facts) = facts {
+        let _ = write!(
+            text,
+            "\n  Sign in     {}\n  Terraform   export TF_CLI_CONFIG_FILE={}\n              cloud {{ hostname = \"{}\", organization = \"{}\" }}\n  Scripts     {}\n",
+            facts.sign_in_url,
+            cli_config_path(settings).display(),
+            host_of(&address),
+            facts.organization,
+            json_path(settings).display(),
+        );
+    } else {
+        text.push('\n');
+    }
+    let _ = write!(text, "  Data        {}\n  Stop        Ctrl-C\n\n", settings.data_dir.display());
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cli_configuration_names_the_host_with_its_port() {
+        let text = cli_configuration("http://localhost:8080", "secret");
+        assert!(text.starts_with("host \"localhost:8080\" {\n"), "{text}");
+        assert!(text.contains("    \"tfe.v2.1\" = \"http://localhost:8080/api/v2/\"\n"), "{text}");
+        assert!(text.ends_with("credentials \"localhost:8080\" {\n  token = \"secret\"\n}\n"), "{text}");
+    }
+
+    #[test]
+    fn quoting_leaves_no_way_out() {
+        assert_eq!(quote(r#"a"b\c${d}"#), r#""a\"b\\c$${d}""#);
+    }
+}

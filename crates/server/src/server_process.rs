@@ -1,0 +1,97 @@
+//! The server child: builds the application and serves it on the supervisor's socket.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use axum::Router;
+use axum::routing::get;
+use listenfd::ListenFd;
+use nix::sys::stat::{Mode, umask};
+use tokio::sync::watch;
+
+use crate::child_process::ChildProcess;
+use crate::configuration::{Settings, cores};
+use crate::dev::{self, DevFacts};
+use crate::handover::Secrets;
+use crate::https_redirect::HttpsRedirect;
+use crate::listener;
+
+/// A server of an earlier start answers what it holds for up to 10 s.
+const PREDECESSOR_PATIENCE: Duration = Duration::from_secs(20);
+/// What still runs on blocking threads at the end does not hold up the exit for longer than this.
+const RUNTIME_END_LIMIT: Duration = Duration::from_secs(1);
+
+/// The application as the accept loop needs it.
+struct Application {
+    /// Every front door.
+    router: Router,
+    /// What `terrane dev` tells people and scripts.
+    dev: Option<DevFacts>,
+    /// Set to true when the server stops: requests that are held open answer at once.
+    drain: watch::Sender<bool>,
+}
+
+/// Builds the application. An error that another start would only repeat should carry a [`crate::exit::Fatal`].
+#[expect(clippy::unused_async, reason = "opening the database will wait")]
+async fn build(_settings: &Settings, _secrets: &Secrets) -> anyhow::Result<Application> {
+    let router = Router::new().route("/healthz", get(async || "ok")).route("/readyz", get(async || "ok"));
+    let (drain, _) = watch::channel(false);
+    Ok(Application { router, dev: None, drain })
+}
+
+/// Runs the server until the supervisor wants it to stop or is gone.
+pub(crate) fn main() -> anyhow::Result<ExitCode> {
+    let child = ChildProcess::begin()?;
+    // Whatever the server writes is its owner's business only.
+    umask(Mode::from_bits_truncate(0o077));
+    fail_if_planted()?;
+    let listener = ListenFd::from_env().take_tcp_listener(0).context("take the supervisor's socket")?;
+    let listener = listener.context("the supervisor passed no socket")?;
+    listener.set_nonblocking(true)?;
+    let lock = child.lock("server.lock", PREDECESSOR_PATIENCE)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cores())
+        .enable_all()
+        .build()
+        .context("start the runtime")?;
+    let served = runtime.block_on(serve(&child, listener));
+    runtime.shutdown_timeout(RUNTIME_END_LIMIT);
+    drop(lock);
+    served.map(|()| ExitCode::SUCCESS)
+}
+
+async fn serve(child: &ChildProcess, listener: std::net::TcpListener) -> anyhow::Result<()> {
+    let stop = child.stop_requested()?;
+    let settings = child.settings();
+    let application = build(settings, &child.handover.secrets).await?;
+    let listener = tokio::net::TcpListener::from_std(listener).context("use the supervisor's socket")?;
+    if let Some(facts) = &application.dev {
+        dev::write(settings, facts)?;
+    }
+    child.ready();
+    if child.handover.first_start {
+        dev::greet(settings, application.dev.as_ref());
+    }
+    let https = HttpsRedirect::new(&settings.data_dir);
+    listener::serve(listener, application.router, Some(https), stop, &application.drain).await;
+    Ok(())
+}
+
+/// Lets tests see a server that cannot start: `TERRANE_TEST_FAIL_START` is the code to end with.
+fn fail_if_planted() -> anyhow::Result<()> {
+    use crate::exit::{CONFIGURATION, DISK, Fatal, IN_USE};
+    if !cfg!(debug_assertions) {
+        return Ok(());
+    }
+    let Some(code) = std::env::var("TERRANE_TEST_FAIL_START").ok().and_then(|code| code.parse::<u8>().ok()) else {
+        return Ok(());
+    };
+    let text = format!("planted failure {code}");
+    Err(match code {
+        CONFIGURATION => Fatal::Configuration(text).into(),
+        IN_USE => Fatal::InUse(text).into(),
+        DISK => Fatal::Disk(text).into(),
+        _ => anyhow::anyhow!(text),
+    })
+}

@@ -1,0 +1,122 @@
+//! What the tests need beside cargo: found, or installed where that may be done, or else asked for.
+
+use std::env;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Result, bail, ensure};
+
+use crate::children::{self, output_of};
+use crate::workspace::cargo;
+
+/// What was found.
+pub(crate) struct Needs {
+    /// The folder with `initdb` and `postgres`.
+    pub(crate) postgres: PathBuf,
+    /// Whether `cargo deny` can be run.
+    pub(crate) deny: bool,
+}
+
+/// Finds or installs every need, and prints each.
+pub(crate) fn meet(with_deny: bool) -> Result<Needs> {
+    for component in ["fmt", "clippy"] {
+        cargo_component(component)?;
+    }
+    terraform()?;
+    let postgres = postgres()?;
+    Ok(Needs { postgres, deny: deny(with_deny)? })
+}
+
+fn cargo_component(name: &str) -> Result<()> {
+    let version = || output_of(&mut cargo(&[name, "--version"]));
+    if let Some(version) = version() {
+        found(&format!("cargo {name}"), &version);
+        return Ok(());
+    }
+    let package = if name == "fmt" { "rustfmt" } else { name };
+    children::run(Command::new("rustup").args(["component", "add", package]))?;
+    let Some(version) = version() else { bail!("cargo {name} is missing: run `rustup component add {package}`.") };
+    installed(&format!("cargo {name}"), &version);
+    Ok(())
+}
+
+fn terraform() -> Result<()> {
+    let Some(version) = output_of(Command::new("terraform").arg("version").env_remove("TF_CLI_CONFIG_FILE")) else {
+        bail!(
+            "terraform is not on PATH, and the tests run the real one. \
+             Install it from https://developer.hashicorp.com/terraform/install, then run this again."
+        );
+    };
+    found("terraform", &version);
+    Ok(())
+}
+
+fn postgres() -> Result<PathBuf> {
+    if let Some(folder) = find_postgres() {
+        found("PostgreSQL", &folder.display().to_string());
+        return Ok(folder);
+    }
+    let apt = if is_root() {
+        "apt-get"
+    } else if env::var_os("CI").is_some_and(|value| value == "true") {
+        "sudo -n apt-get"
+    } else {
+        bail!(
+            "PostgreSQL's server programs (initdb, postgres) are neither under /usr/lib/postgresql nor on PATH. \
+             Install them, for example with `sudo apt-get install postgresql`, then run this again. \
+             No server needs to run: the tests start their own."
+        );
+    };
+    let install = format!("{apt} update && DEBIAN_FRONTEND=noninteractive {apt} install -y postgresql");
+    let status = children::run(Command::new("sh").args(["-c", &install]))?;
+    ensure!(status.success(), "`{install}` failed.");
+    let Some(folder) = find_postgres() else { bail!("`{install}` brought no initdb and postgres.") };
+    installed("PostgreSQL", &folder.display().to_string());
+    Ok(folder)
+}
+
+/// The folder with the newest server programs, or the first on PATH.
+fn find_postgres() -> Option<PathBuf> {
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut folders: Vec<(u32, PathBuf)> = versions
+        .filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path().join("bin"))))
+        .collect();
+    folders.sort();
+    let on_path = env::var_os("PATH").unwrap_or_default();
+    let candidates = folders.into_iter().rev().map(|(_, folder)| folder).chain(env::split_paths(&on_path));
+    let has = |folder: &Path, program: &str| folder.join(program).is_file();
+    candidates.into_iter().find(|folder| has(folder, "initdb") && has(folder, "postgres"))
+}
+
+fn deny(install: bool) -> Result<bool> {
+    let version = || output_of(&mut cargo(&["deny", "--version"]));
+    if let Some(version) = version() {
+        found("cargo deny", &version);
+        return Ok(true);
+    }
+    if !install {
+        println!("  absent     cargo deny (licences and sources are checked with --with-deny)");
+        return Ok(false);
+    }
+    let status = children::run(&mut cargo(&["install", "cargo-deny", "--locked"]))?;
+    match version().filter(|_| status.success()) {
+        Some(version) => installed("cargo deny", &version),
+        None => bail!("`cargo install cargo-deny --locked` failed."),
+    }
+    Ok(true)
+}
+
+/// Whether this process may do everything.
+pub(crate) fn is_root() -> bool {
+    fs::metadata("/proc/self").is_ok_and(|metadata| metadata.uid() == 0)
+}
+
+fn found(name: &str, version: &str) {
+    println!("  found      {name}: {}", version.lines().next().unwrap_or_default());
+}
+
+fn installed(name: &str, version: &str) {
+    println!("  installed  {name}: {}", version.lines().next().unwrap_or_default());
+}
