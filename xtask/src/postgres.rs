@@ -15,7 +15,7 @@ use crate::children::{Running, Stop};
 use crate::needs::is_root;
 use crate::temporary::Folder;
 
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 
 /// A server on loopback that holds nothing worth keeping: it does not wait for the disk, and lets everyone in.
 pub(crate) struct Server {

@@ -4,9 +4,9 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use terrane_app::BlobReader;
 use terrane_app::signed_urls::{Grant, Purpose, SignedPath, verify};
 use terrane_app::{App, AppError, configuration_versions, logs, plans, state_uploads, state_versions};
-use terrane_app::BlobReader;
 
 use crate::error::ApiResult;
 use crate::extract::{Parameters, Streamed};

@@ -34,7 +34,9 @@ impl From<AppError> for ApiError {
             AppError::Refused(refusal) => return Self::Refused(refusal),
             AppError::Store(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "a request failed");
-                Error::internal("the server failed; its log says why. Try again, and tell your administrator if it stays")
+                Error::internal(
+                    "the server failed; its log says why. Try again, and tell your administrator if it stays",
+                )
             }
         })
     }
@@ -45,8 +47,7 @@ impl IntoResponse for ApiError {
         match self {
             Self::Document(error) => {
                 let document = ErrorDocument::new(vec![error]);
-                let status =
-                    StatusCode::from_u16(document.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                let status = StatusCode::from_u16(document.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
                 (status, [(header::CONTENT_TYPE, MEDIA_TYPE)], document.to_bytes()).into_response()
             }
             Self::Refused(refusal) => (StatusCode::CONFLICT, axum::Json(refusal)).into_response(),

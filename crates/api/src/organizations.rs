@@ -66,11 +66,7 @@ async fn list(State(app): State<App>, Authenticated(caller): Authenticated) -> A
     Ok(document(StatusCode::OK, &Document::many(resources)))
 }
 
-async fn create(
-    State(app): State<App>,
-    Authenticated(caller): Authenticated,
-    body: Json,
-) -> ApiResult<Response> {
+async fn create(State(app): State<App>, Authenticated(caller): Authenticated, body: Json) -> ApiResult<Response> {
     let input = Input::parse(&body.0, MAX_JSON_BYTES)?;
     let (name, email) = (input.required("name")?, input.required("email")?);
     let organization = organizations::create(&app, &caller, name, email).await?;

@@ -4,8 +4,8 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::json;
-use terrane_app::organizations::{self, ProjectView};
 use terrane_app::App;
+use terrane_app::organizations::{self, ProjectView};
 use terrane_domain::access::Action;
 use terrane_jsonapi::{Document, Input, Page, Relationship, Resource};
 

@@ -7,7 +7,9 @@ use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
 use terrane_app::jobs::{self, JobInput};
 use terrane_app::{App, AppError, PlanDocument};
-use terrane_domain::runner_protocol::{ClaimRequest, Fenced, Finish, Job, LOG_CHUNK_BYTES, Lease, LogPosition, ReattachRequest};
+use terrane_domain::runner_protocol::{
+    ClaimRequest, Fenced, Finish, Job, LOG_CHUNK_BYTES, Lease, LogPosition, ReattachRequest,
+};
 use terrane_jsonapi::Query;
 
 use crate::blobs::stream;

@@ -29,15 +29,8 @@ pub(crate) fn routes() -> Routes {
 
 /// Includes that we know. Stages and policies do not exist yet; an error there would break every plan, so they are
 /// known and empty.
-const INCLUDES: &[&str] = &[
-    "apply",
-    "configuration_version",
-    "plan",
-    "run_events",
-    "task_stages",
-    "tf_policy_evaluations",
-    "workspace",
-];
+const INCLUDES: &[&str] =
+    &["apply", "configuration_version", "plan", "run_events", "task_stages", "tf_policy_evaluations", "workspace"];
 
 pub(crate) fn resource(app: &App, view: &RunView) -> Resource {
     let run = &view.run;
@@ -109,13 +102,14 @@ async fn with_includes(app: &App, caller: &Caller, view: &RunView, includes: &[S
                 let workspace = workspaces::read(app, caller, key).await?;
                 answer.include(crate::workspaces::resource(app, &workspace))
             }
-            "plan" => answer.include(crate::plans::plan(app, &plans::read(app, caller, view.run.plan_id.as_str()).await?)),
+            "plan" => {
+                answer.include(crate::plans::plan(app, &plans::read(app, caller, view.run.plan_id.as_str()).await?))
+            }
             "apply" => {
                 answer.include(crate::plans::apply(app, &plans::read(app, caller, view.run.apply_id.as_str()).await?))
             }
             "configuration_version" => {
-                let version =
-                    configurations::read(app, caller, view.run.configuration_version_id.clone()).await?;
+                let version = configurations::read(app, caller, view.run.configuration_version_id.clone()).await?;
                 answer.include(crate::configuration_versions::resource(app, &version))
             }
             "run_events" => {
@@ -198,8 +192,7 @@ async fn list(
     let page = Page::parse(&query)?;
     let with_plan_only = query.list("filter[operation]").contains(&"plan_only");
     let key = WorkspaceKey::Id(id(&workspace)?);
-    let (views, total) =
-        runs::list(&app, &caller, key, with_plan_only, page.limit(), page.offset()).await?;
+    let (views, total) = runs::list(&app, &caller, key, with_plan_only, page.limit(), page.offset()).await?;
     let resources = views.iter().map(|view| resource(&app, view)).collect();
     let base = address(&app, &format!("workspaces/{workspace}/runs"));
     let total = u64::try_from(total).unwrap_or(0);

@@ -16,9 +16,11 @@ use crate::routes::{Access, Routes};
 
 pub(crate) fn routes() -> Routes {
     let read = Access::Right(Action::ReadVariables);
-    Routes::default()
-        .get("/api/v2/workspaces/{workspace}/vars", read, list)
-        .get("/api/v2/workspaces/{workspace}/all-vars", read, list)
+    Routes::default().get("/api/v2/workspaces/{workspace}/vars", read, list).get(
+        "/api/v2/workspaces/{workspace}/all-vars",
+        read,
+        list,
+    )
 }
 
 /// A sensitive value is null for everyone, owners included.

@@ -79,11 +79,20 @@ pub(crate) fn resource(app: &App, view: &WorkspaceView) -> Resource {
         }))
         .relation("organization", Relationship::to_one("organizations", view.organization.as_str()))
         .relation("project", Relationship::to_one("projects", workspace.project_id.as_str()))
-        .relation("current-run", Relationship::to_optional("runs", workspace.current_run_id.as_ref().map(|id| id.as_str())))
-        .relation("latest-run", Relationship::to_optional("runs", workspace.current_run_id.as_ref().map(|id| id.as_str())))
+        .relation(
+            "current-run",
+            Relationship::to_optional("runs", workspace.current_run_id.as_ref().map(|id| id.as_str())),
+        )
+        .relation(
+            "latest-run",
+            Relationship::to_optional("runs", workspace.current_run_id.as_ref().map(|id| id.as_str())),
+        )
         .relation(
             "current-state-version",
-            Relationship::to_optional("state-versions", workspace.current_state_version_id.as_ref().map(|id| id.as_str())),
+            Relationship::to_optional(
+                "state-versions",
+                workspace.current_state_version_id.as_ref().map(|id| id.as_str()),
+            ),
         )
         .relation(
             "current-configuration-version",
@@ -109,9 +118,12 @@ fn settings(body: &[u8]) -> ApiResult<WorkspaceSettings> {
     let operations: Option<bool> = input.attribute("operations")?;
     let mode: Option<String> = input.attribute("execution-mode")?;
     let project_id = match input.relation("project")? {
-        Some(identifier) => Some(identifier.id.parse().map_err(|_| {
-            terrane_jsonapi::Error::invalid_relationship("project", "The project does not exist")
-        })?),
+        Some(identifier) => Some(
+            identifier
+                .id
+                .parse()
+                .map_err(|_| terrane_jsonapi::Error::invalid_relationship("project", "The project does not exist"))?,
+        ),
         None => None,
     };
     Ok(WorkspaceSettings {
@@ -143,8 +155,7 @@ async fn list(
         None => None,
     };
     let filter = WorkspaceFilter { name_part: query.first("search[name]").map(str::to_owned), project_id };
-    let (views, total) =
-        workspaces::list(&app, &caller, &organization, filter, page.limit(), page.offset()).await?;
+    let (views, total) = workspaces::list(&app, &caller, &organization, filter, page.limit(), page.offset()).await?;
     let resources = views.iter().map(|view| resource(&app, view)).collect();
     let base = address(&app, &format!("organizations/{organization}/workspaces"));
     let total = u64::try_from(total).unwrap_or(0);

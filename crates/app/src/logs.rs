@@ -78,3 +78,9 @@ pub async fn read_held(app: &App, phase_id: &str, offset: u64, limit: usize) -> 
         }
     }
 }
+
+/// Whether a phase's log is complete, or will never have anything.
+pub async fn has_ended(app: &App, phase_id: &str) -> AppResult<bool> {
+    let (_, found) = phase(app, phase_id).await?;
+    Ok(found.log_ended || found.status.is_final())
+}

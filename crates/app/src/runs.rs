@@ -10,7 +10,7 @@ use terrane_domain::runner_protocol::{ChangeCounts, LogFormat, Phase, StopReques
 use terrane_domain::runs::{PhaseStatus, PlanOptions, Run, RunPhase, RunSource, RunStatus, RunVariable};
 use terrane_domain::workspaces::{ExecutionMode, Workspace};
 use terrane_store::runs::RunChange;
-use terrane_store::{StoreError, Tx};
+use terrane_store::{StoreError, Topic, Tx};
 
 use crate::lookups::{self, WorkspaceKey};
 use crate::{App, AppError, AppResult, entropy, events, queue};
@@ -284,6 +284,23 @@ pub async fn read(app: &App, caller: &Caller, id: RunId) -> AppResult<RunView> {
             })
         })
         .await
+}
+
+/// The run as soon as it is otherwise than `last`.
+pub async fn changed(app: &App, caller: &Caller, last: &RunView) -> AppResult<RunView> {
+    let waiter = app.store.waiter(Topic::Run(last.run.id.to_string()));
+    loop {
+        let notified = waiter.notified();
+        let view = read(app, caller, last.run.id.clone()).await?;
+        if view.run != last.run || view.workspace.lock_holder != last.workspace.lock_holder {
+            return Ok(view);
+        }
+        tokio::select! {
+            () = notified => {}
+            () = tokio::time::sleep(std::time::Duration::from_secs(5)) => {}
+            () = app.drained() => return Err(AppError::Unavailable("the server stops".to_owned())),
+        }
+    }
 }
 
 /// One page of a workspace's runs, newest first, and their total number.

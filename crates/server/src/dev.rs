@@ -25,8 +25,6 @@ pub(crate) struct DevFacts {
     pub(crate) organization: String,
     /// Name of the admin user.
     pub(crate) user: String,
-    /// Their password, if they have one; the sign-in link does without.
-    pub(crate) password: Option<String>,
     /// Their API token.
     pub(crate) token: String,
     /// Opens a signed-in browser session once.
@@ -39,8 +37,6 @@ struct Document<'a> {
     address: &'a str,
     organization: &'a str,
     user: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    password: Option<&'a str>,
     token: &'a str,
     cli_config: &'a Path,
     sign_in_url: &'a str,
@@ -55,7 +51,6 @@ fn cli_config_path(settings: &Settings) -> PathBuf {
 }
 
 /// The token that an earlier start wrote: it is kept while it is valid, because scripts hold it.
-#[expect(dead_code, reason = "for the application, once `build` makes one")]
 pub(crate) fn previous_token(settings: &Settings) -> Option<String> {
     let text = std::fs::read(json_path(settings)).ok()?;
     let document = serde_json::from_slice::<serde_json::Value>(&text).ok()?;
@@ -72,7 +67,6 @@ pub(crate) fn write(settings: &Settings, facts: &DevFacts) -> anyhow::Result<()>
         address: &address,
         organization: &facts.organization,
         user: &facts.user,
-        password: facts.password.as_deref(),
         token: &facts.token,
         cli_config: &cli_config,
         sign_in_url: &facts.sign_in_url,

@@ -1,18 +1,22 @@
 //! The server child: builds the application and serves it on the supervisor's socket.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
-use axum::routing::get;
 use listenfd::ListenFd;
 use nix::sys::stat::{Mode, umask};
+use terrane_app::callers::Secret;
+use terrane_app::{App, bootstrap};
+use terrane_store::{Store, StoreError, StoreOptions, SystemClock};
 use tokio::sync::watch;
 
 use crate::child_process::ChildProcess;
 use crate::configuration::{Settings, cores};
 use crate::dev::{self, DevFacts};
+use crate::exit::Fatal;
 use crate::handover::Secrets;
 use crate::https_redirect::HttpsRedirect;
 use crate::listener;
@@ -32,12 +36,34 @@ struct Application {
     drain: watch::Sender<bool>,
 }
 
-/// Builds the application. An error that another start would only repeat should carry a [`crate::exit::Fatal`].
-#[expect(clippy::unused_async, reason = "opening the database will wait")]
-async fn build(_settings: &Settings, _secrets: &Secrets) -> anyhow::Result<Application> {
-    let router = Router::new().route("/healthz", get(async || "ok")).route("/readyz", get(async || "ok"));
-    let (drain, _) = watch::channel(false);
-    Ok(Application { router, dev: None, drain })
+/// Builds the application. An error that another start would only repeat carries a [`Fatal`].
+async fn build(settings: &Settings, secrets: &Secrets) -> anyhow::Result<Application> {
+    let root_key = terrane_store::load_root_key(&settings.root_key_file)
+        .map_err(|error| Fatal::Configuration(error.to_string()))?;
+    let store = Store::open(StoreOptions {
+        database_url: settings.database_url.clone(),
+        blob_folder: settings.data_dir.join("blobs"),
+        root_key,
+        clock: Arc::new(SystemClock),
+    })
+    .await
+    .map_err(|error| match error {
+        StoreError::Migration(text) => anyhow::Error::from(Fatal::Configuration(text)),
+        error => anyhow::Error::from(error).context("open the database"),
+    })?;
+    let (drain, draining) = watch::channel(false);
+    let app = App::new(store, &settings.public_url(), draining);
+    terrane_app::callers::set_runner_token(&app, Secret::new(secrets.runner_token.as_str())).await?;
+    let facts = bootstrap::dev(&app, dev::previous_token(settings).map(Secret::new)).await?;
+    terrane_app::background::start(&app).await?;
+    let router = terrane_ui::router(app.clone()).merge(terrane_api::router(app));
+    let facts = DevFacts {
+        organization: facts.organization,
+        user: facts.user,
+        token: facts.token.reveal().to_owned(),
+        sign_in_url: facts.sign_in_url,
+    };
+    Ok(Application { router, dev: Some(facts), drain })
 }
 
 /// Runs the server until the supervisor wants it to stop or is gone.
@@ -80,7 +106,7 @@ async fn serve(child: &ChildProcess, listener: std::net::TcpListener) -> anyhow:
 
 /// Lets tests see a server that cannot start: `TERRANE_TEST_FAIL_START` is the code to end with.
 fn fail_if_planted() -> anyhow::Result<()> {
-    use crate::exit::{CONFIGURATION, DISK, Fatal, IN_USE};
+    use crate::exit::{CONFIGURATION, DISK, IN_USE};
     if !cfg!(debug_assertions) {
         return Ok(());
     }

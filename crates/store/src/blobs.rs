@@ -22,7 +22,7 @@ const TAG_BYTES: usize = 16;
 const SEALED_FRAME_BYTES: u64 = (FRAME_BYTES + TAG_BYTES) as u64;
 const MAGIC: &[u8; 8] = b"TERRBLB1";
 const PREFIX_BYTES: usize = 16;
-const HEADER_BYTES: u64 = (MAGIC.len() + WRAPPED_BYTES + PREFIX_BYTES) as u64;
+const HEADER_BYTES: usize = MAGIC.len() + WRAPPED_BYTES + PREFIX_BYTES;
 
 /// What a blob holds; the second part of its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,12 +122,11 @@ impl Store {
         let folder = path.parent().unwrap_or(&path).to_owned();
         let root = self.blob_folder.as_ref().clone();
         tokio::task::spawn_blocking(move || create_synced(&root, &folder)).await.map_err(|_| StoreError::Closed)??;
-        let mut file = File::create_new(&temporary).await.map_err(StoreError::file(&temporary))?;
+        let file = File::create_new(&temporary).await.map_err(StoreError::file(&temporary))?;
         let data_key = Key::generate();
         let prefix = random_bytes();
         let header = [&MAGIC[..], &organization_key.wrap_key(key.as_bytes(), &data_key), &prefix].concat();
-        file.write_all(&header).await.map_err(StoreError::file(&temporary))?;
-        Ok(BlobWriter {
+        let mut writer = BlobWriter {
             key,
             path,
             temporary,
@@ -138,7 +137,9 @@ impl Store {
             buffer: Vec::new(),
             md5: Md5::new(),
             size: 0,
-        })
+        };
+        writer.file.write_all(&header).await.map_err(StoreError::file(&writer.temporary))?;
+        Ok(writer)
     }
 
     /// Writes a blob that is in memory already.
@@ -165,7 +166,7 @@ impl Store {
             Err(error) => return Err(StoreError::file(path)(error)),
         };
         let length = file.metadata().await.map_err(StoreError::file(&path))?.len();
-        let mut header = [0; HEADER_BYTES as usize];
+        let mut header = [0; HEADER_BYTES];
         file.read_exact(&mut header).await.map_err(|_| StoreError::Sealed("blobs"))?;
         let wrapped = &header[MAGIC.len()..MAGIC.len() + WRAPPED_BYTES];
         let data_key = self
@@ -175,7 +176,7 @@ impl Store {
             .filter(|_| header.starts_with(MAGIC))
             .ok_or(StoreError::Sealed("blobs"))?;
         let prefix = header[MAGIC.len() + WRAPPED_BYTES..].try_into().map_err(|_| StoreError::Sealed("blobs"))?;
-        let sealed = length - HEADER_BYTES;
+        let sealed = length.checked_sub(HEADER_BYTES as u64).ok_or(StoreError::Sealed("blobs"))?;
         let frames = sealed.div_ceil(SEALED_FRAME_BYTES).max(1);
         let size = sealed.checked_sub(frames * TAG_BYTES as u64).ok_or(StoreError::Sealed("blobs"))?;
         Ok(BlobReader { path, file, cipher: data_key.cipher(), prefix, frame: 0, frames, size })
@@ -190,6 +191,13 @@ impl Store {
     }
 }
 
+/// Makes the folder of all blobs, durably.
+pub(crate) fn create_root(root: &Path) -> Result<(), StoreError> {
+    std::fs::create_dir_all(root).map_err(StoreError::file(root))?;
+    let parent = root.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::File::open(parent).and_then(|file| file.sync_all()).map_err(StoreError::file(parent))
+}
+
 /// Makes `folder` beneath `root`, syncing every folder that got a new entry.
 fn create_synced(root: &Path, folder: &Path) -> Result<(), StoreError> {
     if folder.is_dir() {
@@ -201,7 +209,7 @@ fn create_synced(root: &Path, folder: &Path) -> Result<(), StoreError> {
         path.push(part);
         match std::fs::create_dir(&path) {
             Ok(()) => {
-                std::fs::File::open(&parent).and_then(|file| file.sync_all()).map_err(StoreError::file(parent))?
+                std::fs::File::open(&parent).and_then(|file| file.sync_all()).map_err(StoreError::file(parent))?;
             }
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(StoreError::file(path)(error)),
@@ -303,7 +311,7 @@ impl BlobReader {
             return Ok(Bytes::new());
         }
         self.frame = offset / FRAME_BYTES as u64;
-        let position = HEADER_BYTES + self.frame * SEALED_FRAME_BYTES;
+        let position = HEADER_BYTES as u64 + self.frame * SEALED_FRAME_BYTES;
         self.file.seek(std::io::SeekFrom::Start(position)).await.map_err(StoreError::file(&self.path))?;
         let mut skip = usize::try_from(offset % FRAME_BYTES as u64).unwrap_or(0);
         let mut bytes = Vec::with_capacity(limit.min(FRAME_BYTES));

@@ -47,8 +47,10 @@ impl Database {
             .busy_timeout(Duration::from_secs(5))
             .pragma("temp_store", "memory")
             .statement_cache_capacity(256);
-        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
-        let readers = SqlitePoolOptions::new()
+        // A file does not hang up: no ping at each use, no closing and opening again.
+        let pool = SqlitePoolOptions::new().test_before_acquire(false).idle_timeout(None).max_lifetime(None);
+        let writer = pool.clone().max_connections(1).connect_with(options.clone()).await?;
+        let readers = pool
             .max_connections(SQLITE_READERS)
             .min_connections(1)
             .connect_with(options.pragma("query_only", "on"))

@@ -47,6 +47,10 @@ impl From<sqlx::Error> for StoreError {
 }
 
 impl StoreError {
+    pub(crate) fn statement_failed() -> Self {
+        Self::Commit("one of its statements had failed".to_owned())
+    }
+
     pub(crate) fn file(path: impl Into<std::path::PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Self::File { path, source }

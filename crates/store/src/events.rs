@@ -1,5 +1,7 @@
 //! Rows of events, their sealing into one chain an organization, and the check of that chain.
 
+use std::collections::BTreeMap;
+
 use sha2::{Digest as _, Sha256};
 use terrane_domain::events::{Event, GENESIS};
 use terrane_domain::ids::{EventId, OrganizationId};
@@ -34,10 +36,13 @@ record!(Head, "event_heads", "$1, $2, $3", { seq, hash, signature });
 statements! {
     INSERT: Event = insert;
     UNSEALED: Event = select "WHERE seq IS NULL ORDER BY position LIMIT 500";
+    WAITING = "SELECT DISTINCT organization_id FROM (SELECT organization_id FROM events WHERE seq IS NULL ORDER BY position LIMIT 500) AS waiting ORDER BY organization_id";
     COUNT_UNSEALED = "SELECT COUNT(*) FROM events WHERE organization_id = $1 AND seq IS NULL";
     SEAL = "UPDATE events SET seq = $2, prev = $3, hash = $4 WHERE id = $1 AND seq IS NULL";
+    // Takes the row's lock: of two sealers, the second sees what the first sealed.
+    HOLD_HEAD = "INSERT INTO event_heads (organization_id, seq, hash, signature) VALUES ($1, 0, $2, $3) ON CONFLICT (organization_id) DO UPDATE SET seq = event_heads.seq";
     HEAD: Head = select "WHERE organization_id = $1";
-    SET_HEAD = "INSERT INTO event_heads (organization_id, seq, hash, signature) VALUES ($1, $2, $3, $4) ON CONFLICT (organization_id) DO UPDATE SET seq = excluded.seq, hash = excluded.hash, signature = excluded.signature";
+    SET_HEAD = "UPDATE event_heads SET seq = $2, hash = $3, signature = $4 WHERE organization_id = $1";
     SEALED_EVENTS: Event = select "WHERE organization_id = $1 AND seq > $2 ORDER BY seq LIMIT $3";
     SEALS: Seal = select "WHERE organization_id = $1 AND seq > $2 ORDER BY seq LIMIT $3";
     ORGANIZATIONS = "SELECT DISTINCT organization_id FROM events UNION SELECT organization_id FROM event_heads";
@@ -99,26 +104,30 @@ impl Store {
 }
 
 async fn seal_batch(store: &Store, tx: &mut Tx) -> Result<usize, StoreError> {
+    let mut heads: BTreeMap<OrganizationId, (i64, String)> = BTreeMap::new();
+    for row in &tx.rows(&WAITING, Vec::new()).await? {
+        let id: OrganizationId = crate::value::Col::get(row, 0)?;
+        let signature = store.sign_head(&id, 0, GENESIS);
+        tx.execute(&HOLD_HEAD, values![id, GENESIS.to_owned(), signature]).await?;
+        let head: Option<Head> = tx.one(&HEAD, values![id]).await?;
+        heads.insert(id, head.map_or((0, GENESIS.to_owned()), |head| (head.seq, head.hash)));
+    }
     let events: Vec<Event> = tx.all(&UNSEALED, Vec::new()).await?;
-    let mut heads: std::collections::BTreeMap<OrganizationId, (i64, String)> = std::collections::BTreeMap::new();
+    let mut sealed = 0;
     for event in &events {
-        let id = &event.organization_id;
-        if !heads.contains_key(id) {
-            let head: Option<Head> = tx.one(&HEAD, values![*id]).await?;
-            heads.insert(id.clone(), head.map_or((0, GENESIS.to_owned()), |head| (head.seq, head.hash)));
-        }
-        let Some((seq, prev)) = heads.get_mut(id) else { continue };
+        let Some((seq, prev)) = heads.get_mut(&event.organization_id) else { continue };
         let hash = hash(event, *seq + 1, prev);
         if tx.changed(&SEAL, values![event.id, *seq + 1, *prev, hash]).await? {
             *seq += 1;
             *prev = hash;
+            sealed += 1;
         }
     }
     for (id, (seq, hash)) in heads {
         let signature = store.sign_head(&id, seq, &hash);
         tx.execute(&SET_HEAD, values![id, seq, hash, signature]).await?;
     }
-    Ok(events.len())
+    Ok(sealed)
 }
 
 const VERIFY_PAGE: i64 = 1000;
@@ -128,8 +137,10 @@ async fn verify_chain(store: &Store, tx: &mut Tx, id: OrganizationId) -> Result<
     let (mut seq, mut prev) = (0, GENESIS.to_owned());
     let mut fault = None;
     'pages: loop {
-        let events: Vec<Event> = tx.all(&SEALED_EVENTS, values![id, seq, VERIFY_PAGE]).await?;
-        let seals: Vec<Seal> = tx.all(&SEALS, values![id, seq, VERIFY_PAGE]).await?;
+        let Some((events, seals)) = page(tx, &id, seq).await? else {
+            fault = Some(format!("one of the events {} to {} cannot be read", seq + 1, seq + VERIFY_PAGE));
+            break;
+        };
         if events.is_empty() {
             break;
         }
@@ -161,6 +172,21 @@ async fn verify_chain(store: &Store, tx: &mut Tx, id: OrganizationId) -> Result<
         };
     }
     Ok(ChainReport { organization_id: id, sealed: seq, unsealed, fault })
+}
+
+/// One page of a chain; `None` if a column of it does not hold what it must.
+async fn page(tx: &mut Tx, id: &OrganizationId, seq: i64) -> Result<Option<(Vec<Event>, Vec<Seal>)>, StoreError> {
+    let events = tx.all(&SEALED_EVENTS, values![*id, seq, VERIFY_PAGE]).await;
+    let seals = tx.all(&SEALS, values![*id, seq, VERIFY_PAGE]).await;
+    match (events, seals) {
+        (Ok(events), Ok(seals)) => Ok(Some((events, seals))),
+        (Err(StoreError::Database(error)), _) | (_, Err(StoreError::Database(error)))
+            if matches!(error, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)) =>
+        {
+            Ok(None)
+        }
+        (Err(error), _) | (_, Err(error)) => Err(error),
+    }
 }
 
 /// An organization's sealed events after `seq`, oldest first.

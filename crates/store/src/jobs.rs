@@ -19,8 +19,8 @@ statements! {
     INSERT: JobRecord = insert;
     BY_ID: JobRecord = select "WHERE id = $1";
     OF_RUN: JobRecord = select "WHERE run_id = $1 AND phase = $2";
-    // $2: now. A job that prefers another runner is left to it until its time is over.
-    NEXT: JobRecord = select "WHERE status = 'queued' AND (preferred_runner_id IS NULL OR preferred_runner_id = $1 OR preferred_until < $2) ORDER BY created_at, id LIMIT 1";
+    // SQLite takes the index of open jobs only where its very condition is repeated. $2: now. A job that prefers another runner is left to it until its time is over.
+    NEXT: JobRecord = select "WHERE status <> 'done' AND status = 'queued' AND (preferred_runner_id IS NULL OR preferred_runner_id = $1 OR preferred_until < $2) ORDER BY created_at, id LIMIT 1";
     CLAIM = "UPDATE jobs SET status = 'claimed', runner_id = $2, fence = fence + 1, attempts = attempts + 1, lease_until = $3 WHERE id = $1 AND status = 'queued'";
     REATTACH = "UPDATE jobs SET runner_id = $2, fence = fence + 1, lease_until = $3 WHERE id = $1 AND status = 'claimed'";
     RENEW = "UPDATE jobs SET lease_until = $3 WHERE id = $1 AND fence = $2 AND status = 'claimed'";
@@ -30,7 +30,7 @@ statements! {
     DROP_QUEUED = "UPDATE jobs SET status = 'done' WHERE run_id = $1 AND status = 'queued'";
     REQUEUE = "UPDATE jobs SET status = 'queued', lease_until = NULL, fence = fence + 1 WHERE id = $1 AND fence = $2 AND status = 'claimed'";
     STOP = "UPDATE jobs SET stop = $2 WHERE run_id = $1 AND status <> 'done'";
-    LOST: JobRecord = select "WHERE status = 'claimed' AND lease_until < $1 ORDER BY lease_until LIMIT 100";
+    LOST: JobRecord = select "WHERE status <> 'done' AND status = 'claimed' AND lease_until < $1 ORDER BY lease_until LIMIT 100";
 }
 
 /// Inserts a job and wakes waiting runners.

@@ -76,6 +76,8 @@ impl Tx {
         let key = Key::generate();
         let wrapped = self.keys.root.wrap_key(&place(id), &key);
         self.execute(&INSERT_KEY, values![*id, wrapped]).await?;
+        // A transaction that was rolled back may have left its key here under the same id.
+        self.keys.organizations.write().unwrap_or_else(PoisonError::into_inner).remove(id);
         Ok(())
     }
 

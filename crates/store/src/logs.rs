@@ -17,9 +17,10 @@ statements! {
     GROW = "UPDATE run_phases SET log_length = $3 WHERE id = $1 AND log_length = $2 AND log_ended = FALSE";
     END = "UPDATE run_phases SET log_length = $3, log_ended = TRUE WHERE id = $1 AND log_length = $2 AND log_ended = FALSE";
     RANGE = "SELECT start, sealed FROM log_chunks WHERE phase_id = $1 AND start + length > $2 AND start < $3 ORDER BY start";
-    SET_BLOB = "UPDATE run_phases SET log_blob = $2 WHERE id = $1 AND log_blob IS NULL";
+    SET_BLOB = "UPDATE run_phases SET log_blob = $2 WHERE id = $1 AND log_blob IS NULL AND log_ended = TRUE AND log_length = $3";
     DELETE = "DELETE FROM log_chunks WHERE phase_id = $1";
     UNCOMPACTED = "SELECT p.id FROM run_phases p WHERE p.log_ended = TRUE AND p.log_blob IS NULL AND p.log_length > 0 LIMIT 20";
+    PLACE_OF_LOG = "SELECT log_length, log_blob FROM run_phases WHERE id = $1";
     ORGANIZATION = "SELECT r.organization_id FROM runs r JOIN run_phases p ON p.run_id = r.id WHERE p.id = $1";
 }
 
@@ -59,7 +60,7 @@ pub async fn end(
     bytes.extend_from_slice(last);
     bytes.push(ETX);
     let ended = insert(tx, organization_id, phase, &bytes, &END).await?;
-    phase.log_ended = ended;
+    phase.log_ended |= ended;
     Ok(ended)
 }
 
@@ -82,7 +83,7 @@ async fn insert(
     Ok(true)
 }
 
-/// At most `limit` bytes of a live log from `offset` on.
+/// At most `limit` bytes of a live log from `offset` on. A gap is an error: no byte is ever shown in another's place.
 pub async fn read_live(
     tx: &mut Tx,
     organization_id: &OrganizationId,
@@ -93,12 +94,14 @@ pub async fn read_live(
     let until = offset.saturating_add(i64::try_from(limit).unwrap_or(i64::MAX));
     let rows = tx.rows(&RANGE, values![phase_id.to_owned(), offset, until]).await?;
     let mut bytes = Vec::new();
+    let mut next = offset;
     for row in &rows {
         let start: i64 = crate::value::Col::get(row, 0)?;
         let sealed: Vec<u8> = crate::value::Col::get(row, 1)?;
         let clear = tx.open(organization_id, place(&format!("{phase_id} {start}")), &sealed).await?;
-        let skip = usize::try_from(offset - start).unwrap_or(0).min(clear.len());
-        bytes.extend_from_slice(&clear[skip..]);
+        let fresh = usize::try_from(next - start).ok().and_then(|skip| clear.get(skip..));
+        bytes.extend_from_slice(fresh.ok_or(StoreError::Sealed("log_chunks"))?);
+        next = start + i64::try_from(clear.len()).unwrap_or(i64::MAX);
     }
     bytes.truncate(limit);
     Ok(bytes)
@@ -118,10 +121,19 @@ impl Store {
         }
         let (organization_id, phase_id) = (organization_id.clone(), phase.id.clone());
         let offset = i64::try_from(offset).unwrap_or(i64::MAX);
-        let bytes: Vec<u8> = self
-            .read(move |tx| Box::pin(async move { read_live(tx, &organization_id, &phase_id, offset, limit).await }))
+        let (bytes, blob) = self
+            .read(move |tx| {
+                Box::pin(async move {
+                    let bytes = read_live(tx, &organization_id, &phase_id, offset, limit).await?;
+                    let blob = if bytes.is_empty() { moved_to(tx, &phase_id, offset).await? } else { None };
+                    Ok::<_, StoreError>((bytes, blob))
+                })
+            })
             .await?;
-        Ok(bytes.into())
+        match blob {
+            Some(blob) => self.blob_reader(&blob).await?.range(u64::try_from(offset).unwrap_or(0), limit).await,
+            None => Ok(bytes.into()),
+        }
     }
 
     /// Moves the rows of ended logs into blobs. Answers how many logs it moved.
@@ -135,17 +147,23 @@ impl Store {
                 })
             })
             .await?;
-        for id in &ids {
-            self.compact_log(id.clone()).await?;
+        let mut moved = 0;
+        let mut failure = None;
+        for id in ids {
+            match self.compact_log(id).await {
+                Ok(is_moved) => moved += usize::from(is_moved),
+                // One log that cannot be read does not keep the others waiting.
+                Err(error) => failure = Some(error),
+            }
         }
-        Ok(ids.len())
+        failure.filter(|_| moved == 0).map_or(Ok(moved), Err)
     }
 
-    async fn compact_log(&self, phase_id: String) -> Result<(), StoreError> {
+    async fn compact_log(&self, phase_id: String) -> Result<bool, StoreError> {
         let id = phase_id.clone();
         let organization_id: Option<OrganizationId> =
             self.read(move |tx| Box::pin(async move { tx.scalar(&ORGANIZATION, values![id]).await })).await?;
-        let Some(organization_id) = organization_id else { return Ok(()) };
+        let Some(organization_id) = organization_id else { return Ok(false) };
         let mut writer = self.blob_writer(&organization_id, BlobKind::Log, &phase_id).await?;
         loop {
             let (organization_id, phase_id) = (organization_id.clone(), phase_id.clone());
@@ -161,14 +179,35 @@ impl Store {
             writer.write(&bytes).await?;
         }
         let blob = writer.finish().await?;
-        self.write(move |tx| {
-            Box::pin(async move {
-                if tx.changed(&SET_BLOB, values![phase_id, blob.key]).await? {
-                    tx.execute(&DELETE, values![phase_id]).await?;
-                }
-                Ok(())
+        let key = blob.key.clone();
+        let is_moved = self
+            .write(move |tx| {
+                Box::pin(async move {
+                    let length = i64::try_from(blob.size).unwrap_or(i64::MAX);
+                    let is_moved = tx.changed(&SET_BLOB, values![phase_id, key, length]).await?;
+                    if is_moved {
+                        tx.execute(&DELETE, values![phase_id]).await?;
+                        return Ok(true);
+                    }
+                    moved_to(tx, &phase_id, length).await.map(|_| false)
+                })
             })
-        })
-        .await
+            .await;
+        if matches!(is_moved, Ok(false) | Err(StoreError::Sealed(_))) {
+            self.remove_blob(&blob.key).await?;
+        }
+        is_moved
     }
+}
+
+/// Where a log lies that has bytes at `offset` but no rows there any more.
+async fn moved_to(tx: &mut Tx, phase_id: &str, offset: i64) -> Result<Option<String>, StoreError> {
+    let rows = tx.rows(&PLACE_OF_LOG, values![phase_id.to_owned()]).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let length: i64 = crate::value::Col::get(row, 0)?;
+    let blob: Option<String> = crate::value::Col::get(row, 1)?;
+    if blob.is_none() && offset < length {
+        return Err(StoreError::Sealed("log_chunks"));
+    }
+    Ok(blob)
 }

@@ -20,6 +20,7 @@ record!(RunPhase, "run_phases", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $
     redacted_blob
 });
 
+// SQLite takes the index of open runs only where its very condition is repeated.
 statements! {
     INSERT: Run = insert;
     SET_PRIVATE = "UPDATE runs SET sealed_variables = $2, configuration_blob = $3 WHERE id = $1";
@@ -28,10 +29,10 @@ statements! {
     BY_ID: Run = select "WHERE id = $1";
     OF_WORKSPACE: Run = select "WHERE workspace_id = $1 AND (plan_only = FALSE OR CAST($2 AS TEXT) = 'plan_only') ORDER BY created_at DESC, id DESC LIMIT $3 OFFSET $4";
     COUNT_OF_WORKSPACE = "SELECT COUNT(*) FROM runs WHERE workspace_id = $1 AND (plan_only = FALSE OR CAST($2 AS TEXT) = 'plan_only')";
-    NEXT_IN_QUEUE: Run = select "WHERE workspace_id = $1 AND status = 'pending' AND plan_only = FALSE AND save_plan = FALSE ORDER BY created_at, id LIMIT 1";
-    HOLDER_OF_QUEUE: Run = select "WHERE workspace_id = $1 AND plan_only = FALSE AND status NOT IN ('pending', 'planned_and_saved', 'applied', 'planned_and_finished', 'policy_soft_failed', 'discarded', 'errored', 'canceled', 'force_canceled') AND NOT (save_plan = TRUE AND confirmed_by IS NULL) LIMIT 1";
-    QUEUE_OF_ORGANIZATION: Run = select "WHERE organization_id = $1 AND status IN ('pending', 'plan_queued', 'planning', 'confirmed', 'apply_queued', 'applying', 'queuing', 'queuing_apply') ORDER BY created_at, id LIMIT 1000";
-    SAVED_PLANS: Run = select "WHERE workspace_id = $1 AND status = 'planned_and_saved' AND id <> $2";
+    NEXT_IN_QUEUE: Run = select "WHERE workspace_id = $1 AND status NOT IN ('applied', 'planned_and_finished', 'policy_soft_failed', 'discarded', 'errored', 'canceled', 'force_canceled') AND status = 'pending' AND plan_only = FALSE AND save_plan = FALSE ORDER BY created_at, id LIMIT 1";
+    HOLDER_OF_QUEUE: Run = select "WHERE workspace_id = $1 AND status NOT IN ('applied', 'planned_and_finished', 'policy_soft_failed', 'discarded', 'errored', 'canceled', 'force_canceled') AND status NOT IN ('pending', 'planned_and_saved') AND plan_only = FALSE AND NOT (save_plan = TRUE AND confirmed_by IS NULL) LIMIT 1";
+    QUEUE_OF_ORGANIZATION: Run = select "WHERE organization_id = $1 AND status NOT IN ('applied', 'planned_and_finished', 'policy_soft_failed', 'discarded', 'errored', 'canceled', 'force_canceled') AND status IN ('pending', 'plan_queued', 'planning', 'confirmed', 'apply_queued', 'applying', 'queuing', 'queuing_apply') ORDER BY created_at, id LIMIT 1000";
+    SAVED_PLANS: Run = select "WHERE workspace_id = $1 AND status NOT IN ('applied', 'planned_and_finished', 'policy_soft_failed', 'discarded', 'errored', 'canceled', 'force_canceled') AND status = 'planned_and_saved' AND id <> $2";
     SET_STATUS = "UPDATE runs SET status = $3, status_timestamps = $4, has_changes = $5, reason = $6, reason_message = $7, confirmed_by = $8, canceled_at = $9 WHERE id = $1 AND status = $2";
     INSERT_PHASE: RunPhase = insert;
     PHASE: RunPhase = select "WHERE run_id = $1 AND phase = $2";

@@ -24,6 +24,9 @@ pub(crate) const WRAPPED_BYTES: usize = NONCE_BYTES + KEY_BYTES + TAG_BYTES;
 pub struct Key(Zeroizing<[u8; KEY_BYTES]>);
 
 /// Random bytes from the operating system.
+///
+/// # Panics
+/// If the system gives none.
 pub fn random_bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     // The system's generator failing is beyond repair: going on would mean predictable keys.
@@ -45,7 +48,7 @@ impl Key {
     /// Reads 64 hexadecimal digits.
     pub fn from_hex(text: &str) -> Option<Self> {
         let text = text.trim();
-        if text.len() != KEY_BYTES * 2 || !text.is_ascii() {
+        if text.len() != KEY_BYTES * 2 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return None;
         }
         let mut bytes = Zeroizing::new([0; KEY_BYTES]);
@@ -61,6 +64,7 @@ impl Key {
     }
 
     /// A key for one purpose, derived from this one.
+    #[must_use]
     pub fn derive(&self, purpose: &str) -> Self {
         let mut bytes = Zeroizing::new([0; KEY_BYTES]);
         let hkdf = Hkdf::<Sha256>::new(None, &*self.0);

@@ -45,7 +45,7 @@ impl Store {
     pub async fn open(options: StoreOptions) -> Result<Self, StoreError> {
         let database = Database::open(&options.database_url).await?;
         migrate(&database).await?;
-        std::fs::create_dir_all(&options.blob_folder).map_err(StoreError::file(&options.blob_folder))?;
+        crate::blobs::create_root(&options.blob_folder)?;
         let keys = Arc::new(Keys::new(options.root_key));
         let wakes = Wakes::default();
         let writer = match &database {
@@ -88,7 +88,7 @@ impl Store {
         F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>>,
     {
         let connection = self.database.begin_read().await?;
-        let mut tx = Tx { connection, keys: self.keys.clone(), now: self.now(), wakes: Vec::new() };
+        let mut tx = Tx::new(connection, self.keys.clone(), self.now());
         let result = work(&mut tx).await;
         // Nothing was written: ending the transaction either way only gives the connection back.
         match tx.connection {
@@ -100,7 +100,7 @@ impl Store {
     }
 
     /// Writes: `work` is all or nothing, and durable when this returns `Ok`. Nothing but the transaction may be
-    /// awaited inside it.
+    /// awaited inside it. A statement that failed fails the whole, even if `work` carries on.
     pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send + 'static,
@@ -110,14 +110,14 @@ impl Store {
         match (&self.database, &self.writer) {
             (Database::Postgres(pool), _) => {
                 let transaction = pool.begin().await.map_err(StoreError::from)?;
-                let mut tx = Tx {
-                    connection: Connection::PostgresTransaction(transaction),
-                    keys: self.keys.clone(),
-                    now: self.now(),
-                    wakes: Vec::new(),
-                };
+                let connection = Connection::PostgresTransaction(transaction);
+                let mut tx = Tx::new(connection, self.keys.clone(), self.now());
                 let result = work(&mut tx).await;
                 if let Connection::PostgresTransaction(transaction) = tx.connection {
+                    if result.is_ok() && tx.failed {
+                        transaction.rollback().await.map_err(StoreError::from)?;
+                        return Err(StoreError::statement_failed().into());
+                    }
                     if result.is_ok() {
                         transaction.commit().await.map_err(|error| StoreError::Commit(error.to_string()))?;
                         for topic in &tx.wakes {

@@ -28,6 +28,9 @@ pub struct Tx {
     pub(crate) keys: Arc<Keys>,
     pub(crate) now: Timestamp,
     pub(crate) wakes: Vec<crate::wake::Topic>,
+    /// A statement failed. PostgreSQL then answers COMMIT with a rollback and no error, so nothing may be committed
+    /// any more; the same holds on SQLite, so that both databases behave alike.
+    pub(crate) failed: bool,
 }
 
 /// A NULL of no type: PostgreSQL takes the column's.
@@ -69,6 +72,10 @@ fn postgres_query(text: &'static str, values: Vec<Val>) -> Query<'static, Postgr
 }
 
 impl Tx {
+    pub(crate) const fn new(connection: Connection, keys: Arc<Keys>, now: Timestamp) -> Self {
+        Self { connection, keys, now, wakes: Vec::new(), failed: false }
+    }
+
     /// The moment at which this transaction began, by the store's clock.
     pub const fn now(&self) -> Timestamp {
         self.now
@@ -87,30 +94,34 @@ impl Tx {
         values: Vec<Val>,
     ) -> Result<Vec<Row>, StoreError> {
         let text = statement.text();
-        Ok(match &mut self.connection {
-            Connection::SqliteWriter(connection) => sqlite_rows(&mut **connection, text, values).await?,
-            Connection::SqliteTransaction(connection) => sqlite_rows(&mut **connection, text, values).await?,
+        let rows = match &mut self.connection {
+            Connection::SqliteWriter(connection) => sqlite_rows(connection, text, values).await,
+            Connection::SqliteTransaction(connection) => sqlite_rows(connection, text, values).await,
             Connection::PostgresTransaction(connection) => {
-                let rows = connection.fetch_all(postgres_query(text, values)).await?;
-                rows.into_iter().map(Row::Postgres).collect()
+                let rows = connection.fetch_all(postgres_query(text, values)).await;
+                rows.map(|rows| rows.into_iter().map(Row::Postgres).collect())
             }
-        })
+        };
+        self.failed |= rows.is_err();
+        Ok(rows?)
     }
 
     /// The rows' count that the statement changed.
     pub(crate) async fn execute(&mut self, statement: &'static Statement, values: Vec<Val>) -> Result<u64, StoreError> {
         let text = statement.text();
-        Ok(match &mut self.connection {
+        let changed = match &mut self.connection {
             Connection::SqliteWriter(connection) => {
-                connection.execute(sqlite_query(text, values)).await?.rows_affected()
+                connection.execute(sqlite_query(text, values)).await.map(|done| done.rows_affected())
             }
             Connection::SqliteTransaction(connection) => {
-                connection.execute(sqlite_query(text, values)).await?.rows_affected()
+                connection.execute(sqlite_query(text, values)).await.map(|done| done.rows_affected())
             }
             Connection::PostgresTransaction(connection) => {
-                connection.execute(postgres_query(text, values)).await?.rows_affected()
+                connection.execute(postgres_query(text, values)).await.map(|done| done.rows_affected())
             }
-        })
+        };
+        self.failed |= changed.is_err();
+        Ok(changed?)
     }
 
     pub(crate) async fn all<R: Record>(

@@ -18,9 +18,10 @@ statements! {
     INSERT: Workspace = insert;
     BY_ID: Workspace = select "WHERE id = $1";
     BY_NAME: Workspace = select "WHERE organization_id = $1 AND name = $2";
-    // $2: part of the name, with LIKE's own characters escaped; $3: the project; $4: one workspace or all.
-    LIST: Workspace = select "WHERE organization_id = $1 AND LOWER(name) LIKE LOWER(CAST($2 AS TEXT)) ESCAPE '!' AND (CAST($3 AS TEXT) IS NULL OR project_id = CAST($3 AS TEXT)) AND (CAST($4 AS TEXT) IS NULL OR id = CAST($4 AS TEXT)) ORDER BY created_at, id LIMIT $5 OFFSET $6";
-    COUNT = "SELECT COUNT(*) FROM workspaces WHERE organization_id = $1 AND LOWER(name) LIKE LOWER(CAST($2 AS TEXT)) ESCAPE '!' AND (CAST($3 AS TEXT) IS NULL OR project_id = CAST($3 AS TEXT)) AND (CAST($4 AS TEXT) IS NULL OR id = CAST($4 AS TEXT))";
+    // $2: part of the name in lower case, with LIKE's own characters escaped; $3: the project; $4: the ids in one text,
+    // or all. REPLACE heeds letter case on both databases, LIKE does not.
+    LIST: Workspace = select "WHERE organization_id = $1 AND LOWER(name) LIKE CAST($2 AS TEXT) ESCAPE '!' AND (CAST($3 AS TEXT) IS NULL OR project_id = CAST($3 AS TEXT)) AND (CAST($4 AS TEXT) IS NULL OR REPLACE(CAST($4 AS TEXT), id, '') <> CAST($4 AS TEXT)) ORDER BY created_at, id LIMIT $5 OFFSET $6";
+    COUNT = "SELECT COUNT(*) FROM workspaces WHERE organization_id = $1 AND LOWER(name) LIKE CAST($2 AS TEXT) ESCAPE '!' AND (CAST($3 AS TEXT) IS NULL OR project_id = CAST($3 AS TEXT)) AND (CAST($4 AS TEXT) IS NULL OR REPLACE(CAST($4 AS TEXT), id, '') <> CAST($4 AS TEXT))";
     COUNT_IN_PROJECT = "SELECT COUNT(*) FROM workspaces WHERE project_id = $1";
     UPDATE_SETTINGS = "UPDATE workspaces SET name = $2, description = $3, execution_mode = $4, auto_apply = $5, allow_destroy_plan = $6, terraform_version = $7, working_directory = $8, structured_run_output_enabled = $9, project_id = $10, updated_at = $11 WHERE id = $1";
     LOCK = "UPDATE workspaces SET lock_holder = $2, lock_reason = $3 WHERE id = $1 AND lock_holder IS NULL";
@@ -33,7 +34,7 @@ statements! {
 /// What a list is narrowed by.
 #[derive(Debug, Clone, Default)]
 pub struct WorkspaceFilter {
-    /// Part of the name, letter case ignored.
+    /// Part of the name, the case of ASCII letters ignored.
     pub name_part: Option<String>,
     /// Only this project's.
     pub project_id: Option<terrane_domain::ids::ProjectId>,
@@ -65,12 +66,11 @@ pub async fn list(
 ) -> Result<(Vec<Workspace>, i64), StoreError> {
     let only = match visibility {
         Visibility::All => None,
-        Visibility::Workspaces(ids) => match ids.as_slice() {
-            [] => return Ok((Vec::new(), 0)),
-            [only, ..] => Some(only.clone()),
-        },
+        Visibility::Workspaces(ids) if ids.is_empty() => return Ok((Vec::new(), 0)),
+        Visibility::Workspaces(ids) => Some(ids.iter().map(WorkspaceId::as_str).collect::<Vec<_>>().join(" ")),
     };
-    let part = filter.name_part.as_deref().unwrap_or_default();
+    // Only ASCII: that is what LOWER knows on both databases.
+    let part = filter.name_part.as_deref().unwrap_or_default().to_ascii_lowercase();
     let pattern = format!("%{}%", part.replace('!', "!!").replace('%', "!%").replace('_', "!_"));
     let shared = values![*id, pattern, filter.project_id, only];
     let total = tx.scalar(&COUNT, shared.clone()).await?.unwrap_or(0);

@@ -70,20 +70,15 @@ async fn run(
                 continue;
             }
         };
-        let mut tx = Tx {
-            connection: Connection::SqliteWriter(connection),
-            keys: keys.clone(),
-            now: clock.now(),
-            wakes: Vec::new(),
-        };
+        let mut tx = Tx::new(Connection::SqliteWriter(connection), keys.clone(), clock.now());
         match commit_batch(&mut tx, &mut batch, &clock).await {
             Ok(answers) => {
                 for topic in &tx.wakes {
                     wakes.wake(topic);
                 }
-                for (answer, outcome) in answers {
+                for (waiter, answer) in answers {
                     // A waiter that has gone away does not undo what is committed.
-                    let _ = answer.send(Ok(outcome));
+                    let _ = waiter.send(answer);
                 }
             }
             Err((waiters, error)) => {
@@ -104,7 +99,7 @@ fn refuse(batch: &mut Vec<Job>, error: &str) {
     }
 }
 
-type Answers = Vec<(oneshot::Sender<Answer>, Outcome)>;
+type Answers = Vec<(oneshot::Sender<Answer>, Answer)>;
 
 /// Runs the batch in one transaction. On an error, the waiters whose closures had run are handed back.
 async fn commit_batch(
@@ -118,7 +113,7 @@ async fn commit_batch(
         for job in batch.drain(..) {
             tx.now = clock.now();
             match run_one(tx, job.work).await {
-                Ok(outcome) => answers.push((job.answer, outcome)),
+                Ok(answer) => answers.push((job.answer, answer)),
                 Err(error) => {
                     let _ = job.answer.send(Err(StoreError::Commit(error.to_string())));
                     result = Err(error);
@@ -136,23 +131,25 @@ async fn commit_batch(
     }
 }
 
-async fn run_one(tx: &mut Tx, work: Work) -> Result<Outcome, sqlx::Error> {
+async fn run_one(tx: &mut Tx, work: Work) -> Result<Answer, sqlx::Error> {
     raw(tx, "SAVEPOINT one").await?;
     let wakes = tx.wakes.len();
+    tx.failed = false;
     let outcome = AssertUnwindSafe(work(tx)).catch_unwind().await;
     match outcome {
-        Ok(Ok(value)) => {
+        Ok(Ok(value)) if !tx.failed => {
             raw(tx, "RELEASE one").await?;
-            Ok(Ok(value))
+            Ok(Ok(Ok(value)))
         }
         failed => {
             tx.wakes.truncate(wakes);
             raw(tx, "ROLLBACK TO one").await?;
             raw(tx, "RELEASE one").await?;
             match failed {
-                Ok(outcome) => Ok(outcome),
+                Ok(Ok(_)) => Ok(Err(StoreError::statement_failed())),
+                Ok(outcome) => Ok(Ok(outcome)),
                 // The panic goes on where the waiter stands; the writer and the other waiters do not see it.
-                Err(panic) => Ok(Err(Box::new(Panicked(panic)))),
+                Err(panic) => Ok(Ok(Err(Box::new(Panicked(panic))))),
             }
         }
     }

@@ -53,6 +53,7 @@ CREATE TABLE tokens (
     expires_at BIGINT,
     hash BYTEA NOT NULL UNIQUE
 );
+CREATE INDEX tokens_by_run ON tokens (run_id) WHERE run_id IS NOT NULL;
 
 CREATE TABLE workspaces (
     id TEXT COLLATE "C" PRIMARY KEY,
@@ -74,6 +75,7 @@ CREATE TABLE workspaces (
     updated_at BIGINT NOT NULL,
     UNIQUE (organization_id, name)
 );
+CREATE INDEX workspaces_by_age ON workspaces (organization_id, created_at, id);
 
 CREATE TABLE configuration_versions (
     id TEXT COLLATE "C" PRIMARY KEY,
@@ -120,7 +122,9 @@ CREATE TABLE runs (
 );
 CREATE INDEX runs_by_workspace ON runs (workspace_id, created_at);
 -- Final runs are many and never looked for by status; the queue is what is left.
-CREATE INDEX runs_open ON runs (organization_id, workspace_id, created_at)
+CREATE INDEX runs_open ON runs (workspace_id, created_at, id)
+    WHERE status NOT IN ('applied', 'planned_and_finished', 'policy_soft_failed', 'discarded', 'errored', 'canceled', 'force_canceled');
+CREATE INDEX runs_open_of_organization ON runs (organization_id, created_at, id)
     WHERE status NOT IN ('applied', 'planned_and_finished', 'policy_soft_failed', 'discarded', 'errored', 'canceled', 'force_canceled');
 
 CREATE TABLE run_phases (
@@ -138,6 +142,7 @@ CREATE TABLE run_phases (
     redacted_blob TEXT COLLATE "C",
     UNIQUE (run_id, phase)
 );
+CREATE INDEX run_phases_uncompacted ON run_phases (id) WHERE log_ended = TRUE AND log_blob IS NULL;
 
 CREATE TABLE log_chunks (
     phase_id TEXT COLLATE "C" NOT NULL,

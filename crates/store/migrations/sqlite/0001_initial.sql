@@ -2,12 +2,12 @@ CREATE TABLE organizations (
     id TEXT PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
     email TEXT NOT NULL,
-    created_at BIGINT NOT NULL
+    created_at INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE organization_keys (
     organization_id TEXT NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
-    version BIGINT NOT NULL,
+    version INTEGER NOT NULL,
     wrapped BLOB NOT NULL,
     PRIMARY KEY (organization_id, version)
 ) STRICT;
@@ -17,7 +17,7 @@ CREATE TABLE users (
     username TEXT NOT NULL UNIQUE,
     email TEXT NOT NULL,
     is_site_admin INTEGER NOT NULL,
-    created_at BIGINT NOT NULL
+    created_at INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE teams (
@@ -37,7 +37,7 @@ CREATE TABLE projects (
     id TEXT PRIMARY KEY,
     organization_id TEXT NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
     name TEXT NOT NULL,
-    created_at BIGINT NOT NULL,
+    created_at INTEGER NOT NULL,
     UNIQUE (organization_id, name)
 ) STRICT;
 
@@ -48,10 +48,11 @@ CREATE TABLE tokens (
     run_id TEXT,
     organization_id TEXT REFERENCES organizations (id) ON DELETE CASCADE,
     description TEXT NOT NULL,
-    created_at BIGINT NOT NULL,
-    expires_at BIGINT,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER,
     hash BLOB NOT NULL UNIQUE
 ) STRICT;
+CREATE INDEX tokens_by_run ON tokens (run_id) WHERE run_id IS NOT NULL;
 
 CREATE TABLE workspaces (
     id TEXT PRIMARY KEY,
@@ -69,10 +70,11 @@ CREATE TABLE workspaces (
     lock_reason TEXT,
     current_run_id TEXT,
     current_state_version_id TEXT,
-    created_at BIGINT NOT NULL,
-    updated_at BIGINT NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
     UNIQUE (organization_id, name)
 ) STRICT;
+CREATE INDEX workspaces_by_age ON workspaces (organization_id, created_at, id);
 
 CREATE TABLE configuration_versions (
     id TEXT PRIMARY KEY,
@@ -85,7 +87,7 @@ CREATE TABLE configuration_versions (
     provisional INTEGER NOT NULL,
     error_message TEXT,
     blob TEXT,
-    created_at BIGINT NOT NULL
+    created_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX configuration_versions_by_workspace ON configuration_versions (workspace_id, created_at);
 
@@ -112,14 +114,16 @@ CREATE TABLE runs (
     has_changes INTEGER NOT NULL,
     reason TEXT,
     reason_message TEXT,
-    canceled_at BIGINT,
-    created_at BIGINT NOT NULL,
+    canceled_at INTEGER,
+    created_at INTEGER NOT NULL,
     sealed_variables BLOB,
     configuration_blob TEXT
 ) STRICT;
 CREATE INDEX runs_by_workspace ON runs (workspace_id, created_at);
 -- Final runs are many and never looked for by status; the queue is what is left.
-CREATE INDEX runs_open ON runs (organization_id, workspace_id, created_at)
+CREATE INDEX runs_open ON runs (workspace_id, created_at, id)
+    WHERE status NOT IN ('applied', 'planned_and_finished', 'policy_soft_failed', 'discarded', 'errored', 'canceled', 'force_canceled');
+CREATE INDEX runs_open_of_organization ON runs (organization_id, created_at, id)
     WHERE status NOT IN ('applied', 'planned_and_finished', 'policy_soft_failed', 'discarded', 'errored', 'canceled', 'force_canceled');
 
 CREATE TABLE run_phases (
@@ -129,7 +133,7 @@ CREATE TABLE run_phases (
     status TEXT NOT NULL,
     status_timestamps TEXT NOT NULL,
     counts TEXT NOT NULL,
-    log_length BIGINT NOT NULL,
+    log_length INTEGER NOT NULL,
     log_ended INTEGER NOT NULL,
     log_blob TEXT,
     plan_blob TEXT,
@@ -137,11 +141,12 @@ CREATE TABLE run_phases (
     redacted_blob TEXT,
     UNIQUE (run_id, phase)
 ) STRICT;
+CREATE INDEX run_phases_uncompacted ON run_phases (id) WHERE log_ended = TRUE AND log_blob IS NULL;
 
 CREATE TABLE log_chunks (
     phase_id TEXT NOT NULL,
-    start BIGINT NOT NULL,
-    length BIGINT NOT NULL,
+    start INTEGER NOT NULL,
+    length INTEGER NOT NULL,
     sealed BLOB NOT NULL,
     PRIMARY KEY (phase_id, start)
 ) STRICT;
@@ -152,7 +157,7 @@ CREATE TABLE run_events (
     action TEXT NOT NULL,
     description TEXT,
     actor_id TEXT,
-    created_at BIGINT NOT NULL
+    created_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX run_events_by_run ON run_events (run_id, created_at);
 
@@ -163,14 +168,14 @@ CREATE TABLE jobs (
     phase TEXT NOT NULL,
     status TEXT NOT NULL,
     runner_id TEXT,
-    fence BIGINT NOT NULL,
-    lease_until BIGINT,
-    attempts BIGINT NOT NULL,
-    admitted_at BIGINT,
+    fence INTEGER NOT NULL,
+    lease_until INTEGER,
+    attempts INTEGER NOT NULL,
+    admitted_at INTEGER,
     stop TEXT NOT NULL,
     preferred_runner_id TEXT,
-    preferred_until BIGINT,
-    created_at BIGINT NOT NULL,
+    preferred_until INTEGER,
+    created_at INTEGER NOT NULL,
     -- One apply for each run, whatever happens: the second cannot be inserted.
     UNIQUE (run_id, phase)
 ) STRICT;
@@ -183,15 +188,15 @@ CREATE TABLE state_versions (
     run_id TEXT,
     created_by TEXT,
     status TEXT NOT NULL,
-    serial BIGINT NOT NULL,
+    serial INTEGER NOT NULL,
     lineage TEXT NOT NULL,
     md5 TEXT NOT NULL,
-    size BIGINT NOT NULL,
+    size INTEGER NOT NULL,
     terraform_version TEXT,
     blob TEXT,
     json_blob TEXT,
     resources TEXT NOT NULL,
-    created_at BIGINT NOT NULL
+    created_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX state_versions_by_workspace ON state_versions (workspace_id, created_at);
 
@@ -216,7 +221,7 @@ CREATE TABLE variables (
     category TEXT NOT NULL,
     hcl INTEGER NOT NULL,
     sensitive INTEGER NOT NULL,
-    created_at BIGINT NOT NULL,
+    created_at INTEGER NOT NULL,
     UNIQUE (workspace_id, category, key)
 ) STRICT;
 
@@ -225,13 +230,13 @@ CREATE TABLE events (
     position INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
     organization_id TEXT NOT NULL,
-    at BIGINT NOT NULL,
+    at INTEGER NOT NULL,
     actor TEXT NOT NULL,
     action TEXT NOT NULL,
     subject TEXT NOT NULL,
     details TEXT NOT NULL,
     caused_by TEXT,
-    seq BIGINT,
+    seq INTEGER,
     prev TEXT,
     hash TEXT
 ) STRICT;
@@ -240,7 +245,7 @@ CREATE INDEX events_unsealed ON events (position) WHERE seq IS NULL;
 
 CREATE TABLE event_heads (
     organization_id TEXT PRIMARY KEY,
-    seq BIGINT NOT NULL,
+    seq INTEGER NOT NULL,
     hash TEXT NOT NULL,
     signature BLOB NOT NULL
 ) STRICT;

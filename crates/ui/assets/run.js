@@ -1,0 +1,34 @@
+"use strict";
+
+// Appends the lines of one log; stays at the end while the reader is there.
+function follow(box) {
+  const source = new EventSource(box.dataset.log);
+  source.onmessage = (event) => {
+    const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 40;
+    for (const [level, text] of JSON.parse(event.data)) {
+      const line = document.createElement("div");
+      line.className = level;
+      line.textContent = text;
+      box.append(line);
+    }
+    if (atEnd) box.scrollTop = box.scrollHeight;
+  };
+  source.addEventListener("end", () => source.close());
+}
+
+// Replaces the changing part of the page whenever the run changed.
+function watch(summary) {
+  const refresh = async () => {
+    const answer = await fetch(summary.dataset.summary);
+    if (answer.ok) summary.innerHTML = await answer.text();
+  };
+  const source = new EventSource(summary.dataset.changes);
+  source.addEventListener("run", refresh);
+  source.addEventListener("end", () => {
+    source.close();
+    refresh();
+  });
+}
+
+for (const box of document.querySelectorAll("[data-log]")) follow(box);
+for (const summary of document.querySelectorAll("[data-changes]")) watch(summary);

@@ -1,0 +1,19 @@
+//! Style, script and icon, inside the binary.
+
+use axum::extract::Path;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use terrane_app::AppError;
+
+use crate::error::PageResult;
+
+/// Answers one of them.
+pub(crate) async fn serve(Path(name): Path<String>) -> PageResult<Response> {
+    let (kind, text) = match name.as_str() {
+        "style.css" => ("text/css; charset=utf-8", include_str!("../assets/style.css")),
+        "run.js" => ("text/javascript; charset=utf-8", include_str!("../assets/run.js")),
+        "icon.svg" => ("image/svg+xml", include_str!("../assets/icon.svg")),
+        _ => return Err(AppError::NotFound.into()),
+    };
+    Ok(([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "max-age=300")], text).into_response())
+}

@@ -1,0 +1,187 @@
+//! The page of one run: where it stands, what comes next, and both logs as they grow.
+
+use axum::extract::{Path, State};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Redirect, Response};
+use futures_util::Stream;
+use maud::{Markup, html};
+use serde::Deserialize;
+use terrane_app::runs::{self, RunAction, RunView};
+use terrane_app::{App, AppError};
+use terrane_domain::access::Caller;
+use terrane_domain::ids::RunId;
+use terrane_domain::runs::{PhaseStatus, RunStatus};
+
+use crate::error::PageResult;
+use crate::layout::page;
+use crate::session::SignedIn;
+
+/// The parts of the address.
+#[derive(Deserialize)]
+pub(crate) struct RunPath {
+    organization: String,
+    workspace: String,
+    run: String,
+}
+
+impl RunPath {
+    pub(crate) const fn new(organization: String, workspace: String, run: String) -> Self {
+        Self { organization, workspace, run }
+    }
+
+    fn address(&self) -> String {
+        format!("/app/{}/workspaces/{}/runs/{}", self.organization, self.workspace, self.run)
+    }
+}
+
+/// The run, if it is the one that the address says.
+pub(crate) async fn find(app: &App, caller: &Caller, path: &RunPath) -> PageResult<RunView> {
+    let id: RunId = path.run.parse().map_err(|_| AppError::NotFound)?;
+    let view = runs::read(app, caller, id).await?;
+    if view.organization != path.organization || view.workspace.name != path.workspace {
+        return Err(AppError::NotFound.into());
+    }
+    Ok(view)
+}
+
+/// The status in a word, with a colour that is not its only sign.
+pub(crate) fn status_badge(status: RunStatus) -> Markup {
+    let tone = match status {
+        RunStatus::Applied | RunStatus::PlannedAndFinished => "good",
+        RunStatus::Errored | RunStatus::Canceled | RunStatus::ForceCanceled | RunStatus::Discarded => "bad",
+        status if status.is_confirmable() => "ask",
+        _ => "busy",
+    };
+    html! { span class={ "badge " (tone) } { (status.as_str().replace('_', " ")) } }
+}
+
+fn counts(view: &RunView) -> Markup {
+    let (plan, counts) = (view.plan.status, view.plan.counts);
+    html! {
+        @if plan == PhaseStatus::Finished {
+            p class="counts" {
+                @if view.run.has_changes {
+                    span class="add" { "+" (counts.additions) " to add" }
+                    span class="change" { "~" (counts.changes) " to change" }
+                    span class="destroy" { "−" (counts.destructions) " to destroy" }
+                } @else { "No changes." }
+            }
+        }
+    }
+}
+
+/// The part that changes while the run goes on.
+fn render_summary(view: &RunView, base: &str) -> Markup {
+    let run = &view.run;
+    html! {
+        p class="status" { (status_badge(run.status)) span class="quiet" { "created " (run.created_at) } }
+        (counts(view))
+        @if let Some(reason) = run.reason {
+            p class="note" { (run.reason_message.clone().unwrap_or_else(|| reason.sentence().to_owned())) }
+        } @else if run.status == RunStatus::Pending {
+            p class="note" {
+                @match &view.workspace.lock_holder {
+                    Some(holder) => { "Waits: the workspace is locked by " (holder.describe()) "." }
+                    None => { "Waits for its turn." }
+                }
+            }
+        }
+        @if view.is_confirmable {
+            @if view.can_apply {
+                form method="post" class="actions" {
+                    button formaction={ (base) "/apply" } class="primary" { "Confirm and apply" }
+                    button formaction={ (base) "/discard" } { "Discard" }
+                }
+            } @else {
+                p class="quiet" { "Only who may apply runs in this workspace can confirm this plan." }
+            }
+        }
+    }
+}
+
+fn log_section(title: &str, phase: &str, status: PhaseStatus, base: &str) -> Markup {
+    html! {
+        section class="phase" {
+            h2 { (title) " " span class="quiet" data-status=(phase) { (status) } }
+            div class="log" role="log" tabindex="0" aria-label={ "Log of the " (phase) } data-log={ (base) "/logs/" (phase) } {}
+        }
+    }
+}
+
+/// The whole page.
+pub(crate) async fn show(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    Path(path): Path<RunPath>,
+) -> PageResult<Markup> {
+    let view = find(&app, &caller, &path).await?;
+    let base = path.address();
+    let workspace = format!("/app/{}/workspaces/{}", path.organization, path.workspace);
+    let body = html! {
+        p class="path" { a href="/app" { (path.organization) } " / " a href=(workspace) { (path.workspace) } " / " (path.run) }
+        h1 { (view.run.message) }
+        div id="summary" data-summary={ (base) "/summary" } data-changes={ (base) "/changes" } aria-live="polite" {
+            (render_summary(&view, &base))
+        }
+        (log_section("Plan", "plan", view.plan.status, &base))
+        @if !view.run.plan_only { (log_section("Apply", "apply", view.apply.status, &base)) }
+        noscript { p class="note" { "Logs are shown live with JavaScript; without it, reload to see how the run stands." } }
+    };
+    Ok(page(&view.run.message, &body))
+}
+
+/// The changing part alone.
+pub(crate) async fn summary(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    Path(path): Path<RunPath>,
+) -> PageResult<Markup> {
+    let view = find(&app, &caller, &path).await?;
+    Ok(render_summary(&view, &path.address()))
+}
+
+/// Tells the page whenever the run changed; ends with the run.
+pub(crate) async fn changes(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    Path(path): Path<RunPath>,
+) -> PageResult<Sse<impl Stream<Item = Result<Event, std::convert::Infallible>>>> {
+    let view = find(&app, &caller, &path).await?;
+    let statuses = futures_util::stream::unfold(Some(view), move |last| {
+        let (app, caller) = (app.clone(), caller.clone());
+        async move {
+            let last = last?;
+            if last.run.status.is_final() {
+                return Some((Ok(Event::default().event("end").data(last.run.status.as_str())), None));
+            }
+            let next = runs::changed(&app, &caller, &last).await.ok()?;
+            let event = Event::default().event("run").data(next.run.status.as_str());
+            Some((Ok(event), Some(next)))
+        }
+    });
+    Ok(Sse::new(statuses).keep_alive(KeepAlive::default()))
+}
+
+async fn act(app: &App, caller: &Caller, path: &RunPath, action: RunAction) -> PageResult<Response> {
+    let view = find(app, caller, path).await?;
+    runs::act(app, caller, view.run.id, action).await?;
+    Ok(Redirect::to(&path.address()).into_response())
+}
+
+/// Confirms the plan.
+pub(crate) async fn apply(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    Path(path): Path<RunPath>,
+) -> PageResult<Response> {
+    act(&app, &caller, &path, RunAction::Apply).await
+}
+
+/// Throws the plan away.
+pub(crate) async fn discard(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    Path(path): Path<RunPath>,
+) -> PageResult<Response> {
+    act(&app, &caller, &path, RunAction::Discard).await
+}
