@@ -72,6 +72,18 @@ impl Running {
         }
     }
 
+    /// Waits for the child to end, but not for ever.
+    pub(crate) fn wait_at_most(&self, patience: Duration) -> Result<Option<ExitStatus>> {
+        let deadline = Instant::now() + patience;
+        while Instant::now() < deadline {
+            if let Some(status) = self.ended()? {
+                return Ok(Some(status));
+            }
+            thread::sleep(POLL);
+        }
+        Ok(None)
+    }
+
     /// Asks the child to end and waits until it has.
     pub(crate) fn stop(self) {
         drop(self);

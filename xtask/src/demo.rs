@@ -1,6 +1,7 @@
 //! `cargo xtask demo`: a server of one's own and a real `terraform apply` through it.
 
 use std::fs;
+use std::io::{IsTerminal, stdout};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,7 +14,10 @@ use serde_json::Value;
 use crate::children::{self, Running, Stop};
 use crate::workspace::{cargo, target_folder};
 
+/// How long the server may take to start.
 const START: Duration = Duration::from_secs(30);
+/// How long one terraform command may take; it needs seconds.
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// What may be chosen.
 #[derive(clap::Args)]
@@ -115,8 +119,19 @@ impl Server {
             command.env_remove(name);
         }
         command.env("TF_CLI_CONFIG_FILE", self.facts.text("cli_config")?).current_dir(configuration).args(arguments);
-        let status = children::run(&mut command)
+        if !stdout().is_terminal() {
+            command.env("TF_CLI_ARGS", "-no-color");
+        }
+        let running = Running::start(&mut command, Stop::Child)
             .context("is terraform installed? https://developer.hashicorp.com/terraform/install")?;
+        let Some(status) = running.wait_at_most(PATIENCE)? else {
+            bail!(
+                "terraform {} did not end in {} s; the server's log is {}",
+                arguments[0],
+                PATIENCE.as_secs(),
+                self.log.display()
+            );
+        };
         ensure!(status.success(), "terraform {} failed; the server's log is {}", arguments[0], self.log.display());
         Ok(())
     }

@@ -34,8 +34,8 @@ async fn phase(app: &App, id: &str) -> AppResult<(Run, RunPhase)> {
 fn ended_at(phase: &RunPhase) -> Option<Timestamp> {
     let key = format!("{}-at", phase.status);
     let text = phase.status_timestamps.get(&key)?.as_str()?;
-    let moment: jiff::Timestamp = text.parse().ok()?;
-    phase.status.is_final().then(|| Timestamp::from_micros(moment.as_microsecond()))
+    let moment: Timestamp = text.parse().ok()?;
+    phase.status.is_final().then_some(moment)
 }
 
 /// Reads at the signed address of a log.

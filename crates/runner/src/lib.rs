@@ -1,1 +1,104 @@
-//! Runs terraform: work folder, sandbox, process group, log stream, plan documents.
+//! The runner: claims jobs from a server and runs terraform for them.
+//!
+//! Architecture invariant: the runner knows the server only by `terrane_domain::runner_protocol`; it never opens the
+//! database or the blobs. Whoever may plan may run anything: what runs here is treated as hostile.
+
+#![expect(clippy::disallowed_methods, reason = "starting processes and reading the clock is what this crate is for")]
+
+mod apply;
+mod child;
+mod client;
+mod documents;
+pub mod engines;
+mod error;
+mod folder;
+mod job;
+mod lease;
+mod log;
+mod plan;
+mod sandbox;
+mod spool;
+mod state;
+mod variables;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+
+use terrane_domain::ids::RunnerId;
+use tokio::sync::watch;
+
+pub use error::RunnerError;
+pub use sandbox::{SandboxMode, sandbox_main};
+
+/// The runner's own token. It has no `Debug`.
+#[derive(Clone)]
+pub struct RunnerToken(String);
+
+impl RunnerToken {
+    /// Takes the token's text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+}
+
+/// What a runner needs to know.
+#[derive(Clone)]
+pub struct RunnerConfig {
+    /// The server, for example `http://127.0.0.1:8080`.
+    pub address: String,
+    /// The runner's token.
+    pub token: RunnerToken,
+    /// For people.
+    pub name: String,
+    /// The runner's own folder.
+    pub data_dir: PathBuf,
+    /// Jobs at a time.
+    pub slots: usize,
+    /// Folders that no run may ever see.
+    pub hidden: Vec<PathBuf>,
+    /// Whether runs are sandboxed.
+    pub sandbox: SandboxMode,
+    /// Our own executable, which is re-executed as `PROGRAM sandbox ...`.
+    pub program: PathBuf,
+}
+
+/// A running runner.
+pub(crate) struct Runner {
+    config: RunnerConfig,
+    client: client::Client,
+    id: RunnerId,
+    engines: Vec<engines::FoundEngine>,
+    next_uid: AtomicU32,
+}
+
+fn entropy() -> u128 {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).unwrap_or_else(|error| panic!("the system gives no random bytes: {error}"));
+    u128::from_be_bytes(bytes)
+}
+
+/// Claims and runs jobs until `shutdown` turns true; then ends what runs in order.
+pub async fn run(config: RunnerConfig, shutdown: watch::Receiver<bool>) -> Result<(), RunnerError> {
+    folder::prepare(&config.data_dir)?;
+    let engines = engines::find_engines(&[config.data_dir.join("tools")]).await;
+    if engines.is_empty() {
+        tracing::warn!(
+            "neither terraform nor tofu is on the PATH: runs will fail until one is installed; put it on the PATH and start again"
+        );
+    }
+    let runner = Arc::new(Runner {
+        client: client::Client::new(&config)?,
+        id: RunnerId::from_entropy(entropy()),
+        engines,
+        next_uid: AtomicU32::new(0),
+        config,
+    });
+    job::recover(&runner).await?;
+    let mut slots = tokio::task::JoinSet::new();
+    for _ in 0..runner.config.slots.max(1) {
+        slots.spawn(job::work(runner.clone(), shutdown.clone()));
+    }
+    while slots.join_next().await.is_some() {}
+    Ok(())
+}

@@ -13,7 +13,6 @@ use crate::exit::Fatal;
 /// Name of the settings file inside the data folder.
 const FILE_NAME: &str = "terrane.toml";
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
-const DEFAULT_RATE_LIMIT: u32 = 30;
 /// Two, so that one long run does not hold up everything else even on a single core.
 const FEWEST_DEFAULT_RUNNERS: usize = 2;
 
@@ -53,9 +52,6 @@ struct Optional {
     /// File with the key that encrypts everything at rest; made if missing [default: root.key in the data folder]
     #[arg(long, env = "TERRANE_ROOT_KEY_FILE", value_name = "FILE")]
     root_key_file: Option<PathBuf>,
-    /// Requests a second for each user, 0 for no limit [default: 30]
-    #[arg(long, env = "TERRANE_RATE_LIMIT", value_name = "NUMBER")]
-    rate_limit: Option<u32>,
     /// Runs that are worked on at the same time, 0 for no embedded runner [default: number of cores, at least 2]
     #[arg(long, env = "TERRANE_RUNNERS", value_name = "NUMBER")]
     runners: Option<usize>,
@@ -80,8 +76,6 @@ pub(crate) struct Settings {
     public_url: Option<String>,
     /// File of the root key.
     pub(crate) root_key_file: PathBuf,
-    /// Requests a second for each user, 0 for no limit.
-    pub(crate) rate_limit: u32,
     /// Slots of the embedded runner.
     pub(crate) runners: usize,
     /// Filter of the log.
@@ -95,6 +89,11 @@ impl Settings {
     pub(crate) fn public_url(&self) -> String {
         // Not 127.0.0.1: clients name the server as `localhost:PORT`, and cookies and tokens go by that name.
         self.public_url.clone().unwrap_or_else(|| format!("http://localhost:{}", self.listen.port()))
+    }
+
+    /// The address by which processes of this machine reach the server.
+    pub(crate) fn loopback_url(&self) -> String {
+        format!("http://{}", self.listen)
     }
 }
 
@@ -119,7 +118,6 @@ pub(crate) fn resolve(arguments: Arguments) -> anyhow::Result<Settings> {
             .unwrap_or_else(|| format!("sqlite:{}", data_dir.join("terrane.db").display())),
         public_url: text(given.public_url).or(file.public_url).map(|url| url.trim_end_matches('/').to_owned()),
         root_key_file: std::path::absolute(root_key_file).context("find the root key file")?,
-        rate_limit: given.rate_limit.or(file.rate_limit).unwrap_or(DEFAULT_RATE_LIMIT),
         runners: given.runners.or(file.runners).unwrap_or_else(|| cores().max(FEWEST_DEFAULT_RUNNERS)),
         log: text(given.log).or(file.log).unwrap_or_else(|| "info".to_owned()),
         log_format: given.log_format.or(file.log_format).unwrap_or(LogFormat::Text),
@@ -192,12 +190,12 @@ mod tests {
     #[test]
     fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join(FILE_NAME), "listen = \"[::1]:9\"\nrate_limit = 7\n").unwrap();
+        std::fs::write(folder.path().join(FILE_NAME), "listen = \"[::1]:9\"\nrunners = 7\n").unwrap();
         let mut arguments = given(folder.path());
-        arguments.optional.rate_limit = Some(8);
+        arguments.optional.runners = Some(8);
         let settings = resolve(arguments).unwrap();
         assert_eq!(settings.listen.to_string(), "[::1]:9");
-        assert_eq!(settings.rate_limit, 8);
+        assert_eq!(settings.runners, 8);
         assert_eq!(settings.log_format, LogFormat::Text);
         assert_eq!(settings.public_url(), "http://localhost:9");
         assert!(settings.runners >= FEWEST_DEFAULT_RUNNERS);

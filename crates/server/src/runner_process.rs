@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use terrane_runner::{RunnerConfig, RunnerToken, SandboxMode};
 
 use crate::child_process::ChildProcess;
 
@@ -16,6 +17,8 @@ const RUNTIME_END_LIMIT: Duration = Duration::from_secs(1);
 pub(crate) fn main() -> anyhow::Result<ExitCode> {
     let child = ChildProcess::begin()?;
     let lock = child.lock("runner.lock", PREDECESSOR_PATIENCE)?;
+    // The HTTP client takes the process's provider; that there is one already is no error.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the runtime")?;
     let ran = runtime.block_on(run(&child));
     runtime.shutdown_timeout(RUNTIME_END_LIMIT);
@@ -24,13 +27,24 @@ pub(crate) fn main() -> anyhow::Result<ExitCode> {
 }
 
 async fn run(child: &ChildProcess) -> anyhow::Result<()> {
-    let mut stop = child.stop_requested()?;
+    let stop = child.stop_requested()?;
+    let settings = child.settings();
+    let config = RunnerConfig {
+        address: settings.loopback_url(),
+        token: RunnerToken::new(child.handover.secrets.runner_token.as_str()),
+        name: "embedded".to_owned(),
+        data_dir: settings.data_dir.join("runner"),
+        slots: settings.runners,
+        hidden: vec![settings.data_dir.clone()],
+        sandbox: SandboxMode::Default,
+        program: std::env::current_exe().context("find this program")?,
+    };
     child.ready();
-    stop.wait_for(|stop| *stop).await?;
+    terrane_runner::run(config, stop).await?;
     Ok(())
 }
 
 /// The inside of a run's sandbox; never returns to anything else of this program.
-pub(crate) fn sandbox(_arguments: Vec<OsString>) -> ExitCode {
-    ExitCode::FAILURE
+pub(crate) fn sandbox(arguments: Vec<OsString>) -> ExitCode {
+    terrane_runner::sandbox_main(arguments)
 }

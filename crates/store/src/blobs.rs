@@ -3,7 +3,9 @@
 //! A blob is written under a temporary name, synced, renamed, and its folder synced, all before its key is given
 //! out: blob first, row second. A key is never written twice, so a row that names a blob always means the same bytes.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use chacha20poly1305::XChaCha20Poly1305;
@@ -120,8 +122,10 @@ impl Store {
         let path = self.blob_path(&key);
         let temporary = path.with_extension("part");
         let folder = path.parent().unwrap_or(&path).to_owned();
-        let root = self.blob_folder.as_ref().clone();
-        tokio::task::spawn_blocking(move || create_synced(&root, &folder)).await.map_err(|_| StoreError::Closed)??;
+        let (root, durable) = (self.blob_folder.clone(), self.durable_folders.clone());
+        tokio::task::spawn_blocking(move || create_synced(&root, folder, &durable))
+            .await
+            .map_err(|_| StoreError::Closed)??;
         let file = File::create_new(&temporary).await.map_err(StoreError::file(&temporary))?;
         let data_key = Key::generate();
         let prefix = random_bytes();
@@ -198,23 +202,25 @@ pub(crate) fn create_root(root: &Path) -> Result<(), StoreError> {
     std::fs::File::open(parent).and_then(|file| file.sync_all()).map_err(StoreError::file(parent))
 }
 
-/// Makes `folder` beneath `root`, syncing every folder that got a new entry.
-fn create_synced(root: &Path, folder: &Path) -> Result<(), StoreError> {
-    if folder.is_dir() {
+/// Makes `folder` beneath `root` and syncs every folder on the way. One that is there already may be another call's
+/// that has not synced it yet, or that of a process which died before it could.
+fn create_synced(root: &Path, folder: PathBuf, durable: &Mutex<HashSet<PathBuf>>) -> Result<(), StoreError> {
+    let known = || durable.lock().unwrap_or_else(PoisonError::into_inner);
+    if known().contains(&folder) && folder.is_dir() {
         return Ok(());
     }
     let mut path = root.to_owned();
-    for part in folder.strip_prefix(root).unwrap_or(folder).components() {
+    for part in folder.strip_prefix(root).unwrap_or(&folder).components() {
         let parent = path.clone();
         path.push(part);
         match std::fs::create_dir(&path) {
-            Ok(()) => {
-                std::fs::File::open(&parent).and_then(|file| file.sync_all()).map_err(StoreError::file(parent))?;
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                return Err(StoreError::file(path)(error));
             }
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(StoreError::file(path)(error)),
+            _ => std::fs::File::open(&parent).and_then(|file| file.sync_all()).map_err(StoreError::file(parent))?,
         }
     }
+    known().insert(folder);
     Ok(())
 }
 

@@ -24,7 +24,7 @@ statements! {
     CLAIM = "UPDATE jobs SET status = 'claimed', runner_id = $2, fence = fence + 1, attempts = attempts + 1, lease_until = $3 WHERE id = $1 AND status = 'queued'";
     REATTACH = "UPDATE jobs SET runner_id = $2, fence = fence + 1, lease_until = $3 WHERE id = $1 AND status = 'claimed'";
     RENEW = "UPDATE jobs SET lease_until = $3 WHERE id = $1 AND fence = $2 AND status = 'claimed'";
-    RENEW_ALL = "UPDATE jobs SET lease_until = $1 WHERE status = 'claimed'";
+    RENEW_ALL = "UPDATE jobs SET lease_until = $1 WHERE status <> 'done' AND status = 'claimed'";
     ADMIT = "UPDATE jobs SET admitted_at = $3 WHERE id = $1 AND fence = $2 AND status = 'claimed' AND admitted_at IS NULL";
     DONE = "UPDATE jobs SET status = 'done', lease_until = NULL WHERE id = $1 AND fence = $2 AND status = 'claimed'";
     DROP_QUEUED = "UPDATE jobs SET status = 'done' WHERE run_id = $1 AND status = 'queued'";

@@ -125,7 +125,8 @@ impl Store {
             .read(move |tx| {
                 Box::pin(async move {
                     let bytes = read_live(tx, &organization_id, &phase_id, offset, limit).await?;
-                    let blob = if bytes.is_empty() { moved_to(tx, &phase_id, offset).await? } else { None };
+                    let is_gone = bytes.is_empty() && limit > 0;
+                    let blob = if is_gone { moved_to(tx, &phase_id, offset).await? } else { None };
                     Ok::<_, StoreError>((bytes, blob))
                 })
             })

@@ -41,3 +41,42 @@ impl crate::Store {
         Ok(count)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sqlx::{AssertSqlSafe, Row as _};
+
+    use super::*;
+    use crate::database::Database;
+
+    /// Statements that run often over tables that only grow, with the index that keeps them cheap.
+    const INDEXES: &[(&str, &str)] = &[
+        ("NEXT_IN_QUEUE", "runs_open"),
+        ("HOLDER_OF_QUEUE", "runs_open"),
+        ("SAVED_PLANS", "runs_open"),
+        ("QUEUE_OF_ORGANIZATION", "runs_open_of_organization"),
+        ("NEXT", "jobs_open"),
+        ("LOST", "jobs_open"),
+        ("RENEW_ALL", "jobs_open"),
+        ("UNCOMPACTED", "run_phases_uncompacted"),
+        ("UNSEALED", "events_unsealed"),
+        ("WAITING", "events_unsealed"),
+        ("SEALED_EVENTS", "events_sealed"),
+        ("DELETE_OF_RUN", "tokens_by_run"),
+    ];
+
+    #[tokio::test]
+    async fn statements_over_growing_tables_use_their_index() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(&format!("sqlite:{}", folder.path().join("test.db").display())).await.unwrap();
+        crate::migrations::migrate(&database).await.unwrap();
+        let Database::Sqlite { readers, .. } = database else { unreachable!("the URL is SQLite's") };
+        for (name, index) in INDEXES {
+            let statement = all().find(|statement| statement.name == *name).unwrap();
+            let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", statement.text()));
+            let rows = sqlx::query(explain).fetch_all(&readers).await.unwrap();
+            let plan: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
+            assert!(plan.iter().any(|step| step.contains(&format!("INDEX {index}"))), "{name}: {plan:?}");
+        }
+    }
+}

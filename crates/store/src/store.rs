@@ -1,8 +1,9 @@
 //! The store itself: opening, reading, writing.
 
 use std::any::Any;
+use std::collections::HashSet;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use futures_util::future::BoxFuture;
 use terrane_domain::time::Timestamp;
@@ -38,6 +39,8 @@ pub struct Store {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) wakes: Wakes,
     pub(crate) blob_folder: Arc<PathBuf>,
+    /// Folders of blobs whose own entries this process has synced.
+    pub(crate) durable_folders: Arc<Mutex<HashSet<PathBuf>>>,
 }
 
 impl Store {
@@ -55,7 +58,8 @@ impl Store {
             Database::Postgres(_) => None,
         };
         let blob_folder = Arc::new(options.blob_folder);
-        Ok(Self { database, writer, keys, clock: options.clock, wakes, blob_folder })
+        let durable_folders = Arc::default();
+        Ok(Self { database, writer, keys, clock: options.clock, wakes, blob_folder, durable_folders })
     }
 
     /// The present moment, for leases and queues.
@@ -70,10 +74,7 @@ impl Store {
 
     /// Whether the database answers.
     pub async fn ready(&self) -> Result<(), StoreError> {
-        self.read(|tx| {
-            Box::pin(async move { crate::organizations::by_name(tx, "").await.map(drop) })
-        })
-        .await
+        self.read(|tx| Box::pin(async move { crate::organizations::by_name(tx, "").await.map(drop) })).await
     }
 
     /// Registers a waiter for a topic; see [`Wakes::waiter`].

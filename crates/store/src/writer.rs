@@ -66,7 +66,9 @@ async fn run(
         let connection = match pool.acquire().await {
             Ok(connection) => connection,
             Err(error) => {
-                refuse(&mut batch, &error.to_string());
+                for job in batch.drain(..) {
+                    let _ = job.answer.send(Err(StoreError::Commit(error.to_string())));
+                }
                 continue;
             }
         };
@@ -87,21 +89,15 @@ async fn run(
                 for waiter in waiters {
                     let _ = waiter.send(Err(StoreError::Commit(error.clone())));
                 }
-                refuse(&mut batch, &error);
             }
         }
     }
 }
 
-fn refuse(batch: &mut Vec<Job>, error: &str) {
-    for job in batch.drain(..) {
-        let _ = job.answer.send(Err(StoreError::Commit(error.to_owned())));
-    }
-}
-
 type Answers = Vec<(oneshot::Sender<Answer>, Answer)>;
 
-/// Runs the batch in one transaction. On an error, the waiters whose closures had run are handed back.
+/// Runs the batch in one transaction. On an error, the waiters whose closures had run are handed back; the others
+/// are told here.
 async fn commit_batch(
     tx: &mut Tx,
     batch: &mut Vec<Job>,
@@ -109,17 +105,19 @@ async fn commit_batch(
 ) -> Result<Answers, (Vec<oneshot::Sender<Answer>>, String)> {
     let mut answers: Answers = Vec::with_capacity(batch.len());
     let mut result = raw(tx, "BEGIN IMMEDIATE").await;
-    if result.is_ok() {
-        for job in batch.drain(..) {
+    for job in batch.drain(..) {
+        if result.is_ok() {
             tx.now = clock.now();
             match run_one(tx, job.work).await {
-                Ok(answer) => answers.push((job.answer, answer)),
-                Err(error) => {
-                    let _ = job.answer.send(Err(StoreError::Commit(error.to_string())));
-                    result = Err(error);
-                    break;
+                Ok(answer) => {
+                    answers.push((job.answer, answer));
+                    continue;
                 }
+                Err(error) => result = Err(error),
             }
+        }
+        if let Err(error) = &result {
+            let _ = job.answer.send(Err(StoreError::Commit(error.to_string())));
         }
     }
     if result.is_ok() {
@@ -162,5 +160,83 @@ async fn raw(tx: &mut Tx, text: &'static str) -> Result<(), sqlx::Error> {
     match &mut tx.connection {
         Connection::SqliteWriter(connection) => connection.execute(sqlx::query(text)).await.map(drop),
         _ => Err(sqlx::Error::Protocol("the writer works on its own connection only".to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use futures_util::future::join_all;
+
+    use super::*;
+    use crate::clock::SystemClock;
+    use crate::database::Database;
+    use crate::sealing::Key;
+    use crate::wake::Topic;
+
+    const SCHEMA: &str = "CREATE TABLE parents (id INTEGER PRIMARY KEY); CREATE TABLE children \
+        (parent_id INTEGER NOT NULL REFERENCES parents (id) DEFERRABLE INITIALLY DEFERRED)";
+    const GOOD: &[&str] = &["INSERT INTO parents DEFAULT VALUES"];
+    /// Passes as a statement and fails at the COMMIT.
+    const ORPHAN: &[&str] = &["INSERT INTO children (parent_id) VALUES (999)"];
+    /// What SQLite does by itself when the disk is full.
+    const ROLLED_BACK: &[&str] = &["INSERT INTO parents DEFAULT VALUES", "ROLLBACK"];
+
+    struct Bench {
+        writer: Writer,
+        wakes: Wakes,
+        readers: SqlitePool,
+        _folder: tempfile::TempDir,
+    }
+
+    async fn bench() -> Bench {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(&format!("sqlite:{}", folder.path().join("test.db").display())).await.unwrap();
+        let Database::Sqlite { readers, writer } = database else { unreachable!("the URL is SQLite's") };
+        writer.execute(sqlx::raw_sql(SCHEMA)).await.unwrap();
+        let wakes = Wakes::default();
+        let keys = Arc::new(Keys::new(Key::generate()));
+        let writer = Writer::start(writer, keys, Arc::new(SystemClock), wakes.clone());
+        Bench { writer, wakes, readers, _folder: folder }
+    }
+
+    impl Bench {
+        async fn run(&self, texts: &'static [&'static str]) -> Answer {
+            let work: Work = Box::new(move |tx| {
+                Box::pin(async move {
+                    tx.wake(Topic::Jobs);
+                    for text in texts {
+                        raw(tx, text).await.unwrap();
+                    }
+                    Ok(Box::new(()) as Box<dyn Any + Send>)
+                })
+            });
+            self.writer.submit(work).await
+        }
+
+        async fn parents(&self) -> i64 {
+            sqlx::query_scalar("SELECT COUNT(*) FROM parents").fetch_one(&self.readers).await.unwrap()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_failed_commit_is_told_to_all_and_stores_nothing() {
+        for bad in [ORPHAN, ROLLED_BACK] {
+            for place in 0..3 {
+                let bench = bench().await;
+                let waiter = bench.wakes.waiter(Topic::Jobs);
+                let notified = waiter.notified();
+                let batch = (0..3).map(|number| bench.run(if number == place { bad } else { GOOD }));
+                for answer in join_all(batch).await {
+                    assert!(matches!(answer, Err(StoreError::Commit(_))), "{bad:?} at {place}");
+                }
+                assert_eq!(bench.parents().await, 0);
+                assert!(tokio::time::timeout(Duration::from_millis(5), notified).await.is_err());
+
+                assert!(bench.run(GOOD).await.is_ok(), "the writer does not work on");
+                assert_eq!(bench.parents().await, 1);
+            }
+        }
     }
 }

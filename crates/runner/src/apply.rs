@@ -1,0 +1,54 @@
+//! The apply of a run's saved plan, at most once.
+
+use std::sync::Arc;
+
+use terrane_domain::reasons::ReasonCode;
+use terrane_domain::runner_protocol::LogFormat;
+
+use crate::RunnerError;
+use crate::child::{Ended, Setting, words};
+use crate::documents::Scanner;
+use crate::job::PhaseResult;
+use crate::log::Log;
+use crate::plan;
+use crate::spool::Spool;
+use crate::state::StateWatch;
+
+/// Uses the folder of the plan if it was kept; otherwise makes it again, with the same lock file.
+async fn prepare(setting: &Setting, log: &Log) -> Result<Option<Ended>, RunnerError> {
+    if plan::is_kept(setting) {
+        setting.give_folder()?;
+        return Ok(None);
+    }
+    plan::prepare(setting).await?;
+    let packed = setting.folder.root.join("plan.tar");
+    if !setting.runner.client.fetch(&setting.job.id, "plan", &packed).await? {
+        return Err(RunnerError::job(ReasonCode::PlanStale, ReasonCode::PlanStale.sentence()));
+    }
+    plan::unpack_plan(setting, &packed)?;
+    setting.give_folder()?;
+    setting.initialize(log).await
+}
+
+/// Applies.
+pub(crate) async fn run(setting: &Setting, log: &Log, spool: Arc<Spool>) -> Result<PhaseResult, RunnerError> {
+    setting.write_header(log).await;
+    if let Some(Ended::Stopped) = prepare(setting, log).await? {
+        return Ok(PhaseResult::canceled());
+    }
+    // From here on an unknown outcome is never repeated.
+    setting.runner.client.admit(&setting.job).await?;
+    let state = setting.folder.state_file(&setting.job.workspace_name);
+    let watch = StateWatch::start(setting.runner.clone(), setting.job.clone(), spool, state);
+    let is_structured = setting.job.log_format == LogFormat::Structured;
+    let mut arguments = words(&["apply", "-input=false", if is_structured { "-json" } else { "-no-color" }]);
+    arguments.push(setting.folder.plan_file().into_os_string());
+    let mut scanner = Scanner::default();
+    let ended = setting.run_logged(&arguments, log, &mut scanner).await;
+    watch.finish().await?;
+    match ended? {
+        Ended::Stopped => Ok(PhaseResult::canceled()),
+        Ended::Exited(status) if status.success() => Ok(PhaseResult::finished(false, scanner.counts())),
+        Ended::Exited(status) => Err(setting.failure(status, b"", ReasonCode::ApplyFailed)),
+    }
+}

@@ -1,0 +1,273 @@
+//! One start of terraform: clean environment, own process group, sandbox, output line by line.
+
+use std::ffi::OsString;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::{Pid, getuid};
+use terrane_domain::reasons::ReasonCode;
+use terrane_domain::runner_protocol::{Job, StopRequest};
+use tokio::io::AsyncReadExt as _;
+use tokio::process::Command;
+
+use crate::documents::Scanner;
+use crate::engines::FoundEngine;
+use crate::folder::{self, RunFolder};
+use crate::lease::Lease;
+use crate::log::Log;
+use crate::sandbox::{SETUP_FAILED, SETUP_MESSAGE, SandboxMode, Settings};
+use crate::{Runner, RunnerError};
+
+/// First of 65,536 user ids, one for each run; high enough to be nobody's.
+const FIRST_UID: u32 = 700_000;
+
+/// What all starts of one job share.
+pub(crate) struct Setting {
+    pub(crate) runner: Arc<Runner>,
+    pub(crate) job: Job,
+    pub(crate) folder: RunFolder,
+    pub(crate) engine: FoundEngine,
+    pub(crate) lease: Lease,
+    uid: Option<u32>,
+}
+
+/// Where the output of a start goes.
+enum Sink<'a> {
+    /// Into memory.
+    Memory(&'a mut Vec<u8>),
+    /// Into the log, looked through on its way.
+    Log(&'a Log, &'a mut Scanner),
+}
+
+impl Sink<'_> {
+    async fn take(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Memory(output) => output.extend_from_slice(bytes),
+            Self::Log(log, scanner) => {
+                scanner.take(bytes);
+                log.write(Bytes::copy_from_slice(bytes)).await;
+            }
+        }
+    }
+}
+
+/// How a start ended.
+pub(crate) enum Ended {
+    /// By itself.
+    Exited(ExitStatus),
+    /// Because people asked for it.
+    Stopped,
+}
+
+impl Setting {
+    pub(crate) fn new(runner: Arc<Runner>, job: Job, engine: FoundEngine, lease: Lease) -> Self {
+        let folder = RunFolder::of(&runner.config.data_dir, &job);
+        let is_separate = getuid().is_root() && runner.config.sandbox == SandboxMode::Default;
+        let uid = is_separate.then(|| FIRST_UID + runner.next_uid.fetch_add(1, Ordering::Relaxed) % 65_536);
+        Self { runner, job, folder, engine, lease, uid }
+    }
+
+    /// Gives the folder to the run's own user.
+    pub(crate) fn give_folder(&self) -> Result<(), RunnerError> {
+        match self.uid {
+            Some(uid) => folder::give_to(&self.folder.root, uid).map_err(RunnerError::file(&self.folder.root)),
+            None => Ok(()),
+        }
+    }
+
+    fn command(&self, arguments: &[OsString]) -> Result<Command, RunnerError> {
+        let config = &self.runner.config;
+        let mut command = if config.sandbox == SandboxMode::Off {
+            let mut command = Command::new(&self.engine.path);
+            command.args(arguments).current_dir(self.folder.module());
+            command
+        } else {
+            let mut line = vec![self.engine.path.display().to_string()];
+            line.extend(arguments.iter().map(|argument| argument.to_string_lossy().into_owned()));
+            let mut hidden: Vec<PathBuf> = config.hidden.clone();
+            hidden.push(config.data_dir.clone());
+            let settings = Settings {
+                runner_pid: i32::try_from(std::process::id()).unwrap_or(0),
+                program: config.program.clone(),
+                folder: self.folder.root.clone(),
+                hidden,
+                uid: self.uid,
+                working_directory: self.folder.module(),
+                command: line,
+            };
+            let text = serde_json::to_string(&settings)
+                .map_err(|error| RunnerError::job(ReasonCode::Internal, error.to_string()))?;
+            let mut command = Command::new(&config.program);
+            command.args(["sandbox", "guardian", &text]);
+            command
+        };
+        command.env_clear().process_group(0).stdin(Stdio::null()).kill_on_drop(true);
+        self.set_environment(&mut command);
+        Ok(command)
+    }
+
+    /// Nothing of the runner's environment is inherited but the PATH.
+    fn set_environment(&self, command: &mut Command) {
+        let job = &self.job;
+        let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into());
+        let given = [
+            ("LANG", "C.UTF-8".to_owned()),
+            ("CHECKPOINT_DISABLE", "1".to_owned()),
+            ("TF_IN_AUTOMATION", "1".to_owned()),
+            ("TF_INPUT", "0".to_owned()),
+            ("TF_WORKSPACE", job.workspace_name.clone()),
+            ("TFC_RUN_ID", job.run_id.to_string()),
+            ("TFC_WORKSPACE_NAME", job.workspace_name.clone()),
+            ("TFC_WORKSPACE_SLUG", format!("{}/{}", job.organization_name, job.workspace_name)),
+            ("TFC_PROJECT_NAME", job.project_name.clone()),
+        ];
+        command
+            .env("PATH", path)
+            .env("HOME", self.folder.root.join("home"))
+            .env("TMPDIR", self.folder.root.join("tmp"));
+        command.envs(given);
+        command.envs(job.environment.iter().map(|variable| (&variable.key, &variable.value)));
+        if job.options.debugging_mode {
+            command.env("TF_LOG", "TRACE");
+        }
+    }
+
+    /// Runs terraform; every piece of its output goes to `sink`. People's wishes reach it meanwhile.
+    async fn run(&self, arguments: &[OsString], mut sink: Sink<'_>) -> Result<Ended, RunnerError> {
+        self.lease.check()?;
+        if self.lease.is_stopped() {
+            return Ok(Ended::Stopped);
+        }
+        let broken = |error: std::io::Error| {
+            RunnerError::job(ReasonCode::Internal, format!("terraform could not be started: {error}"))
+        };
+        let (reader, writer) = std::io::pipe().map_err(broken)?;
+        let mut command = self.command(arguments)?;
+        command.stdout(writer.try_clone().map_err(broken)?).stderr(writer);
+        let mut child = command.spawn().map_err(broken)?;
+        // Our copies of the writing end are in it.
+        drop(command);
+        let mut output = tokio::net::unix::pipe::Receiver::from_owned_fd(reader.into()).map_err(broken)?;
+        let group = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
+        let mut standing = self.lease.watch();
+        let (mut buffer, mut is_open, mut was_asked) = (vec![0; 64 * 1024], true, false);
+        let status = loop {
+            tokio::select! {
+                biased;
+                read = output.read(&mut buffer), if is_open => match read {
+                    Ok(0) | Err(_) => is_open = false,
+                    Ok(length) => sink.take(&buffer[..length]).await,
+                },
+                status = child.wait(), if !is_open => break status.map_err(broken)?,
+                changed = standing.changed() => {
+                    if changed.is_err() {
+                        continue;
+                    }
+                    let now = *standing.borrow_and_update();
+                    let signal = match now.stop {
+                        _ if now.is_lost => Some(Signal::SIGKILL),
+                        StopRequest::Kill => Some(Signal::SIGKILL),
+                        StopRequest::Interrupt if !was_asked => Some(Signal::SIGINT),
+                        _ => None,
+                    };
+                    if let (Some(signal), Some(group)) = (signal, group) {
+                        was_asked = true;
+                        let _ = killpg(group, signal);
+                    }
+                }
+            }
+        };
+        if self.lease.is_lost() {
+            return Err(RunnerError::LeaseLost);
+        }
+        Ok(if was_asked { Ended::Stopped } else { Ended::Exited(status) })
+    }
+
+    /// Runs terraform with its output in memory.
+    pub(crate) async fn run_quietly(&self, arguments: &[OsString]) -> Result<(Ended, Vec<u8>), RunnerError> {
+        let mut output = Vec::new();
+        let ended = self.run(arguments, Sink::Memory(&mut output)).await?;
+        Ok((ended, output))
+    }
+
+    /// Runs terraform with its output in the log.
+    pub(crate) async fn run_logged(
+        &self,
+        arguments: &[OsString],
+        log: &Log,
+        scanner: &mut Scanner,
+    ) -> Result<Ended, RunnerError> {
+        self.run(arguments, Sink::Log(log, scanner)).await
+    }
+
+    /// The three lines that begin every log; clients throw them away.
+    pub(crate) async fn write_header(&self, log: &Log) {
+        let name = match self.engine.engine.kind {
+            terrane_domain::engines::EngineKind::Terraform => "Terraform",
+            terrane_domain::engines::EngineKind::OpenTofu => "OpenTofu",
+        };
+        let text =
+            format!("{name} v{}\non linux_amd64\nInitializing plugins and modules...", self.engine.engine.version);
+        log.line(&text).await;
+        if self.runner.config.sandbox == SandboxMode::Off {
+            log.line("Warning: this run is not sandboxed; it can read what the runner can.").await;
+        }
+    }
+
+    /// `terraform init`; its output is shown only when it fails.
+    pub(crate) async fn initialize(&self, log: &Log) -> Result<Option<Ended>, RunnerError> {
+        let (ended, output) = self.run_quietly(&words(&["init", "-input=false", "-no-color"])).await?;
+        match ended {
+            Ended::Exited(status) if status.success() => Ok(None),
+            Ended::Exited(status) => {
+                log.write(output.clone().into()).await;
+                Err(self.failure(status, &output, ReasonCode::InitFailed))
+            }
+            Ended::Stopped => Ok(Some(Ended::Stopped)),
+        }
+    }
+
+    /// What a failed start means. The log shows the output already.
+    pub(crate) fn failure(&self, status: ExitStatus, output: &[u8], reason: ReasonCode) -> RunnerError {
+        let text = String::from_utf8_lossy(output);
+        if status.code() == Some(i32::from(SETUP_FAILED)) {
+            let step = text.lines().rev().find(|line| line.starts_with(SETUP_MESSAGE)).unwrap_or("an unknown step");
+            return RunnerError::job(
+                ReasonCode::SandboxUnavailable,
+                format!("The sandbox could not be set up: {step}."),
+            );
+        }
+        let signal = status.signal().or(status.code().filter(|code| *code > 128).map(|code| code - 128));
+        match signal {
+            Some(9) => RunnerError::job(
+                ReasonCode::OutOfMemory,
+                "terraform was killed, most likely because the machine ran out of memory.",
+            ),
+            Some(signal) => RunnerError::job(
+                ReasonCode::EngineCrashed,
+                format!("terraform ended by signal {signal}; the log may show why."),
+            ),
+            None if text.contains("no space left on device") => {
+                RunnerError::job(ReasonCode::DiskFull, ReasonCode::DiskFull.sentence())
+            }
+            None => RunnerError::job(reason, reason.sentence()),
+        }
+    }
+}
+
+/// Arguments from words.
+pub(crate) fn words(words: &[&str]) -> Vec<OsString> {
+    words.iter().map(OsString::from).collect()
+}
+
+/// `-name=PATH`.
+pub(crate) fn path_argument(name: &str, path: &Path) -> OsString {
+    let mut argument = OsString::from(format!("-{name}="));
+    argument.push(path);
+    argument
+}

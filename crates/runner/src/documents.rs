@@ -1,0 +1,190 @@
+//! What is made of terraform's output: counts, and the redacted plan that clients render.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+use terrane_domain::runner_protocol::ChangeCounts;
+
+/// Reads terraform's lines as they pass, for the counts of an apply.
+#[derive(Default)]
+pub(crate) struct Scanner {
+    rest: Vec<u8>,
+    counts: ChangeCounts,
+}
+
+/// A longer line is no line that we look for.
+const LONGEST_LINE: usize = 64 * 1024;
+
+impl Scanner {
+    pub(crate) fn take(&mut self, bytes: &[u8]) {
+        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+            if self.rest.len() < LONGEST_LINE {
+                self.rest.extend_from_slice(part);
+            }
+            if part.ends_with(b"\n") {
+                let line = std::mem::take(&mut self.rest);
+                self.line(&String::from_utf8_lossy(&line));
+            }
+        }
+    }
+
+    fn line(&mut self, line: &str) {
+        if line.contains("\"type\":\"change_summary\"") {
+            if let Ok(value) = serde_json::from_str::<Value>(line) {
+                let changes = value.get("changes").cloned().unwrap_or_default();
+                let count = |name: &str| changes.get(name).and_then(Value::as_i64).unwrap_or(0);
+                self.counts = ChangeCounts {
+                    additions: count("add"),
+                    changes: count("change"),
+                    destructions: count("remove"),
+                    imports: count("import"),
+                };
+            }
+        } else if let Some((_, summary)) = line.split_once("complete! Resources: ") {
+            let count = |word: &str| {
+                let number = summary.split(", ").find(|part| part.contains(word))?.split(' ').next()?;
+                number.parse().ok()
+            };
+            self.counts = ChangeCounts {
+                additions: count("added").unwrap_or(0),
+                changes: count("changed").unwrap_or(0),
+                destructions: count("destroyed").unwrap_or(0),
+                imports: count("imported").unwrap_or(0),
+            };
+        }
+    }
+
+    pub(crate) const fn counts(&self) -> ChangeCounts {
+        self.counts
+    }
+}
+
+/// What a plan will do.
+pub(crate) fn plan_counts(plan: &Value) -> ChangeCounts {
+    let mut counts = ChangeCounts::default();
+    for change in plan.get("resource_changes").and_then(Value::as_array).into_iter().flatten() {
+        let change = change.get("change").cloned().unwrap_or_default();
+        let does = |wanted: &str| {
+            change.get("actions").and_then(Value::as_array).is_some_and(|all| all.iter().any(|action| action == wanted))
+        };
+        counts.additions += i64::from(does("create"));
+        counts.changes += i64::from(does("update"));
+        counts.destructions += i64::from(does("delete"));
+        counts.imports += i64::from(change.get("importing").is_some_and(|importing| !importing.is_null()));
+    }
+    counts
+}
+
+/// Nulls every leaf that the mask marks as sensitive.
+fn redact(value: &mut Value, mask: &Value) {
+    match (value, mask) {
+        (value, Value::Bool(true)) => *value = Value::Null,
+        (Value::Object(members), Value::Object(masks)) => {
+            for (name, mask) in masks {
+                if let Some(member) = members.get_mut(name) {
+                    redact(member, mask);
+                }
+            }
+        }
+        (Value::Array(members), Value::Array(masks)) => {
+            for (member, mask) in members.iter_mut().zip(masks) {
+                redact(member, mask);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn redact_change(change: &mut Value) {
+    for side in ["before", "after"] {
+        let mask = change.get(format!("{side}_sensitive")).cloned().unwrap_or_default();
+        if let Some(value) = change.get_mut(side) {
+            redact(value, &mask);
+        }
+    }
+}
+
+const LISTS: [&str; 2] = ["resource_changes", "resource_drift"];
+
+/// The plan as clients render it: changes with sensitive leaves nulled, and the schemas of the types that it names.
+/// Variables, configuration and prior state are left out.
+pub(crate) fn redacted_plan(mut plan: Value, schemas: &Value) -> Value {
+    let mut redacted = Map::new();
+    redacted.insert("plan_format_version".to_owned(), plan.get("format_version").cloned().unwrap_or_default());
+    let mut types: BTreeSet<(String, String, String)> = BTreeSet::new();
+    for list in LISTS {
+        let mut changes = plan.get_mut(list).map(Value::take).unwrap_or_else(|| json!([]));
+        for change in changes.as_array_mut().into_iter().flatten() {
+            let text = |name: &str| change.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+            types.insert((text("provider_name"), text("mode"), text("type")));
+            if let Some(change) = change.get_mut("change") {
+                redact_change(change);
+            }
+        }
+        redacted.insert(list.to_owned(), changes);
+    }
+    let mut outputs = plan.get_mut("output_changes").map(Value::take).unwrap_or_else(|| json!({}));
+    for change in outputs.as_object_mut().into_iter().flat_map(Map::values_mut) {
+        redact_change(change);
+    }
+    redacted.insert("output_changes".to_owned(), outputs);
+    for list in ["relevant_attributes", "deferred_changes", "action_invocations"] {
+        redacted.insert(list.to_owned(), plan.get_mut(list).map(Value::take).unwrap_or_else(|| json!([])));
+    }
+    redacted.insert("provider_format_version".to_owned(), schemas.get("format_version").cloned().unwrap_or_default());
+    redacted.insert("provider_schemas".to_owned(), named_schemas(schemas, &types));
+    Value::Object(redacted)
+}
+
+fn named_schemas(schemas: &Value, types: &BTreeSet<(String, String, String)>) -> Value {
+    let mut named = Map::new();
+    for (provider, mode, kind) in types {
+        let Some(schema) = schemas.get("provider_schemas").and_then(|all| all.get(provider)) else { continue };
+        let group = if mode == "data" { "data_source_schemas" } else { "resource_schemas" };
+        let entry = named.entry(provider.clone()).or_insert_with(
+            || json!({ "provider": schema.get("provider"), "resource_schemas": {}, "data_source_schemas": {} }),
+        );
+        if let Some(found) = schema.get(group).and_then(|group| group.get(kind)) {
+            entry[group][kind] = found.clone();
+        }
+    }
+    Value::Object(named)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sensitive_leaves_are_nulled_and_masks_stay() {
+        let plan = json!({
+            "format_version": "1.2",
+            "variables": { "secret": { "value": "s" } },
+            "resource_changes": [{
+                "provider_name": "p", "mode": "managed", "type": "t",
+                "change": { "actions": ["create"], "before": null, "after": { "a": "s", "b": [1, "s"] },
+                    "after_sensitive": { "a": true, "b": [false, true] } },
+            }],
+            "output_changes": { "o": { "after": "s", "after_sensitive": true } },
+        });
+        let schemas = json!({ "format_version": "1.0", "provider_schemas": { "p": { "provider": {}, "resource_schemas": { "t": {}, "u": {} } } } });
+        let redacted = redacted_plan(plan, &schemas);
+        assert!(!redacted.to_string().contains("\"s\""));
+        let change = &redacted["resource_changes"][0]["change"];
+        assert_eq!(change["after"], json!({ "a": null, "b": [1, null] }));
+        assert_eq!(change["after_sensitive"]["a"], json!(true));
+        assert_eq!(redacted["provider_schemas"]["p"]["resource_schemas"], json!({ "t": {} }));
+    }
+
+    #[test]
+    fn counts_are_read_from_both_forms_of_output() {
+        let expected = ChangeCounts { additions: 1, changes: 2, destructions: 3, imports: 0 };
+        let mut text = Scanner::default();
+        text.take(b"Apply comp");
+        text.take(b"lete! Resources: 1 added, 2 changed, 3 destroyed.\n");
+        assert_eq!(text.counts(), expected);
+        let mut lines = Scanner::default();
+        lines.take(b"{\"type\":\"change_summary\",\"changes\":{\"add\":1,\"change\":2,\"remove\":3}}\n");
+        assert_eq!(lines.counts(), expected);
+    }
+}

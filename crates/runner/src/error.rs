@@ -1,0 +1,64 @@
+//! What can go wrong in a runner.
+
+use std::path::PathBuf;
+
+use terrane_domain::reasons::ReasonCode;
+use terrane_domain::runner_protocol::Refusal;
+
+/// A failure of the runner itself or of a job.
+#[derive(Debug, thiserror::Error)]
+pub enum RunnerError {
+    /// A file could not be read or written.
+    #[error("{path}: {source}")]
+    File {
+        /// The path.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The server refuses a call.
+    #[error("the server refuses: {}", .0.message)]
+    Refused(Refusal),
+    /// The server answers what the protocol does not know.
+    #[error("the server answered {status} to {call}")]
+    Unexpected {
+        /// The call.
+        call: String,
+        /// The HTTP status.
+        status: u16,
+    },
+    /// The HTTP client could not be made or a request not be built.
+    #[error("HTTP: {0}")]
+    Http(#[from] reqwest::Error),
+    /// The job fails with this reason.
+    #[error("{message}")]
+    Job {
+        /// Why.
+        reason: ReasonCode,
+        /// In words.
+        message: String,
+    },
+    /// The lease is lost: nothing more may be said about this job.
+    #[error("the lease is lost")]
+    LeaseLost,
+}
+
+impl RunnerError {
+    pub(crate) fn file(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::File { path, source }
+    }
+
+    pub(crate) fn job(reason: ReasonCode, message: impl Into<String>) -> Self {
+        Self::Job { reason, message: message.into() }
+    }
+
+    /// The reason that the run is told.
+    pub(crate) fn reason(&self) -> ReasonCode {
+        match self {
+            Self::Job { reason, .. } => *reason,
+            Self::File { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => ReasonCode::DiskFull,
+            _ => ReasonCode::Internal,
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! The folder of a run: configuration, state, temporary files. It holds clear values, so it never outlives the run by
+//! more than the kept time, nor a restart.
+
+use std::io::Read;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use flate2::read::GzDecoder;
+use terrane_domain::archive::{ArchiveRules, EntryKind, unpacked_limit};
+use terrane_domain::ids::RunId;
+use terrane_domain::reasons::ReasonCode;
+use terrane_domain::runner_protocol::Job;
+
+use crate::RunnerError;
+
+fn create_private(path: &Path) -> Result<(), RunnerError> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(RunnerError::file(path))
+}
+
+/// Makes the runner's own folder and removes what an earlier life left of runs.
+pub(crate) fn prepare(data_dir: &Path) -> Result<(), RunnerError> {
+    let runs = data_dir.join("runs");
+    if runs.exists() {
+        std::fs::remove_dir_all(&runs).map_err(RunnerError::file(&runs))?;
+    }
+    for folder in [&runs, &data_dir.join("spool"), &data_dir.join("cache")] {
+        create_private(folder)?;
+    }
+    Ok(())
+}
+
+/// One run's folder.
+#[derive(Debug, Clone)]
+pub(crate) struct RunFolder {
+    pub(crate) root: PathBuf,
+    working_directory: String,
+}
+
+impl RunFolder {
+    pub(crate) fn of(data_dir: &Path, job: &Job) -> Self {
+        Self { root: path_of(data_dir, &job.run_id), working_directory: job.working_directory.clone() }
+    }
+
+    pub(crate) fn create(&self) -> Result<(), RunnerError> {
+        self.remove();
+        for folder in ["", "config", "state", "tmp", "home"] {
+            create_private(&self.root.join(folder))?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn remove(&self) {
+        remove(&self.root);
+    }
+
+    pub(crate) fn module(&self) -> PathBuf {
+        self.root.join("config").join(&self.working_directory)
+    }
+
+    pub(crate) fn archive(&self) -> PathBuf {
+        self.root.join("configuration.tar.gz")
+    }
+
+    pub(crate) fn plan_file(&self) -> PathBuf {
+        self.root.join("tfplan")
+    }
+
+    pub(crate) fn lock_file(&self) -> PathBuf {
+        self.module().join(".terraform.lock.hcl")
+    }
+
+    pub(crate) fn state_file(&self, workspace: &str) -> PathBuf {
+        self.root.join("state").join(workspace).join("terraform.tfstate")
+    }
+
+    pub(crate) fn variables_file(&self) -> PathBuf {
+        self.root.join("run.tfvars")
+    }
+
+    /// Binds the state to the local backend. The path is relative, so that a plan made in one folder applies in another
+    /// at the same depth; the name sorts last, so that no file of the configuration overrides it.
+    pub(crate) fn write_override(&self) -> Result<(), RunnerError> {
+        let depth = self.working_directory.split('/').filter(|part| !part.is_empty() && *part != ".").count() + 1;
+        let up = "../".repeat(depth);
+        let text = format!("terraform {{\n  backend \"local\" {{\n    workspace_dir = \"{up}state\"\n  }}\n}}\n");
+        let path = self.module().join("zzz_backend_override.tf");
+        std::fs::write(&path, text).map_err(|error| {
+            if error.kind() == std::io::ErrorKind::NotFound {
+                RunnerError::job(
+                    ReasonCode::ConfigurationInvalid,
+                    format!(
+                        "The configuration has no folder {:?}, which the workspace's working-directory names.",
+                        self.working_directory
+                    ),
+                )
+            } else {
+                RunnerError::file(path)(error)
+            }
+        })
+    }
+
+    /// Unpacks the archive, judging each entry by the rules that the server used.
+    pub(crate) fn unpack(&self) -> Result<(), RunnerError> {
+        let archive = self.archive();
+        let file = std::fs::File::open(&archive).map_err(RunnerError::file(&archive))?;
+        let packed = file.metadata().map_err(RunnerError::file(&archive))?.len();
+        let root = self.root.join("config");
+        let invalid = |error: &dyn std::fmt::Display| {
+            RunnerError::job(
+                ReasonCode::ConfigurationInvalid,
+                format!("The configuration cannot be unpacked: {error}."),
+            )
+        };
+        let mut tar = tar::Archive::new(GzDecoder::new(file).take(unpacked_limit(packed)));
+        let mut rules = ArchiveRules::default();
+        for entry in tar.entries().map_err(|error| invalid(&error))? {
+            let mut entry = entry.map_err(|error| invalid(&error))?;
+            let path = String::from_utf8(entry.path_bytes().into_owned()).map_err(|error| invalid(&error))?;
+            let link = entry.link_name_bytes().map(|link| String::from_utf8_lossy(&link).into_owned());
+            let kind = match entry.header().entry_type() {
+                tar::EntryType::Regular | tar::EntryType::Continuous => EntryKind::File(entry.size()),
+                tar::EntryType::Directory => EntryKind::Directory,
+                tar::EntryType::Symlink => EntryKind::Symlink(link.as_deref().unwrap_or_default()),
+                tar::EntryType::XGlobalHeader => continue,
+                _ => EntryKind::Other,
+            };
+            let target = root.join(rules.check(&path, kind).map_err(|error| invalid(&error))?);
+            write_entry(&mut entry, kind, &target).map_err(RunnerError::file(&target))?;
+        }
+        std::fs::remove_file(&archive).map_err(RunnerError::file(&archive))
+    }
+}
+
+fn write_entry(entry: &mut tar::Entry<'_, impl Read>, kind: EntryKind<'_>, target: &Path) -> std::io::Result<()> {
+    if let Some(parent) = target.parent() {
+        std::fs::create_dir_all(parent)?;
+    }
+    match kind {
+        EntryKind::Directory => std::fs::create_dir_all(target),
+        EntryKind::Symlink(to) => std::os::unix::fs::symlink(to, target),
+        EntryKind::File(_) | EntryKind::Other => {
+            // The owner's execute bit is all that matters of the mode.
+            let mode = if entry.header().mode()? & 0o100 == 0 { 0o600 } else { 0o700 };
+            let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(target)?;
+            std::io::copy(entry, &mut file).map(drop)
+        }
+    }
+}
+
+pub(crate) fn path_of(data_dir: &Path, run_id: &RunId) -> PathBuf {
+    data_dir.join("runs").join(run_id.as_str())
+}
+
+pub(crate) fn remove(path: &Path) {
+    if let Err(error) = std::fs::remove_dir_all(path) {
+        if error.kind() != std::io::ErrorKind::NotFound {
+            tracing::error!(path = %path.display(), %error, "a run's folder could not be removed");
+        }
+    }
+}
+
+/// Gives a folder and all in it to a user. Links themselves, never what they point to.
+pub(crate) fn give_to(path: &Path, uid: u32) -> std::io::Result<()> {
+    std::os::unix::fs::lchown(path, Some(uid), Some(uid))?;
+    if path.symlink_metadata()?.is_dir() {
+        for entry in std::fs::read_dir(path)? {
+            give_to(&entry?.path(), uid)?;
+        }
+    }
+    Ok(())
+}

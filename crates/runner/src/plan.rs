@@ -1,0 +1,167 @@
+//! The plan of a run: init, plan, and the documents made of it.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use terrane_domain::reasons::ReasonCode;
+use terrane_domain::runner_protocol::{ChangeCounts, LogFormat};
+
+use crate::child::{Ended, Setting, path_argument, words};
+use crate::documents::{Scanner, plan_counts, redacted_plan};
+use crate::job::PhaseResult;
+use crate::log::Log;
+use crate::variables;
+use crate::{RunnerError, folder};
+
+/// Makes a fresh folder with configuration and state.
+pub(crate) async fn prepare(setting: &Setting) -> Result<(), RunnerError> {
+    let (client, job, folder) = (&setting.runner.client, &setting.job, &setting.folder);
+    folder.create()?;
+    if !client.fetch(&job.id, "configuration", &folder.archive()).await? {
+        return Err(RunnerError::job(ReasonCode::ConfigurationInvalid, ReasonCode::ConfigurationInvalid.sentence()));
+    }
+    let unpacked = folder.clone();
+    tokio::task::spawn_blocking(move || unpacked.unpack()).await.unwrap_or(Err(RunnerError::LeaseLost))?;
+    folder.write_override()?;
+    let state = folder.state_file(&job.workspace_name);
+    if let Some(parent) = state.parent() {
+        std::fs::create_dir_all(parent).map_err(RunnerError::file(parent))?;
+    }
+    if !client.fetch(&job.id, "state", &state).await? {
+        let _ = std::fs::remove_file(&state);
+    }
+    let path = folder.variables_file();
+    std::fs::write(&path, variables::file(&job.variables)).map_err(RunnerError::file(&path))?;
+    setting.give_folder()
+}
+
+fn arguments(setting: &Setting) -> Vec<OsString> {
+    let (job, options) = (&setting.job, &setting.job.options);
+    let mut list = words(&["plan", "-input=false", "-detailed-exitcode"]);
+    list.push(path_argument("out", &setting.folder.plan_file()));
+    list.push(path_argument("var-file", &setting.folder.variables_file()));
+    list.push(if job.log_format == LogFormat::Structured { "-json" } else { "-no-color" }.into());
+    if options.is_destroy {
+        list.push("-destroy".into());
+    }
+    if options.refresh_only {
+        list.push("-refresh-only".into());
+    }
+    if !options.refresh {
+        list.push("-refresh=false".into());
+    }
+    list.extend(options.target_addrs.iter().map(|address| OsString::from(format!("-target={address}"))));
+    list.extend(options.replace_addrs.iter().map(|address| OsString::from(format!("-replace={address}"))));
+    if options.allow_config_generation {
+        list.push(path_argument("generate-config-out", &setting.folder.module().join("generated.tf")));
+    }
+    list
+}
+
+/// Plans.
+pub(crate) async fn run(setting: &Setting, log: &Log) -> Result<PhaseResult, RunnerError> {
+    setting.write_header(log).await;
+    prepare(setting).await?;
+    if let Some(Ended::Stopped) = setting.initialize(log).await? {
+        return Ok(PhaseResult::canceled());
+    }
+    let mut scanner = Scanner::default();
+    let has_changes = match setting.run_logged(&arguments(setting), log, &mut scanner).await? {
+        Ended::Stopped => return Ok(PhaseResult::canceled()),
+        Ended::Exited(status) => match status.code() {
+            Some(0) => false,
+            Some(2) => true,
+            _ => return Err(setting.failure(status, b"", ReasonCode::PlanFailed)),
+        },
+    };
+    let counts = send_documents(setting).await?;
+    Ok(PhaseResult::finished(has_changes, counts))
+}
+
+async fn send_documents(setting: &Setting) -> Result<ChangeCounts, RunnerError> {
+    let (client, job) = (&setting.runner.client, &setting.job);
+    let plan_file = setting.folder.plan_file();
+    let saved = pack_plan(setting)?;
+    let show = [words(&["show", "-json", "-no-color"]), vec![plan_file.clone().into_os_string()]].concat();
+    let (sent, shown) = tokio::join!(client.put(job, "plan", saved.into()), setting.run_quietly(&show));
+    sent?;
+    let (ended, shown) = shown?;
+    let plan: Value = match ended {
+        Ended::Exited(status) if status.success() => serde_json::from_slice(&shown)
+            .map_err(|error| RunnerError::job(ReasonCode::Internal, format!("The plan cannot be read: {error}.")))?,
+        Ended::Exited(status) => return Err(setting.failure(status, &shown, ReasonCode::PlanFailed)),
+        Ended::Stopped => return Ok(ChangeCounts::default()),
+    };
+    let counts = plan_counts(&plan);
+    let schemas = schemas(setting).await?;
+    let redacted = redacted_plan(plan, &schemas).to_string();
+    let (json, redacted) =
+        tokio::join!(client.put(job, "json-plan", shown.into()), client.put(job, "redacted-plan", redacted.into()));
+    json.and(redacted)?;
+    Ok(counts)
+}
+
+/// The saved plan and the lock file beside it: what an apply on another machine needs.
+fn pack_plan(setting: &Setting) -> Result<Vec<u8>, RunnerError> {
+    let plan_file = setting.folder.plan_file();
+    let mut archive = tar::Builder::new(Vec::new());
+    archive.append_path_with_name(&plan_file, "tfplan").map_err(RunnerError::file(&plan_file))?;
+    let lock_file = setting.folder.lock_file();
+    if lock_file.is_file() {
+        archive.append_path_with_name(&lock_file, "lock.hcl").map_err(RunnerError::file(&lock_file))?;
+    }
+    archive.into_inner().map_err(RunnerError::file(plan_file))
+}
+
+/// Puts the saved plan of another folder into this one.
+pub(crate) fn unpack_plan(setting: &Setting, packed: &PathBuf) -> Result<(), RunnerError> {
+    let file = std::fs::File::open(packed).map_err(RunnerError::file(packed))?;
+    let mut archive = tar::Archive::new(file);
+    for entry in archive.entries().map_err(RunnerError::file(packed))? {
+        let mut entry = entry.map_err(RunnerError::file(packed))?;
+        let target = match entry.path_bytes().as_ref() {
+            b"tfplan" => setting.folder.plan_file(),
+            b"lock.hcl" => setting.folder.lock_file(),
+            _ => continue,
+        };
+        let mut out = std::fs::File::create(&target).map_err(RunnerError::file(&target))?;
+        std::io::copy(&mut entry, &mut out).map_err(RunnerError::file(&target))?;
+    }
+    std::fs::remove_file(packed).map_err(RunnerError::file(packed))
+}
+
+/// The providers' schemas; asked for once for each engine and set of locked providers, since the answer is large and
+/// takes seconds for the big ones.
+async fn schemas(setting: &Setting) -> Result<Value, RunnerError> {
+    let lock = std::fs::read(setting.folder.lock_file()).unwrap_or_default();
+    let mut hash = Sha256::new();
+    hash.update(setting.engine.engine.kind.as_str());
+    hash.update(setting.engine.engine.version.as_bytes());
+    hash.update(&lock);
+    let name: String = hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let path = setting.runner.config.data_dir.join("cache").join(format!("schemas-{name}.json"));
+    if let Some(known) = std::fs::read(&path).ok().and_then(|text| serde_json::from_slice(&text).ok()) {
+        return Ok(known);
+    }
+    let (ended, output) = setting.run_quietly(&words(&["providers", "schema", "-json"])).await?;
+    match ended {
+        Ended::Exited(status) if status.success() => {
+            let schemas = serde_json::from_slice(&output).map_err(|error| {
+                RunnerError::job(ReasonCode::Internal, format!("The schemas cannot be read: {error}."))
+            })?;
+            let temporary = path.with_extension(setting.job.id.as_str());
+            let kept = std::fs::write(&temporary, &output).and_then(|()| std::fs::rename(&temporary, &path));
+            kept.map_err(RunnerError::file(&path))?;
+            Ok(schemas)
+        }
+        Ended::Exited(status) => Err(setting.failure(status, &output, ReasonCode::PlanFailed)),
+        Ended::Stopped => Ok(Value::Null),
+    }
+}
+
+/// Whether the folder of the plan is still here.
+pub(crate) fn is_kept(setting: &Setting) -> bool {
+    folder::path_of(&setting.runner.config.data_dir, &setting.job.run_id).join("tfplan").is_file()
+}

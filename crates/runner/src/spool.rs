@@ -1,0 +1,178 @@
+//! The spool of a job: everything that must reach the server, sealed and synced on the runner's disk before it is sent, so
+//! that neither end's death loses it. The key comes from the server with the job and is never stored here.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use chacha20poly1305::aead::{Aead, KeyInit, Payload};
+use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use terrane_domain::ids::JobId;
+use terrane_domain::reasons::ReasonCode;
+use terrane_domain::runner_protocol::Job;
+
+use crate::RunnerError;
+
+const NONCE_BYTES: usize = 24;
+
+/// One job's spool.
+pub(crate) struct Spool {
+    folder: PathBuf,
+    cipher: XChaCha20Poly1305,
+    job: JobId,
+}
+
+fn key(job: &Job) -> Result<[u8; 32], RunnerError> {
+    let bad = || RunnerError::job(ReasonCode::Internal, "The server sent no usable spool key.");
+    let text = job.spool_key.as_bytes();
+    if text.len() != 64 {
+        return Err(bad());
+    }
+    let mut key = [0; 32];
+    for (byte, digits) in key.iter_mut().zip(text.chunks_exact(2)) {
+        let digits = std::str::from_utf8(digits).map_err(|_| bad())?;
+        *byte = u8::from_str_radix(digits, 16).map_err(|_| bad())?;
+    }
+    Ok(key)
+}
+
+/// Folders of jobs that an earlier life of the runner left.
+pub(crate) fn left_behind(data_dir: &Path) -> Vec<JobId> {
+    let Ok(entries) = std::fs::read_dir(data_dir.join("spool")) else { return Vec::new() };
+    entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+}
+
+/// Removes a job's spool.
+pub(crate) fn remove(data_dir: &Path, job: &JobId) {
+    crate::folder::remove(&data_dir.join("spool").join(job.as_str()));
+}
+
+impl Spool {
+    pub(crate) fn open(data_dir: &Path, job: &Job) -> Result<Self, RunnerError> {
+        let folder = data_dir.join("spool").join(job.id.as_str());
+        std::fs::create_dir_all(&folder).map_err(RunnerError::file(&folder))?;
+        Ok(Self { folder, cipher: XChaCha20Poly1305::new(&key(job)?.into()), job: job.id.clone() })
+    }
+
+    fn associated_data(&self, name: &str, number: u64) -> Vec<u8> {
+        format!("{} {name} {number}", self.job).into_bytes()
+    }
+
+    fn seal(&self, name: &str, number: u64, bytes: &[u8]) -> Result<Vec<u8>, RunnerError> {
+        let mut nonce = [0; NONCE_BYTES];
+        getrandom::fill(&mut nonce).map_err(|error| RunnerError::job(ReasonCode::Internal, error.to_string()))?;
+        let aad = self.associated_data(name, number);
+        let sealed = self
+            .cipher
+            .encrypt(&XNonce::from(nonce), Payload { msg: bytes, aad: &aad })
+            .map_err(|_| RunnerError::job(ReasonCode::Internal, "The spool could not be sealed."))?;
+        Ok([&nonce[..], &sealed].concat())
+    }
+
+    fn unseal(&self, name: &str, number: u64, sealed: &[u8]) -> Option<Vec<u8>> {
+        let (nonce, sealed) = sealed.split_at_checked(NONCE_BYTES)?;
+        let aad = self.associated_data(name, number);
+        self.cipher.decrypt(&XNonce::try_from(nonce).ok()?, Payload { msg: sealed, aad: &aad }).ok()
+    }
+
+    /// Replaces a whole document (`state`, `finish`): the old one stays until the new one is durable.
+    pub(crate) fn put(&self, name: &str, bytes: &[u8]) -> Result<(), RunnerError> {
+        let (path, temporary) = (self.folder.join(name), self.folder.join(format!("{name}.new")));
+        let sealed = self.seal(name, 0, bytes)?;
+        let write = || {
+            let mut file = File::create(&temporary)?;
+            file.write_all(&sealed)?;
+            file.sync_data()?;
+            std::fs::rename(&temporary, &path)?;
+            File::open(&self.folder)?.sync_all()
+        };
+        write().map_err(RunnerError::file(&path))
+    }
+
+    /// A whole document, if it is there and sound.
+    pub(crate) fn get(&self, name: &str) -> Option<Vec<u8>> {
+        self.unseal(name, 0, &std::fs::read(self.folder.join(name)).ok()?)
+    }
+
+    /// The log's file, for appending.
+    pub(crate) fn log_writer(&self) -> Result<LogSpool<'_>, RunnerError> {
+        let path = self.folder.join("log");
+        let file = File::options().create(true).append(true).open(&path).map_err(RunnerError::file(&path))?;
+        Ok(LogSpool { spool: self, file, path })
+    }
+
+    /// The pieces of the log with their offsets, up to the first torn one.
+    pub(crate) fn log_pieces(&self) -> Vec<(u64, Vec<u8>)> {
+        let Ok(bytes) = std::fs::read(self.folder.join("log")) else { return Vec::new() };
+        let mut rest = bytes.as_slice();
+        let mut pieces = Vec::new();
+        while let Some((head, tail)) = rest.split_at_checked(16) {
+            let number = |bytes: &[u8]| bytes.try_into().map(u64::from_be_bytes).unwrap_or(0);
+            let (offset, length) = (number(&head[..8]), usize::try_from(number(&head[8..])).unwrap_or(usize::MAX));
+            let Some((sealed, next)) = tail.split_at_checked(length) else { break };
+            let Some(clear) = self.unseal("log", offset, sealed) else { break };
+            pieces.push((offset, clear));
+            rest = next;
+        }
+        pieces
+    }
+
+    pub(crate) fn remove(&self) {
+        crate::folder::remove(&self.folder);
+    }
+}
+
+/// The end of a log's spool.
+pub(crate) struct LogSpool<'a> {
+    spool: &'a Spool,
+    file: File,
+    path: PathBuf,
+}
+
+impl LogSpool<'_> {
+    /// Adds a piece durably.
+    pub(crate) fn append(&mut self, offset: u64, bytes: &[u8]) -> Result<(), RunnerError> {
+        let sealed = self.spool.seal("log", offset, bytes)?;
+        let piece = [&offset.to_be_bytes()[..], &(sealed.len() as u64).to_be_bytes(), &sealed].concat();
+        self.file.write_all(&piece).and_then(|()| self.file.sync_data()).map_err(RunnerError::file(&self.path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spool(folder: &Path, job: u128) -> Spool {
+        let id = JobId::from_entropy(job);
+        let folder = folder.join("spool").join(id.as_str());
+        std::fs::create_dir_all(&folder).unwrap();
+        Spool { folder, cipher: XChaCha20Poly1305::new(&[7; 32].into()), job: id }
+    }
+
+    #[test]
+    fn what_was_put_is_there_again_and_nothing_altered_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = spool(folder.path(), 1);
+        spool.put("state", b"one").unwrap();
+        spool.put("state", b"two").unwrap();
+        assert_eq!(spool.get("state").as_deref(), Some(&b"two"[..]));
+        let path = spool.folder.join("state");
+        let mut bytes = std::fs::read(&path).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+        assert_eq!(spool.get("state"), None);
+    }
+
+    #[test]
+    fn a_torn_piece_of_log_ends_the_log_before_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = spool(folder.path(), 1);
+        let mut log = spool.log_writer().unwrap();
+        log.append(0, b"abc").unwrap();
+        log.append(3, b"def").unwrap();
+        let path = spool.folder.join("log");
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+        assert_eq!(spool.log_pieces(), vec![(0, b"abc".to_vec())]);
+    }
+}

@@ -1,0 +1,58 @@
+//! Variables of a run as a `.tfvars` file, which beats the configuration's own files.
+
+use std::fmt::Write as _;
+
+use terrane_domain::runner_protocol::JobVariable;
+
+/// A quoted HCL string that means exactly `text`: nothing is interpolated.
+pub(crate) fn quote(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            '"' => quoted.push_str("\\\""),
+            '\\' => quoted.push_str("\\\\"),
+            '\n' => quoted.push_str("\\n"),
+            '\r' => quoted.push_str("\\r"),
+            '\t' => quoted.push_str("\\t"),
+            '$' | '%' if characters.peek() == Some(&'{') => {
+                quoted.push(character);
+                quoted.push(character);
+            }
+            other if other.is_control() => {
+                // Writing to a string cannot fail.
+                let _ = write!(quoted, "\\u{:04x}", u32::from(other));
+            }
+            other => quoted.push(other),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+/// The file's text.
+pub(crate) fn file(variables: &[JobVariable]) -> String {
+    variables.iter().fold(String::new(), |mut text, variable| {
+        let value = if variable.hcl { variable.value.clone() } else { quote(&variable.value) };
+        let _ = writeln!(text, "{} = {value}", variable.key);
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_string_means_itself() {
+        assert_eq!(quote("a\"b\\c\n${d}%{e}$f"), r#""a\"b\\c\n$${d}%%{e}$f""#);
+    }
+
+    #[test]
+    fn expressions_stay_as_they_are() {
+        let variable =
+            |value: &str, hcl| JobVariable { key: "k".to_owned(), value: value.to_owned(), hcl, sensitive: false };
+        assert_eq!(file(&[variable("[1]", true), variable("[1]", false)]), "k = [1]\nk = \"[1]\"\n");
+    }
+}

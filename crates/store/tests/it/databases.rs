@@ -1,0 +1,115 @@
+//! The databases that the cases run on.
+
+use std::io::Write as _;
+use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::sync::{Arc, Once};
+
+use futures_util::FutureExt as _;
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqliteConnection};
+use terrane_domain::time::Timestamp;
+use terrane_store::{Clock, Key, Store, StoreError, StoreOptions};
+
+/// Names a PostgreSQL server whose user may make databases.
+const POSTGRES: &str = "TERRANE_TEST_POSTGRES_URL";
+
+/// A clock that stands still until it is set.
+pub(crate) struct TestClock(AtomicI64);
+
+impl TestClock {
+    pub(crate) fn set(&self, micros: i64) {
+        self.0.store(micros, Ordering::SeqCst);
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// One case's database and the store on it.
+pub(crate) struct Bench {
+    pub(crate) store: Store,
+    pub(crate) clock: Arc<TestClock>,
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) is_postgres: bool,
+    url: String,
+}
+
+impl Bench {
+    async fn new(url: Option<String>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let is_postgres = url.is_some();
+        let url = url.unwrap_or_else(|| format!("sqlite:{}", folder.path().join("terrane.db").display()));
+        let clock = Arc::new(TestClock(AtomicI64::new(1_700_000_000_000_000)));
+        let store = Store::open(options(&url, folder.path().join("blobs"), clock.clone())).await.unwrap();
+        Self { store, clock, folder, is_postgres, url }
+    }
+
+    /// A second store on the same database and blobs, as another process would have it.
+    pub(crate) async fn open(&self) -> Result<Store, StoreError> {
+        Store::open(options(&self.url, self.blob_folder(), self.clock.clone())).await
+    }
+
+    pub(crate) fn blob_folder(&self) -> PathBuf {
+        self.folder.path().join("blobs")
+    }
+
+    /// Runs statements past the store.
+    pub(crate) async fn raw(&self, sql: &str) -> Result<(), sqlx::Error> {
+        let sql = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+        if self.is_postgres {
+            PgConnection::connect(&self.url).await?.execute(sql).await.map(drop)
+        } else {
+            SqliteConnection::connect(&self.url).await?.execute(sql).await.map(drop)
+        }
+    }
+
+    /// Reads one column of text past the store.
+    pub(crate) async fn texts(&self, sql: &str) -> Vec<String> {
+        let sql = AssertSqlSafe(sql.to_owned());
+        if self.is_postgres {
+            let mut connection = PgConnection::connect(&self.url).await.unwrap();
+            sqlx::query_scalar(sql).fetch_all(&mut connection).await.unwrap()
+        } else {
+            let mut connection = SqliteConnection::connect(&self.url).await.unwrap();
+            sqlx::query_scalar(sql).fetch_all(&mut connection).await.unwrap()
+        }
+    }
+}
+
+fn options(url: &str, blob_folder: PathBuf, clock: Arc<TestClock>) -> StoreOptions {
+    StoreOptions { database_url: url.to_owned(), blob_folder, root_key: Key::from_bytes([7; 32]), clock }
+}
+
+/// Runs `case` on a fresh database of each kind that is at hand.
+pub(crate) async fn each(case: impl AsyncFn(&Bench)) {
+    case(&Bench::new(None).await).await;
+    let Ok(server) = std::env::var(POSTGRES) else {
+        static TOLD: Once = Once::new();
+        // Not `eprintln!`: the test runner would keep it to itself.
+        let note = format!("PostgreSQL not given: set {POSTGRES}\n");
+        TOLD.call_once(|| std::io::stderr().write_all(note.as_bytes()).unwrap());
+        return;
+    };
+    let name = database_name();
+    administer(&server, &format!("CREATE DATABASE {name}")).await;
+    let url = server.rsplit_once('/').map(|(server, _)| format!("{server}/{name}")).unwrap();
+    let outcome = AssertUnwindSafe(async { case(&Bench::new(Some(url)).await).await }).catch_unwind().await;
+    administer(&server, &format!("DROP DATABASE {name} WITH (FORCE)")).await;
+    if let Err(panic) = outcome {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+fn database_name() -> String {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    format!("terrane_test_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed))
+}
+
+async fn administer(server: &str, sql: &str) {
+    let mut connection = PgConnection::connect(server).await.unwrap();
+    connection.execute(AssertSqlSafe(sql.to_owned())).await.unwrap();
+}

@@ -1,0 +1,171 @@
+//! Lists: what is in them, in which order, page by page.
+
+use terrane_domain::access::Visibility;
+use terrane_domain::ids::{ProjectId, WorkspaceId};
+use terrane_domain::organizations::Project;
+use terrane_domain::workspaces::Workspace;
+use terrane_store::workspaces::WorkspaceFilter;
+use terrane_store::{organizations, variables, workspaces};
+
+use crate::databases::{Bench, each};
+use crate::samples::{World, entropy, keep, moment, workspace};
+
+const NAMES: &[&str] = &[
+    "alpha", "Alpha", "ALPHA-2", "beta", "Zeta", "zeta", "_x", "-x", "a%b", "a_b", "a!b", "axb", "Ärger", "ärger",
+    "émile", "Ωmega", "漢字", "🦀", "10", "9", " space",
+];
+
+async fn insert(bench: &Bench, world: &World, names: &[&str]) -> Vec<&'static Workspace> {
+    let mut stored = Vec::new();
+    for (seconds, name) in (1..).zip(names) {
+        // Two of each age, so that the id has to decide.
+        let workspace = keep(Workspace { created_at: moment(1 + seconds / 2), ..workspace(&world.project, name) });
+        write!(bench.store, tx => workspaces::insert(tx, workspace).await).unwrap();
+        stored.push(workspace);
+    }
+    stored.sort_by(|left, right| (left.created_at, &left.id).cmp(&(right.created_at, &right.id)));
+    stored
+}
+
+async fn page(
+    bench: &Bench,
+    world: &'static World,
+    visibility: Visibility,
+    filter: WorkspaceFilter,
+    (limit, offset): (i64, i64),
+) -> (Vec<String>, i64) {
+    let (found, total) = read!(bench.store, tx => {
+        workspaces::list(tx, &world.organization.id, &visibility, &filter, limit, offset).await
+    })
+    .unwrap();
+    (found.into_iter().map(|workspace| workspace.name).collect(), total)
+}
+
+async fn search(bench: &Bench, world: &'static World, part: &str) -> Vec<String> {
+    let filter = WorkspaceFilter { name_part: Some(part.to_owned()), project_id: None };
+    let (mut found, total) = page(bench, world, Visibility::All, filter, (100, 0)).await;
+    assert_eq!(i64::try_from(found.len()).unwrap(), total);
+    found.sort();
+    found
+}
+
+#[tokio::test]
+async fn workspaces_come_oldest_first_page_by_page() {
+    each(async |bench| {
+        let world = World::new(&bench.store).await;
+        let stored = insert(bench, world, NAMES).await;
+        let expected: Vec<_> = std::iter::once(&world.workspace).chain(stored).map(|one| one.name.clone()).collect();
+        let mut found = Vec::new();
+        for offset in (0..30).step_by(5) {
+            let (names, total) = page(bench, world, Visibility::All, WorkspaceFilter::default(), (5, offset)).await;
+            assert_eq!(total, i64::try_from(expected.len()).unwrap());
+            found.extend(names);
+        }
+        assert_eq!(found, expected);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_search_takes_every_character_as_it_stands() {
+    each(async |bench| {
+        let world = World::new(&bench.store).await;
+        insert(bench, world, NAMES).await;
+        let cases: &[(&str, &[&str])] = &[
+            ("%", &["a%b"]),
+            ("_", &["_x", "a_b"]),
+            ("!", &["a!b"]),
+            ("a%", &["a%b"]),
+            ("a_b", &["a_b"]),
+            ("a!b", &["a!b"]),
+            ("!%", &[]),
+            ("\\", &[]),
+            ("'", &[]),
+            ("ALPHA", &["ALPHA-2", "Alpha", "alpha"]),
+            ("pha-2", &["ALPHA-2"]),
+            ("Ärger", &["Ärger"]),
+            ("ärGER", &["ärger"]),
+            ("漢", &["漢字"]),
+            ("nothing", &[]),
+        ];
+        for (part, expected) in cases {
+            assert_eq!(search(bench, world, part).await, *expected, "{part:?}");
+        }
+        assert_eq!(search(bench, world, "").await.len(), NAMES.len() + 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_list_holds_what_is_visible_and_no_more() {
+    each(async |bench| {
+        let world = World::new(&bench.store).await;
+        let other = World::new(&bench.store).await;
+        let stored = insert(bench, world, &["a", "b", "c"]).await;
+        let ids = |chosen: &[&WorkspaceId]| Visibility::Workspaces(chosen.iter().map(|id| (*id).clone()).collect());
+        let swapped: String =
+            stored[0].id.as_str()[3..]
+                .chars()
+                .map(|letter| {
+                    if letter.is_ascii_lowercase() { letter.to_ascii_uppercase() } else { letter.to_ascii_lowercase() }
+                })
+                .collect();
+        let almost: WorkspaceId = format!("ws-{swapped}").parse().unwrap();
+        assert_ne!(almost, stored[0].id);
+        let cases = [
+            (ids(&[]), 0),
+            (ids(&[&stored[0].id]), 1),
+            (ids(&[&stored[0].id, &stored[2].id]), 2),
+            (ids(&[&almost]), 0),
+            (ids(&[&other.workspace.id]), 0),
+            (Visibility::All, 4),
+        ];
+        for (visibility, expected) in cases {
+            let (names, total) = page(bench, world, visibility.clone(), WorkspaceFilter::default(), (10, 0)).await;
+            assert_eq!((names.len(), total), (usize::try_from(expected).unwrap(), expected), "{visibility:?}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_list_may_be_one_projects() {
+    each(async |bench| {
+        let world = World::new(&bench.store).await;
+        insert(bench, world, &["a", "b"]).await;
+        for (project_id, expected) in [(world.project.id.clone(), 3), (ProjectId::from_entropy(entropy()), 0)] {
+            let filter = WorkspaceFilter { name_part: None, project_id: Some(project_id) };
+            assert_eq!(page(bench, world, Visibility::All, filter, (10, 0)).await.1, expected);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn names_sort_byte_by_byte() {
+    each(async |bench| {
+        let world = World::new(&bench.store).await;
+        for name in NAMES {
+            let project = keep(Project {
+                id: ProjectId::from_entropy(entropy()),
+                name: (*name).to_owned(),
+                ..world.project.clone()
+            });
+            let variable = keep(crate::records::variable(&world.organization.id, &world.workspace.id, name, "value"));
+            write!(bench.store, tx => {
+                organizations::insert_project(tx, project).await?;
+                variables::insert(tx, variable).await
+            })
+            .unwrap();
+        }
+        let mut expected = NAMES.to_vec();
+        expected.sort_unstable();
+        let found = read!(bench.store, tx => variables::of_workspace(tx, &world.workspace.id).await).unwrap();
+        assert_eq!(found.iter().map(|variable| variable.key.as_str()).collect::<Vec<_>>(), expected);
+        expected.push(&world.project.name);
+        expected.sort_unstable();
+        let found = read!(bench.store, tx => organizations::projects(tx, &world.organization.id).await).unwrap();
+        assert_eq!(found.iter().map(|project| project.name.as_str()).collect::<Vec<_>>(), expected);
+    })
+    .await;
+}

@@ -1,0 +1,499 @@
+//! Every record comes back as it was stored.
+
+use proptest::prelude::*;
+use terrane_domain::access::Membership;
+use terrane_domain::configuration_versions::{ConfigurationVersion, ConfigurationVersionStatus};
+use terrane_domain::events::Event;
+use terrane_domain::ids::*;
+use terrane_domain::jobs::{JobRecord, JobStatus};
+use terrane_domain::organizations::{OWNERS, Organization, Project, Team, User};
+use terrane_domain::reasons::ReasonCode;
+use terrane_domain::run_events::RunEvent;
+use terrane_domain::runner_protocol::{ChangeCounts, LogFormat, Phase, StopRequest};
+use terrane_domain::runs::{PhaseStatus, PlanOptions, Run, RunPhase, RunSource, RunStatus, RunVariable};
+use terrane_domain::state_versions::{StateVersion, StateVersionOutput, StateVersionStatus};
+use terrane_domain::tokens::{Token, TokenKind};
+use terrane_domain::variables::{Variable, VariableCategory};
+use terrane_domain::workspaces::{ExecutionMode, LockHolder, Workspace};
+use terrane_store::{
+    configuration_versions, events, jobs, organizations, run_events, runs, state_versions, tokens, variables,
+    workspaces,
+};
+
+use crate::databases::each;
+use crate::samples::{World, entropy, job, json, keep, moment, some, text, time};
+
+const COUNT: usize = 12;
+
+fn any_of<T: Clone + std::fmt::Debug>(all: &'static [T]) -> impl Strategy<Value = T> {
+    proptest::sample::select(all)
+}
+
+fn perhaps<S: Strategy>(strategy: S) -> impl Strategy<Value = Option<S::Value>>
+where
+    S::Value: Clone,
+{
+    proptest::option::of(strategy)
+}
+
+fn words() -> impl Strategy<Value = Vec<String>> {
+    proptest::collection::vec(text(), 0..4)
+}
+
+pub(crate) fn variable(organization: &OrganizationId, workspace: &WorkspaceId, key: &str, value: &str) -> Variable {
+    Variable {
+        id: VariableId::from_entropy(entropy()),
+        organization_id: organization.clone(),
+        workspace_id: workspace.clone(),
+        key: key.to_owned(),
+        value: value.to_owned(),
+        description: String::new(),
+        category: VariableCategory::Terraform,
+        hcl: false,
+        sensitive: false,
+        created_at: moment(0),
+    }
+}
+
+#[tokio::test]
+async fn organizations_and_people() {
+    each(async |bench| {
+        let values = some(COUNT, &(text(), text(), any::<bool>(), time()));
+        for (number, (name, email, is_site_admin, created_at)) in values.into_iter().enumerate() {
+            let name = format!("{name}{number}");
+            let id = OrganizationId::from_entropy(entropy());
+            let organization = keep(Organization { id, name, email, created_at });
+            let (name, email) = (organization.name.clone(), organization.email.clone());
+            let id = UserId::from_entropy(entropy());
+            let user = keep(User { id, username: name.clone(), email, is_site_admin, created_at });
+            let id = ProjectId::from_entropy(entropy());
+            let project = keep(Project { id, organization_id: organization.id.clone(), name, created_at });
+            write!(bench.store, tx => {
+                organizations::insert(tx, organization).await?;
+                organizations::insert_user(tx, user).await?;
+                organizations::insert_project(tx, project).await
+            })
+            .unwrap();
+            read!(bench.store, tx => {
+                assert_eq!(organizations::by_id(tx, &organization.id).await?.as_ref(), Some(organization));
+                assert_eq!(organizations::by_name(tx, &organization.name).await?.as_ref(), Some(organization));
+                assert_eq!(organizations::user_by_id(tx, &user.id).await?.as_ref(), Some(user));
+                assert_eq!(organizations::user_by_name(tx, &user.username).await?.as_ref(), Some(user));
+                assert_eq!(organizations::project_by_id(tx, &project.id).await?.as_ref(), Some(project));
+                assert_eq!(organizations::default_project(tx, &organization.id).await?.as_ref(), Some(project));
+                Ok(())
+            })
+            .unwrap();
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn teams_make_members_and_owners() {
+    each(async |bench| {
+        let world = World::new(&bench.store).await;
+        let mut seen = Vec::new();
+        for name in ["readers", OWNERS] {
+            seen.push(
+                read!(bench.store, tx => organizations::membership(tx, &world.organization.id, &world.user.id).await)
+                    .unwrap(),
+            );
+            let id = TeamId::from_entropy(entropy());
+            let team = keep(Team { id, organization_id: world.organization.id.clone(), name: name.to_owned() });
+            write!(bench.store, tx => {
+                organizations::insert_team(tx, team).await?;
+                organizations::insert_member(tx, &team.id, &world.user.id).await
+            })
+            .unwrap();
+        }
+        read!(bench.store, tx => {
+            assert_eq!(seen, [Membership::None, Membership::Member]);
+            let membership = organizations::membership(tx, &world.organization.id, &world.user.id).await?;
+            assert_eq!(membership, Membership::Owner);
+            // Two teams of one organization name it once.
+            let found = organizations::of_user(tx, &world.user.id).await?;
+            assert_eq!(found.as_slice(), std::slice::from_ref(&world.organization));
+            Ok(())
+        })
+        .unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn workspaces_and_their_settings() {
+    each(async |bench| {
+        let world = World::new(&bench.store).await;
+        let values = (
+            (text(), perhaps(text()), any_of(ExecutionMode::ALL), any::<[bool; 3]>(), text(), text()),
+            (any::<u8>(), perhaps(text()), any::<bool>(), time(), time()),
+        );
+        for (number, (front, back)) in some(COUNT, &values).into_iter().enumerate() {
+            let (name, description, execution_mode, flags, terraform_version, working_directory) = front;
+            let (holder, lock_reason, has_current, created_at, updated_at) = back;
+            let lock_holder = match holder % 4 {
+                0 => None,
+                1 => Some(LockHolder::User(UserId::from_entropy(entropy()))),
+                2 => Some(LockHolder::Run(RunId::from_entropy(entropy()))),
+                _ => Some(LockHolder::Recovery(RunId::from_entropy(entropy()))),
+            };
+            let workspace = keep(Workspace {
+                id: WorkspaceId::from_entropy(entropy()),
+                organization_id: world.organization.id.clone(),
+                project_id: world.project.id.clone(),
+                name: format!("{name}{number}"),
+                description,
+                execution_mode,
+                auto_apply: flags[0],
+                allow_destroy_plan: flags[1],
+                terraform_version,
+                working_directory,
+                structured_run_output_enabled: flags[2],
+                lock_holder,
+                lock_reason,
+                current_run_id: has_current.then(|| RunId::from_entropy(entropy())),
+                current_state_version_id: has_current.then(|| StateVersionId::from_entropy(entropy())),
+                created_at,
+                updated_at,
+            });
+            let changed = keep(Workspace {
+                name: format!("{name}{number} changed"),
+                description: None,
+                auto_apply: !workspace.auto_apply,
+                working_directory: "elsewhere".to_owned(),
+                ..workspace.clone()
+            });
+            write!(bench.store, tx => {
+                workspaces::insert(tx, workspace).await?;
+                assert_eq!(workspaces::by_id(tx, &workspace.id).await?.as_ref(), Some(workspace));
+                assert!(workspaces::update_settings(tx, changed).await?);
+                let found = workspaces::by_name(tx, &world.organization.id, &changed.name).await?;
+                assert_eq!(found.as_ref(), Some(changed));
+                Ok(())
+            })
+            .unwrap();
+        }
+        let count = read!(bench.store, tx => workspaces::count_in_project(tx, &world.project.id).await).unwrap();
+        assert_eq!(count, i64::try_from(COUNT).unwrap() + 1);
+    })
+    .await;
+}
+
+fn options() -> impl Strategy<Value = PlanOptions> {
+    (any::<[bool; 5]>(), words(), words()).prop_map(|(flags, target_addrs, replace_addrs)| PlanOptions {
+        is_destroy: flags[0],
+        refresh: flags[1],
+        refresh_only: flags[2],
+        target_addrs,
+        replace_addrs,
+        allow_config_generation: flags[3],
+        debugging_mode: flags[4],
+    })
+}
+
+fn counts() -> impl Strategy<Value = ChangeCounts> {
+    any::<[i64; 4]>().prop_map(|[additions, changes, destructions, imports]| ChangeCounts {
+        additions,
+        changes,
+        destructions,
+        imports,
+    })
+}
+
+#[tokio::test]
+async fn runs_with_their_phases_and_variables() {
+    each(async |bench| {
+        let world = World::new(&bench.store).await;
+        let values = (
+            (any_of(RunStatus::ALL), json(), text(), any_of(RunSource::ALL), any::<[bool; 6]>(), options()),
+            (
+                any_of(LogFormat::ALL),
+                text(),
+                perhaps(any_of(ReasonCode::ALL)),
+                perhaps(text()),
+                perhaps(time()),
+                time(),
+            ),
+            (any_of(PhaseStatus::ALL), counts(), any::<i64>(), any::<bool>(), perhaps(text()), words()),
+        );
+        for (front, middle, back) in some(COUNT * 3, &values) {
+            let (status, status_timestamps, message, source, flags, options) = front;
+            let (log_format, terraform_version, reason, reason_message, canceled_at, created_at) = middle;
+            let (phase_status, counts, log_length, log_ended, blob, texts) = back;
+            let run = keep(Run {
+                status_timestamps: status_timestamps.clone(),
+                message,
+                source,
+                created_by: flags[0].then(|| UserId::from_entropy(entropy())),
+                confirmed_by: flags[1].then(|| UserId::from_entropy(entropy())),
+                auto_apply: flags[2],
+                plan_only: flags[3],
+                save_plan: flags[4],
+                allow_empty_apply: flags[5],
+                options,
+                log_format,
+                terraform_version,
+                has_changes: log_ended,
+                reason,
+                reason_message,
+                canceled_at,
+                created_at,
+                ..world.run(status, 0)
+            });
+            let plan = keep(RunPhase {
+                status: phase_status,
+                status_timestamps,
+                counts,
+                log_length,
+                log_ended,
+                log_blob: blob.clone(),
+                plan_blob: blob.clone(),
+                json_blob: blob.clone(),
+                redacted_blob: blob,
+                ..crate::samples::phase(run, Phase::Plan)
+            });
+            let apply = keep(crate::samples::phase(run, Phase::Apply));
+            let variables: &'static Vec<RunVariable> =
+                keep(texts.into_iter().map(|text| RunVariable { key: text.clone(), value: text }).collect());
+            write!(bench.store, tx => runs::insert(tx, run, [plan, apply], variables, "archive").await).unwrap();
+            read!(bench.store, tx => {
+                assert_eq!(runs::by_id(tx, &run.id).await?.as_ref(), Some(run));
+                assert_eq!(runs::phase(tx, &run.id, Phase::Plan).await?.as_ref(), Some(plan));
+                assert_eq!(runs::phase_by_id(tx, run.apply_id.as_str()).await?.as_ref(), Some(apply));
+                assert_eq!(runs::configuration_blob(tx, &run.id).await?.as_deref(), Some("archive"));
+                assert!(runs::variables(tx, run).await? == *variables);
+                Ok(())
+            })
+            .unwrap();
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn jobs_and_run_events() {
+    each(async |bench| {
+        let world = World::new(&bench.store).await;
+        let values = (
+            (any_of(Phase::ALL), any_of(JobStatus::ALL), any_of(StopRequest::ALL), any::<[i64; 2]>(), any::<bool>()),
+            (perhaps(time()), perhaps(time()), perhaps(time()), time(), text(), perhaps(text())),
+        );
+        for (front, back) in some(COUNT, &values) {
+            let (phase, status, stop, [fence, attempts], has_runner) = front;
+            let (lease_until, admitted_at, preferred_until, created_at, action, description) = back;
+            let (run, _) = world.insert_run(&bench.store, world.run(RunStatus::Pending, 0)).await;
+            let job = keep(JobRecord {
+                status,
+                runner_id: has_runner.then(|| RunnerId::from_entropy(entropy())),
+                fence,
+                lease_until,
+                attempts,
+                admitted_at,
+                stop,
+                preferred_runner_id: has_runner.then(|| RunnerId::from_entropy(entropy())),
+                preferred_until,
+                created_at,
+                ..job(run, phase, 0)
+            });
+            let event = keep(RunEvent {
+                id: RunEventId::from_entropy(entropy()),
+                run_id: run.id.clone(),
+                action,
+                description,
+                actor_id: has_runner.then(|| UserId::from_entropy(entropy())),
+                created_at,
+            });
+            write!(bench.store, tx => {
+                jobs::insert(tx, job).await?;
+                run_events::insert(tx, event).await
+            })
+            .unwrap();
+            read!(bench.store, tx => {
+                assert_eq!(jobs::by_id(tx, &job.id).await?.as_ref(), Some(job));
+                assert_eq!(jobs::of_run(tx, &run.id, phase).await?.as_ref(), Some(job));
+                assert_eq!(run_events::of_run(tx, &run.id).await?.as_slice(), std::slice::from_ref(event));
+                Ok(())
+            })
+            .unwrap();
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn configuration_versions_of_any_shape() {
+    each(async |bench| {
+        let world = World::new(&bench.store).await;
+        let values = (
+            any_of(ConfigurationVersionStatus::ALL),
+            text(),
+            any::<[bool; 3]>(),
+            perhaps(text()),
+            perhaps(text()),
+            time(),
+        );
+        for (status, source, flags, error_message, blob, created_at) in some(COUNT, &values) {
+            let version = keep(ConfigurationVersion {
+                status,
+                source,
+                auto_queue_runs: flags[0],
+                speculative: flags[1],
+                provisional: flags[2],
+                error_message,
+                blob,
+                created_at,
+                ..world.configuration_version(0)
+            });
+            write!(bench.store, tx => configuration_versions::insert(tx, version).await).unwrap();
+            let found = read!(bench.store, tx => configuration_versions::by_id(tx, &version.id).await).unwrap();
+            assert_eq!(found.as_ref(), Some(version));
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn states_and_their_outputs() {
+    each(async |bench| {
+        let world = World::new(&bench.store).await;
+        let values = (
+            (any_of(StateVersionStatus::ALL), any::<[i64; 2]>(), text(), text(), any::<bool>()),
+            (perhaps(text()), perhaps(text()), json(), json(), time()),
+        );
+        for (front, back) in some(COUNT, &values) {
+            let (status, [serial, size], lineage, md5, flag) = front;
+            let (terraform_version, blob, resources, value, created_at) = back;
+            let version = keep(StateVersion {
+                id: StateVersionId::from_entropy(entropy()),
+                organization_id: world.organization.id.clone(),
+                workspace_id: world.workspace.id.clone(),
+                run_id: flag.then(|| RunId::from_entropy(entropy())),
+                created_by: flag.then(|| UserId::from_entropy(entropy())),
+                status,
+                serial,
+                lineage,
+                md5,
+                size,
+                terraform_version,
+                blob: blob.clone(),
+                json_blob: blob,
+                resources,
+                created_at,
+            });
+            let output = keep(StateVersionOutput {
+                id: StateVersionOutputId::from_entropy(entropy()),
+                state_version_id: version.id.clone(),
+                name: "name".to_owned(),
+                sensitive: flag,
+                detailed_type: serde_json::json!(["map", "string"]),
+                value,
+            });
+            write!(bench.store, tx => {
+                state_versions::insert(tx, version).await?;
+                state_versions::insert_output(tx, &world.organization.id, output).await?;
+                workspaces::set_current_state(tx, &world.workspace.id, &version.id).await
+            })
+            .unwrap();
+            read!(bench.store, tx => {
+                assert_eq!(state_versions::by_id(tx, &version.id).await?.as_ref(), Some(version));
+                assert_eq!(state_versions::current(tx, &world.workspace.id).await?.as_ref(), Some(version));
+                assert!(state_versions::outputs(tx, &version.id).await?.as_slice() == std::slice::from_ref(output));
+                assert!(state_versions::output_by_id(tx, &output.id).await?.as_ref() == Some(output));
+                Ok(())
+            })
+            .unwrap();
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn workspace_variables() {
+    each(async |bench| {
+        let world = World::new(&bench.store).await;
+        let values = (text(), text(), text(), any_of(VariableCategory::ALL), any::<[bool; 2]>(), time());
+        let mut stored = Vec::new();
+        for (number, (key, value, description, category, flags, created_at)) in
+            some(COUNT, &values).into_iter().enumerate()
+        {
+            let variable = keep(Variable {
+                description,
+                category,
+                hcl: flags[0],
+                sensitive: flags[1],
+                created_at,
+                ..variable(&world.organization.id, &world.workspace.id, &format!("{key}{number}"), &value)
+            });
+            write!(bench.store, tx => variables::insert(tx, variable).await).unwrap();
+            stored.push(variable.clone());
+        }
+        stored.sort_by(|left, right| left.key.cmp(&right.key));
+        let found = read!(bench.store, tx => variables::of_workspace(tx, &world.workspace.id).await).unwrap();
+        assert!(found == stored);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn tokens_are_found_by_their_secret_only() {
+    each(async |bench| {
+        let world = World::new(&bench.store).await;
+        let values = (any_of(TokenKind::ALL), any::<bool>(), text(), time(), perhaps(time()));
+        for (kind, flag, description, created_at, expires_at) in some(COUNT, &values) {
+            let token = keep(Token {
+                id: TokenId::from_entropy(entropy()),
+                kind,
+                user_id: flag.then(|| world.user.id.clone()),
+                run_id: (!flag).then(|| RunId::from_entropy(entropy())),
+                organization_id: (!flag).then(|| world.organization.id.clone()),
+                description,
+                created_at,
+                expires_at,
+            });
+            let secret: &'static str = token.id.to_string().leak();
+            write!(bench.store, tx => tokens::insert(tx, token, secret).await).unwrap();
+            read!(bench.store, tx => {
+                assert_eq!(tokens::by_secret(tx, secret).await?.as_ref(), Some(token));
+                assert_eq!(tokens::by_secret(tx, &secret[1..]).await?, None);
+                Ok(())
+            })
+            .unwrap();
+            write!(bench.store, tx => {
+                assert!(tokens::remove(tx, &token.id).await?);
+                assert!(!tokens::remove(tx, &token.id).await?, "removed twice");
+                Ok(())
+            })
+            .unwrap();
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn events_of_any_text() {
+    each(async |bench| {
+        let world = World::new(&bench.store).await;
+        let values = (text(), text(), text(), json(), any::<bool>(), time());
+        let mut stored = Vec::new();
+        for (actor, action, subject, details, is_caused, at) in some(COUNT, &values) {
+            let event = keep(Event {
+                id: EventId::from_entropy(entropy()),
+                organization_id: world.organization.id.clone(),
+                at,
+                actor,
+                action,
+                subject,
+                details,
+                caused_by: is_caused.then(|| EventId::from_entropy(entropy())),
+            });
+            write!(bench.store, tx => events::insert(tx, event).await).unwrap();
+            stored.push(event.clone());
+        }
+        assert_eq!(bench.store.seal_events().await.unwrap(), COUNT);
+        let found = read!(bench.store, tx => events::sealed_after(tx, &world.organization.id, 0, 100).await).unwrap();
+        assert_eq!(found, stored);
+        assert_eq!(bench.store.verify_events().await.unwrap()[0].fault, None);
+    })
+    .await;
+}

@@ -1,0 +1,107 @@
+//! The queue of runs, and conditional changes of their status.
+
+use terrane_domain::ids::UserId;
+use terrane_domain::reasons::ReasonCode;
+use terrane_domain::runs::{PhaseStatus, Run, RunStatus};
+use terrane_store::runs::{self, RunChange};
+
+use crate::databases::each;
+use crate::samples::{World, entropy, moment};
+
+#[tokio::test]
+async fn the_queue_is_held_as_the_domain_says() {
+    each(async |bench| {
+        for (plan_only, save_plan, is_confirmed) in
+            [(false, false, false), (true, false, false), (false, true, false), (false, true, true)]
+        {
+            let world = World::new(&bench.store).await;
+            for status in RunStatus::ALL {
+                let confirmed_by = is_confirmed.then(|| UserId::from_entropy(entropy()));
+                let run = Run { plan_only, save_plan, confirmed_by, ..world.run(*status, 0) };
+                let (run, _) = world.insert_run(&bench.store, run).await;
+                let holds = !plan_only && (!save_plan || is_confirmed) && status.holds_queue();
+                read!(bench.store, tx => {
+                    let holder = runs::holder_of_queue(tx, &world.workspace.id).await?;
+                    assert_eq!(holder.as_ref(), holds.then_some(run), "{run:?}");
+                    let waits = *status == RunStatus::Pending && run.is_queued_in_turn();
+                    let next = runs::next_in_queue(tx, &world.workspace.id).await?;
+                    assert_eq!(next.as_ref(), waits.then_some(run), "{run:?}");
+                    Ok(())
+                })
+                .unwrap();
+                bench.raw(&format!("DELETE FROM runs WHERE id = '{}'", run.id)).await.unwrap();
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn runs_come_newest_first_and_wait_oldest_first() {
+    each(async |bench| {
+        let world = World::new(&bench.store).await;
+        for seconds in [3, 1, 2] {
+            world.insert_run(&bench.store, world.run(RunStatus::Pending, seconds)).await;
+        }
+        let plan_only = Run { plan_only: true, ..world.run(RunStatus::Planning, 4) };
+        world.insert_run(&bench.store, plan_only).await;
+        read!(bench.store, tx => {
+            let ages = |runs: &[Run]| runs.iter().map(|run| run.created_at).collect::<Vec<_>>();
+            let (id, organization) = (&world.workspace.id, &world.organization.id);
+            let (page, total) = runs::of_workspace(tx, id, false, 2, 0).await?;
+            assert_eq!((ages(&page), total), (vec![moment(3), moment(2)], 3));
+            let (page, total) = runs::of_workspace(tx, id, true, 2, 2).await?;
+            assert_eq!((ages(&page), total), (vec![moment(2), moment(1)], 4));
+            assert_eq!(ages(&runs::queue_of_organization(tx, organization).await?), [1, 2, 3, 4].map(moment));
+            assert_eq!(runs::next_in_queue(tx, id).await?.unwrap().created_at, moment(1));
+            Ok(())
+        })
+        .unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_status_changes_only_from_the_one_that_was_read() {
+    each(async |bench| {
+        let world = World::new(&bench.store).await;
+        let (run, _) = world.insert_run(&bench.store, world.run(RunStatus::Planning, 0)).await;
+        write!(bench.store, tx => {
+            let (mut first, mut second) = (run.clone(), run.clone());
+            let change = || RunChange {
+                has_changes: Some(true),
+                reason: Some((ReasonCode::Canceled, Some("because".to_owned()))),
+                confirmed_by: Some(world.user.id.clone()),
+                canceled: true,
+            };
+            assert!(runs::set_status(tx, &mut first, RunStatus::Confirmed, change()).await?);
+            assert!(!runs::set_status(tx, &mut second, RunStatus::Errored, RunChange::default()).await?);
+            assert_eq!(&second, run);
+            assert_eq!(runs::by_id(tx, &run.id).await?.as_ref(), Some(&first));
+            assert_eq!(first.canceled_at, Some(tx.now()));
+            assert_eq!(first.status_timestamps["confirmed-at"], tx.now().to_string());
+            Ok(())
+        })
+        .unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_phase_changes_only_from_the_status_that_was_read() {
+    each(async |bench| {
+        let world = World::new(&bench.store).await;
+        let (_, [plan, _]) = world.insert_run(&bench.store, world.run(RunStatus::Planning, 0)).await;
+        write!(bench.store, tx => {
+            let (mut first, mut second) = (plan.clone(), plan.clone());
+            assert!(runs::set_phase_status(tx, &mut first, PhaseStatus::Running, None).await?);
+            assert!(!runs::set_phase_status(tx, &mut second, PhaseStatus::Errored, None).await?);
+            assert_eq!(&second, plan);
+            assert_eq!(runs::phase_by_id(tx, &plan.id).await?.as_ref(), Some(&first));
+            assert_eq!(first.status_timestamps["started-at"], tx.now().to_string());
+            Ok(())
+        })
+        .unwrap();
+    })
+    .await;
+}

@@ -1,0 +1,212 @@
+//! Values of the domain to store.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::TestRunner;
+use terrane_domain::configuration_versions::{ConfigurationVersion, ConfigurationVersionStatus};
+use terrane_domain::ids::*;
+use terrane_domain::jobs::{JobRecord, JobStatus};
+use terrane_domain::organizations::{Organization, Project, User};
+use terrane_domain::runner_protocol::{ChangeCounts, LogFormat, Phase, StopRequest};
+use terrane_domain::runs::{PhaseStatus, PlanOptions, Run, RunPhase, RunSource, RunStatus};
+use terrane_domain::time::Timestamp;
+use terrane_domain::workspaces::{ExecutionMode, Workspace};
+use terrane_store::{Store, organizations, runs, workspaces};
+
+/// Keeps a value for closures that outlive the case's stack.
+pub(crate) fn keep<T>(value: T) -> &'static T {
+    Box::leak(Box::new(value))
+}
+
+/// Different at each call, and not in order.
+pub(crate) fn entropy() -> u128 {
+    static NUMBER: AtomicU64 = AtomicU64::new(1);
+    u128::from(NUMBER.fetch_add(1, Ordering::Relaxed)).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)
+}
+
+pub(crate) fn moment(seconds: i64) -> Timestamp {
+    Timestamp::from_micros(1_700_000_000_000_000 + seconds * 1_000_000)
+}
+
+/// `count` values of a strategy, the same ones at each run.
+pub(crate) fn some<S: Strategy>(count: usize, strategy: &S) -> Vec<S::Value> {
+    let mut runner = TestRunner::deterministic();
+    (0..count).map(|_| strategy.new_tree(&mut runner).unwrap().current()).collect()
+}
+
+/// Text of every script; PostgreSQL has no NUL in its texts.
+pub(crate) fn text() -> impl Strategy<Value = String> {
+    "[^\0]{0,30}"
+}
+
+pub(crate) fn time() -> impl Strategy<Value = Timestamp> {
+    any::<i64>().prop_map(Timestamp::from_micros)
+}
+
+pub(crate) fn json() -> impl Strategy<Value = serde_json::Value> {
+    proptest::collection::btree_map(
+        text(),
+        prop_oneof![text().prop_map(Into::into), any::<i64>().prop_map(Into::into), any::<bool>().prop_map(Into::into)],
+        0..4,
+    )
+    .prop_map(|members| serde_json::Value::Object(members.into_iter().collect()))
+}
+
+/// What most cases start from.
+pub(crate) struct World {
+    pub(crate) organization: Organization,
+    pub(crate) project: Project,
+    pub(crate) user: User,
+    pub(crate) workspace: Workspace,
+}
+
+pub(crate) fn organization(name: &str) -> Organization {
+    Organization {
+        id: OrganizationId::from_entropy(entropy()),
+        name: name.to_owned(),
+        email: "people@example.org".to_owned(),
+        created_at: moment(0),
+    }
+}
+
+pub(crate) fn workspace(project: &Project, name: &str) -> Workspace {
+    Workspace {
+        id: WorkspaceId::from_entropy(entropy()),
+        organization_id: project.organization_id.clone(),
+        project_id: project.id.clone(),
+        name: name.to_owned(),
+        description: None,
+        execution_mode: ExecutionMode::Remote,
+        auto_apply: false,
+        allow_destroy_plan: true,
+        terraform_version: "latest".to_owned(),
+        working_directory: String::new(),
+        structured_run_output_enabled: true,
+        lock_holder: None,
+        lock_reason: None,
+        current_run_id: None,
+        current_state_version_id: None,
+        created_at: moment(0),
+        updated_at: moment(0),
+    }
+}
+
+impl World {
+    pub(crate) async fn new(store: &Store) -> &'static Self {
+        let organization = organization(&format!("organization-{}", entropy()));
+        let project = Project {
+            id: ProjectId::from_entropy(entropy()),
+            organization_id: organization.id.clone(),
+            name: "Default Project".to_owned(),
+            created_at: moment(0),
+        };
+        let user = User {
+            id: UserId::from_entropy(entropy()),
+            username: format!("user-{}", entropy()),
+            email: "person@example.org".to_owned(),
+            is_site_admin: false,
+            created_at: moment(0),
+        };
+        let workspace = workspace(&project, "network");
+        let world = keep(Self { organization, project, user, workspace });
+        write!(store, tx => {
+            organizations::insert(tx, &world.organization).await?;
+            organizations::insert_project(tx, &world.project).await?;
+            organizations::insert_user(tx, &world.user).await?;
+            workspaces::insert(tx, &world.workspace).await
+        })
+        .unwrap();
+        world
+    }
+
+    pub(crate) fn run(&self, status: RunStatus, seconds: i64) -> Run {
+        Run {
+            id: RunId::from_entropy(entropy()),
+            organization_id: self.organization.id.clone(),
+            workspace_id: self.workspace.id.clone(),
+            configuration_version_id: ConfigurationVersionId::from_entropy(entropy()),
+            plan_id: PlanId::from_entropy(entropy()),
+            apply_id: ApplyId::from_entropy(entropy()),
+            status,
+            status_timestamps: serde_json::json!({}),
+            message: String::new(),
+            source: RunSource::Api,
+            created_by: None,
+            confirmed_by: None,
+            auto_apply: false,
+            plan_only: false,
+            save_plan: false,
+            allow_empty_apply: false,
+            options: PlanOptions::default(),
+            log_format: LogFormat::Text,
+            terraform_version: "1.11.4".to_owned(),
+            has_changes: false,
+            reason: None,
+            reason_message: None,
+            canceled_at: None,
+            created_at: moment(seconds),
+        }
+    }
+
+    /// Stores a run with its phases.
+    pub(crate) async fn insert_run(&self, store: &Store, run: Run) -> (&'static Run, &'static [RunPhase; 2]) {
+        let run = keep(run);
+        let phases = keep([phase(run, Phase::Plan), phase(run, Phase::Apply)]);
+        write!(store, tx => runs::insert(tx, run, [&phases[0], &phases[1]], &[], "blob").await).unwrap();
+        (run, phases)
+    }
+
+    pub(crate) fn configuration_version(&self, seconds: i64) -> ConfigurationVersion {
+        ConfigurationVersion {
+            id: ConfigurationVersionId::from_entropy(entropy()),
+            organization_id: self.organization.id.clone(),
+            workspace_id: self.workspace.id.clone(),
+            status: ConfigurationVersionStatus::Pending,
+            source: "tfe-api".to_owned(),
+            auto_queue_runs: true,
+            speculative: false,
+            provisional: false,
+            error_message: None,
+            blob: None,
+            created_at: moment(seconds),
+        }
+    }
+}
+
+pub(crate) fn phase(run: &Run, phase: Phase) -> RunPhase {
+    RunPhase {
+        id: if phase == Phase::Plan { run.plan_id.to_string() } else { run.apply_id.to_string() },
+        run_id: run.id.clone(),
+        phase,
+        status: PhaseStatus::Pending,
+        status_timestamps: serde_json::json!({}),
+        counts: ChangeCounts::default(),
+        log_length: 0,
+        log_ended: false,
+        log_blob: None,
+        plan_blob: None,
+        json_blob: None,
+        redacted_blob: None,
+    }
+}
+
+pub(crate) fn job(run: &Run, phase: Phase, seconds: i64) -> JobRecord {
+    JobRecord {
+        id: JobId::from_entropy(entropy()),
+        organization_id: run.organization_id.clone(),
+        run_id: run.id.clone(),
+        phase,
+        status: JobStatus::Queued,
+        runner_id: None,
+        fence: 0,
+        lease_until: None,
+        attempts: 0,
+        admitted_at: None,
+        stop: StopRequest::None,
+        preferred_runner_id: None,
+        preferred_until: None,
+        created_at: moment(seconds),
+    }
+}
