@@ -49,6 +49,6 @@ pub(crate) async fn run(setting: &Setting, log: &Log, spool: Arc<Spool>) -> Resu
     match ended? {
         Ended::Stopped => Ok(PhaseResult::canceled()),
         Ended::Exited(status) if status.success() => Ok(PhaseResult::finished(false, scanner.counts())),
-        Ended::Exited(status) => Err(setting.failure(status, b"", ReasonCode::ApplyFailed)),
+        Ended::Exited(status) => Err(Setting::failure(status, b"", ReasonCode::ApplyFailed)),
     }
 }

@@ -226,14 +226,14 @@ impl Setting {
             Ended::Exited(status) if status.success() => Ok(None),
             Ended::Exited(status) => {
                 log.write(output.clone().into()).await;
-                Err(self.failure(status, &output, ReasonCode::InitFailed))
+                Err(Self::failure(status, &output, ReasonCode::InitFailed))
             }
             Ended::Stopped => Ok(Some(Ended::Stopped)),
         }
     }
 
     /// What a failed start means. The log shows the output already.
-    pub(crate) fn failure(&self, status: ExitStatus, output: &[u8], reason: ReasonCode) -> RunnerError {
+    pub(crate) fn failure(status: ExitStatus, output: &[u8], reason: ReasonCode) -> RunnerError {
         let text = String::from_utf8_lossy(output);
         if status.code() == Some(i32::from(SETUP_FAILED)) {
             let step = text.lines().rev().find(|line| line.starts_with(SETUP_MESSAGE)).unwrap_or("an unknown step");

@@ -18,7 +18,7 @@ use crate::{RunnerConfig, RunnerError};
 
 const CALL_TIME: Duration = Duration::from_secs(30);
 const CLAIM_TIME: Duration = Duration::from_secs(40);
-const UPLOAD_TIME: Duration = Duration::from_secs(600);
+const UPLOAD_TIME: Duration = Duration::from_mins(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// The way to the server.
@@ -64,7 +64,7 @@ impl Client {
                     return Err(RunnerError::Unexpected { call: call.to_owned(), status: answer.status().as_u16() });
                 }
                 Ok(answer) => {
-                    tracing::debug!(call, status = answer.status().as_u16(), "the server fails; trying again")
+                    tracing::debug!(call, status = answer.status().as_u16(), "the server fails; trying again");
                 }
                 Err(error) => tracing::debug!(call, %error, "the server cannot be reached; trying again"),
             }

@@ -113,7 +113,7 @@ pub(crate) fn redacted_plan(mut plan: Value, schemas: &Value) -> Value {
     redacted.insert("plan_format_version".to_owned(), plan.get("format_version").cloned().unwrap_or_default());
     let mut types: BTreeSet<(String, String, String)> = BTreeSet::new();
     for list in LISTS {
-        let mut changes = plan.get_mut(list).map(Value::take).unwrap_or_else(|| json!([]));
+        let mut changes = plan.get_mut(list).map_or_else(|| json!([]), Value::take);
         for change in changes.as_array_mut().into_iter().flatten() {
             let text = |name: &str| change.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
             types.insert((text("provider_name"), text("mode"), text("type")));
@@ -123,13 +123,13 @@ pub(crate) fn redacted_plan(mut plan: Value, schemas: &Value) -> Value {
         }
         redacted.insert(list.to_owned(), changes);
     }
-    let mut outputs = plan.get_mut("output_changes").map(Value::take).unwrap_or_else(|| json!({}));
+    let mut outputs = plan.get_mut("output_changes").map_or_else(|| json!({}), Value::take);
     for change in outputs.as_object_mut().into_iter().flat_map(Map::values_mut) {
         redact_change(change);
     }
     redacted.insert("output_changes".to_owned(), outputs);
     for list in ["relevant_attributes", "deferred_changes", "action_invocations"] {
-        redacted.insert(list.to_owned(), plan.get_mut(list).map(Value::take).unwrap_or_else(|| json!([])));
+        redacted.insert(list.to_owned(), plan.get_mut(list).map_or_else(|| json!([]), Value::take));
     }
     redacted.insert("provider_format_version".to_owned(), schemas.get("format_version").cloned().unwrap_or_default());
     redacted.insert("provider_schemas".to_owned(), named_schemas(schemas, &types));

@@ -152,10 +152,10 @@ pub(crate) fn path_of(data_dir: &Path, run_id: &RunId) -> PathBuf {
 }
 
 pub(crate) fn remove(path: &Path) {
-    if let Err(error) = std::fs::remove_dir_all(path) {
-        if error.kind() != std::io::ErrorKind::NotFound {
-            tracing::error!(path = %path.display(), %error, "a run's folder could not be removed");
-        }
+    if let Err(error) = std::fs::remove_dir_all(path)
+        && error.kind() != std::io::ErrorKind::NotFound
+    {
+        tracing::error!(path = %path.display(), %error, "a run's folder could not be removed");
     }
 }
 

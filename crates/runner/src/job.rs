@@ -17,7 +17,7 @@ use crate::spool::{self, Spool};
 use crate::{Runner, RunnerError, apply, folder, plan};
 
 /// How long the folder of a plan waits for the apply.
-const KEEP: Duration = Duration::from_secs(600);
+const KEEP: Duration = Duration::from_mins(10);
 
 /// How a phase ended well.
 pub(crate) struct PhaseResult {
@@ -202,23 +202,22 @@ async fn deliver(runner: &Arc<Runner>, job: &Job) -> Result<(), RunnerError> {
         }
     }
     let spooled = spool.get("finish").and_then(|text| serde_json::from_slice::<Finish>(&text).ok());
-    let mut finish = match spooled {
-        Some(finish) => finish,
-        None => {
-            let reason = if job.admitted { ReasonCode::RunnerLost } else { ReasonCode::Internal };
-            let line = format!("\n{}\n", reason.sentence());
-            offset = runner.client.append_log(&job.id, job.fence, offset, Bytes::from(line)).await?;
-            Finish {
-                fence: job.fence,
-                outcome: Outcome::Errored,
-                reason: Some(reason),
-                message: Some(reason.sentence().to_owned()),
-                log_length: offset,
-                has_changes: false,
-                counts: ChangeCounts::default(),
-                terraform_version: None,
-                started_at: now(),
-            }
+    let mut finish = if let Some(finish) = spooled {
+        finish
+    } else {
+        let reason = if job.admitted { ReasonCode::RunnerLost } else { ReasonCode::Internal };
+        let line = format!("\n{}\n", reason.sentence());
+        offset = runner.client.append_log(&job.id, job.fence, offset, Bytes::from(line)).await?;
+        Finish {
+            fence: job.fence,
+            outcome: Outcome::Errored,
+            reason: Some(reason),
+            message: Some(reason.sentence().to_owned()),
+            log_length: offset,
+            has_changes: false,
+            counts: ChangeCounts::default(),
+            terraform_version: None,
+            started_at: now(),
         }
     };
     finish.fence = job.fence;

@@ -1,6 +1,7 @@
 //! The plan of a run: init, plan, and the documents made of it.
 
 use std::ffi::OsString;
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use serde_json::Value;
@@ -73,7 +74,7 @@ pub(crate) async fn run(setting: &Setting, log: &Log) -> Result<PhaseResult, Run
         Ended::Exited(status) => match status.code() {
             Some(0) => false,
             Some(2) => true,
-            _ => return Err(setting.failure(status, b"", ReasonCode::PlanFailed)),
+            _ => return Err(Setting::failure(status, b"", ReasonCode::PlanFailed)),
         },
     };
     let counts = send_documents(setting).await?;
@@ -91,7 +92,7 @@ async fn send_documents(setting: &Setting) -> Result<ChangeCounts, RunnerError> 
     let plan: Value = match ended {
         Ended::Exited(status) if status.success() => serde_json::from_slice(&shown)
             .map_err(|error| RunnerError::job(ReasonCode::Internal, format!("The plan cannot be read: {error}.")))?,
-        Ended::Exited(status) => return Err(setting.failure(status, &shown, ReasonCode::PlanFailed)),
+        Ended::Exited(status) => return Err(Setting::failure(status, &shown, ReasonCode::PlanFailed)),
         Ended::Stopped => return Ok(ChangeCounts::default()),
     };
     let counts = plan_counts(&plan);
@@ -140,7 +141,11 @@ async fn schemas(setting: &Setting) -> Result<Value, RunnerError> {
     hash.update(setting.engine.engine.kind.as_str());
     hash.update(setting.engine.engine.version.as_bytes());
     hash.update(&lock);
-    let name: String = hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let name = hash.finalize().iter().take(16).fold(String::new(), |mut name, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(name, "{byte:02x}");
+        name
+    });
     let path = setting.runner.config.data_dir.join("cache").join(format!("schemas-{name}.json"));
     if let Some(known) = std::fs::read(&path).ok().and_then(|text| serde_json::from_slice(&text).ok()) {
         return Ok(known);
@@ -156,7 +161,7 @@ async fn schemas(setting: &Setting) -> Result<Value, RunnerError> {
             kept.map_err(RunnerError::file(&path))?;
             Ok(schemas)
         }
-        Ended::Exited(status) => Err(setting.failure(status, &output, ReasonCode::PlanFailed)),
+        Ended::Exited(status) => Err(Setting::failure(status, &output, ReasonCode::PlanFailed)),
         Ended::Stopped => Ok(Value::Null),
     }
 }

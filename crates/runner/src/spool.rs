@@ -107,7 +107,7 @@ impl Spool {
         let mut rest = bytes.as_slice();
         let mut pieces = Vec::new();
         while let Some((head, tail)) = rest.split_at_checked(16) {
-            let number = |bytes: &[u8]| bytes.try_into().map(u64::from_be_bytes).unwrap_or(0);
+            let number = |bytes: &[u8]| bytes.try_into().map_or(0, u64::from_be_bytes);
             let (offset, length) = (number(&head[..8]), usize::try_from(number(&head[8..])).unwrap_or(usize::MAX));
             let Some((sealed, next)) = tail.split_at_checked(length) else { break };
             let Some(clear) = self.unseal("log", offset, sealed) else { break };

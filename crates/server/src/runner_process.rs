@@ -45,6 +45,6 @@ async fn run(child: &ChildProcess) -> anyhow::Result<()> {
 }
 
 /// The inside of a run's sandbox; never returns to anything else of this program.
-pub(crate) fn sandbox(arguments: Vec<OsString>) -> ExitCode {
+pub(crate) fn sandbox(arguments: &[OsString]) -> ExitCode {
     terrane_runner::sandbox_main(arguments)
 }

@@ -46,8 +46,8 @@ impl Failed {
 }
 
 /// Body of the hidden sub-command `sandbox`; to be called before any thread is started.
-pub fn sandbox_main(arguments: Vec<OsString>) -> ExitCode {
-    let staged = match arguments.as_slice() {
+pub fn sandbox_main(arguments: &[OsString]) -> ExitCode {
+    let staged = match arguments {
         [stage, settings] if stage == "guardian" => read(settings).and_then(|settings| guardian(&settings)),
         [stage, settings] if stage == "init" => read(settings).and_then(|settings| init::run(&settings)),
         _ => Err(Failed("this command is for the runner only".to_owned())),
