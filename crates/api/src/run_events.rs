@@ -24,7 +24,10 @@ pub(crate) fn resource(event: &RunEvent) -> Resource {
             "description": event.description,
             "created-at": event.created_at,
         }))
-        .relation("actor", Relationship::to_optional("users", event.actor_id.as_ref().map(|id| id.as_str())))
+        .relation(
+            "actor",
+            Relationship::to_optional("users", event.actor_id.as_ref().map(terrane_domain::ids::UserId::as_str)),
+        )
         .relation("comment", Relationship::to_none())
 }
 

@@ -84,12 +84,21 @@ pub(crate) fn resource(app: &App, view: &RunView) -> Resource {
             "configuration-version",
             Relationship::to_one("configuration-versions", run.configuration_version_id.as_str()),
         )
-        .relation("created-by", Relationship::to_optional("users", run.created_by.as_ref().map(|id| id.as_str())))
-        .relation("confirmed-by", Relationship::to_optional("users", run.confirmed_by.as_ref().map(|id| id.as_str())))
+        .relation(
+            "created-by",
+            Relationship::to_optional("users", run.created_by.as_ref().map(terrane_domain::ids::UserId::as_str)),
+        )
+        .relation(
+            "confirmed-by",
+            Relationship::to_optional("users", run.confirmed_by.as_ref().map(terrane_domain::ids::UserId::as_str)),
+        )
         .relation("cost-estimate", Relationship::to_none())
         .relation("policy-checks", Relationship::to_many("policy-checks", Vec::<String>::new()))
         .relation("task-stages", Relationship::to_many("task-stages", Vec::<String>::new()))
-        .relation("run-events", Relationship::to_many("run-events", view.event_ids.iter().map(|id| id.as_str())))
+        .relation(
+            "run-events",
+            Relationship::to_many("run-events", view.event_ids.iter().map(terrane_domain::ids::RunEventId::as_str)),
+        )
         .link("self", address(app, &format!("runs/{}", run.id)))
 }
 

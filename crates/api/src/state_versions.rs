@@ -51,11 +51,20 @@ fn resource(app: &App, view: &StateVersionView) -> Resource {
             "resources-processed": version.status == StateVersionStatus::Finalized,
         }))
         .relation("workspace", Relationship::to_one("workspaces", version.workspace_id.as_str()))
-        .relation("run", Relationship::to_optional("runs", version.run_id.as_ref().map(|id| id.as_str())))
-        .relation("created-by", Relationship::to_optional("users", version.created_by.as_ref().map(|id| id.as_str())))
+        .relation(
+            "run",
+            Relationship::to_optional("runs", version.run_id.as_ref().map(terrane_domain::ids::RunId::as_str)),
+        )
+        .relation(
+            "created-by",
+            Relationship::to_optional("users", version.created_by.as_ref().map(terrane_domain::ids::UserId::as_str)),
+        )
         .relation(
             "outputs",
-            Relationship::to_many("state-version-outputs", view.output_ids.iter().map(|id| id.as_str())),
+            Relationship::to_many(
+                "state-version-outputs",
+                view.output_ids.iter().map(terrane_domain::ids::StateVersionOutputId::as_str),
+            ),
         )
         .link("self", address(app, &format!("state-versions/{}", version.id)))
 }

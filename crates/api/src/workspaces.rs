@@ -81,17 +81,23 @@ pub(crate) fn resource(app: &App, view: &WorkspaceView) -> Resource {
         .relation("project", Relationship::to_one("projects", workspace.project_id.as_str()))
         .relation(
             "current-run",
-            Relationship::to_optional("runs", workspace.current_run_id.as_ref().map(|id| id.as_str())),
+            Relationship::to_optional(
+                "runs",
+                workspace.current_run_id.as_ref().map(terrane_domain::ids::RunId::as_str),
+            ),
         )
         .relation(
             "latest-run",
-            Relationship::to_optional("runs", workspace.current_run_id.as_ref().map(|id| id.as_str())),
+            Relationship::to_optional(
+                "runs",
+                workspace.current_run_id.as_ref().map(terrane_domain::ids::RunId::as_str),
+            ),
         )
         .relation(
             "current-state-version",
             Relationship::to_optional(
                 "state-versions",
-                workspace.current_state_version_id.as_ref().map(|id| id.as_str()),
+                workspace.current_state_version_id.as_ref().map(terrane_domain::ids::StateVersionId::as_str),
             ),
         )
         .relation(

@@ -3,6 +3,7 @@
 use terrane_domain::access::{Caller, CredentialKind, Principal};
 use terrane_domain::ids::UserId;
 use terrane_domain::organizations::User;
+use terrane_store::{StoreError, Tx};
 
 use crate::callers::{Secret, authenticate, create_sign_in_link, create_user_token};
 use crate::{App, AppResult, entropy, organizations};
@@ -35,20 +36,7 @@ pub async fn dev(app: &App, previous: Option<Secret>) -> AppResult<DevFacts> {
         .store
         .write(move |tx| {
             Box::pin(async move {
-                let user = match terrane_store::organizations::user_by_name(tx, DEV_USER).await? {
-                    Some(user) => user,
-                    None => {
-                        let user = User {
-                            id: UserId::from_entropy(entropy()),
-                            username: DEV_USER.to_owned(),
-                            email: "admin@localhost".to_owned(),
-                            is_site_admin: true,
-                            created_at: tx.now(),
-                        };
-                        terrane_store::organizations::insert_user(tx, &user).await?;
-                        user
-                    }
-                };
+                let user = dev_user(tx).await?;
                 let caller =
                     Caller { kind: CredentialKind::User, principal: Principal::User(user.id.clone()), token_id: None };
                 if terrane_store::organizations::by_name(tx, DEV_ORGANIZATION).await?.is_none() {
@@ -69,4 +57,19 @@ pub async fn dev(app: &App, previous: Option<Secret>) -> AppResult<DevFacts> {
         token,
         sign_in_url: format!("{}/app/sign-in/{}", app.public_url(), link.reveal()),
     })
+}
+
+async fn dev_user(tx: &mut Tx) -> Result<User, StoreError> {
+    if let Some(user) = terrane_store::organizations::user_by_name(tx, DEV_USER).await? {
+        return Ok(user);
+    }
+    let user = User {
+        id: UserId::from_entropy(entropy()),
+        username: DEV_USER.to_owned(),
+        email: "admin@localhost".to_owned(),
+        is_site_admin: true,
+        created_at: tx.now(),
+    };
+    terrane_store::organizations::insert_user(tx, &user).await?;
+    Ok(user)
 }

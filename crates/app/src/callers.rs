@@ -15,8 +15,8 @@ use crate::{App, AppError, AppResult, entropy};
 /// A revocation takes effect within this time on every server.
 const CACHE_TIME: Duration = Duration::from_secs(1);
 const CACHE_ENTRIES: usize = 10_000;
-const SESSION_TIME: Duration = Duration::from_secs(12 * 3600);
-const SIGN_IN_TIME: Duration = Duration::from_secs(30 * 60);
+const SESSION_TIME: Duration = Duration::from_hours(12);
+const SIGN_IN_TIME: Duration = Duration::from_mins(30);
 
 /// A token's text. It has no `Debug` and no `PartialEq`.
 #[derive(Clone)]

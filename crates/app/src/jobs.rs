@@ -28,7 +28,7 @@ use crate::{App, AppError, AppResult, callers, entropy, queue, state_uploads};
 /// How long a claim is held when there is no work.
 const HOLD: Duration = Duration::from_secs(20);
 const MAX_DOCUMENT_BYTES: u64 = 1 << 30;
-const RUN_TOKEN_TIME: Duration = Duration::from_secs(24 * 3600);
+const RUN_TOKEN_TIME: Duration = Duration::from_hours(24);
 
 /// Only runners have jobs.
 fn require_runner(caller: &Caller) -> AppResult<()> {

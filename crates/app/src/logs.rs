@@ -13,7 +13,7 @@ use crate::{App, AppError, AppResult};
 /// How long a reader at the end of a live log is held. Never after the end mark: clients read once more behind it.
 const HOLD: Duration = Duration::from_secs(5);
 /// How long after the end of its phase a log's address is good.
-const AFTER_END: Duration = Duration::from_secs(3600);
+const AFTER_END: Duration = Duration::from_hours(1);
 /// Most bytes in one answer.
 pub const MAX_LIMIT: usize = 1 << 20;
 

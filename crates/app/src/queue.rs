@@ -28,10 +28,10 @@ pub(crate) async fn advance(tx: &mut Tx, workspace_id: &WorkspaceId) -> Result<(
     if workspace.lock_holder.is_some() {
         return Ok(());
     }
-    if let Some(mut run) = terrane_store::runs::next_in_queue(tx, workspace_id).await? {
-        if take_workspace(tx, &run).await? {
-            start_plan(tx, &mut run).await?;
-        }
+    if let Some(mut run) = terrane_store::runs::next_in_queue(tx, workspace_id).await?
+        && take_workspace(tx, &run).await?
+    {
+        start_plan(tx, &mut run).await?;
     }
     Ok(())
 }

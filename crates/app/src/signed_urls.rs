@@ -49,11 +49,11 @@ impl Purpose {
     const fn lifetime(self) -> Option<Duration> {
         match self {
             Self::Log => None,
-            Self::JsonPlan => Some(Duration::from_secs(60)),
+            Self::JsonPlan => Some(Duration::from_mins(1)),
             Self::ConfigurationDownload | Self::StateDownload | Self::JsonStateDownload => {
-                Some(Duration::from_secs(15 * 60))
+                Some(Duration::from_mins(15))
             }
-            Self::ConfigurationUpload | Self::StateUpload | Self::JsonStateUpload => Some(Duration::from_secs(3600)),
+            Self::ConfigurationUpload | Self::StateUpload | Self::JsonStateUpload => Some(Duration::from_hours(1)),
         }
     }
 }

@@ -28,7 +28,7 @@ fn main() -> ExitCode {
     // comes before anything that could start another one.
     let mut arguments = std::env::args_os().skip(1);
     if arguments.next().is_some_and(|first| first == "sandbox") {
-        return runner_process::sandbox(&arguments.collect());
+        return runner_process::sandbox(&arguments.collect::<Vec<_>>());
     }
     let result = match Cli::parse().command {
         Command::Dev(arguments) => configuration::resolve(arguments).and_then(supervisor::run),

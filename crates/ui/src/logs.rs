@@ -69,11 +69,11 @@ fn render(line: &str) -> Option<Line> {
         _ => "info",
     };
     let mut text = fields.get("@message").and_then(Value::as_str).unwrap_or(line).to_owned();
-    if let Some(detail) = fields.get("diagnostic").and_then(|diagnostic| diagnostic.get("detail")?.as_str()) {
-        if !detail.is_empty() {
-            text.push('\n');
-            text.push_str(detail);
-        }
+    if let Some(detail) = fields.get("diagnostic").and_then(|diagnostic| diagnostic.get("detail")?.as_str())
+        && !detail.is_empty()
+    {
+        text.push('\n');
+        text.push_str(detail);
     }
     let text = text.lines().map(without_colours).collect::<Vec<_>>().join("\n");
     Some(Line { text, level })
