@@ -144,7 +144,7 @@ impl Server {
         );
         println!("  address        {}", text("address"));
         println!("  sign in        {}  (once)", text("sign_in_url"));
-        println!("  user           {}, password {}", text("user"), text("password"));
+        println!("  user           {}", text("user"));
         println!("  organization   {}, workspace demo", text("organization"));
         println!("  configuration  {}", configuration.display());
         println!("  again          TF_CLI_CONFIG_FILE={} terraform apply", text("cli_config"));

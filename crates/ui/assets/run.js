@@ -18,15 +18,18 @@ function follow(box) {
 
 // Replaces the changing part of the page whenever the run changed.
 function watch(summary) {
-  const refresh = async () => {
+  const refresh = async (event) => {
+    for (const [phase, status] of Object.entries(JSON.parse(event.data))) {
+      for (const place of document.querySelectorAll(`[data-status="${phase}"]`)) place.textContent = status;
+    }
     const answer = await fetch(summary.dataset.summary);
     if (answer.ok) summary.innerHTML = await answer.text();
   };
   const source = new EventSource(summary.dataset.changes);
   source.addEventListener("run", refresh);
-  source.addEventListener("end", () => {
+  source.addEventListener("end", (event) => {
     source.close();
-    refresh();
+    refresh(event);
   });
 }
 

@@ -96,9 +96,10 @@ impl Reader {
             let Ok(bytes) = logs::read_held(&self.app, &self.phase_id, position, READ_BYTES).await else {
                 return None;
             };
+            // Browsers drop events without data, and then connect again for ever.
             if bytes.is_empty() && logs::has_ended(&self.app, &self.phase_id).await.unwrap_or(true) {
                 self.is_over = true;
-                return Some((Ok(Event::default().event("end").data("")), self));
+                return Some((Ok(Event::default().event("end").data("over")), self));
             }
             if let Some(event) = self.take(&bytes) {
                 return Some((Ok(event), self));

@@ -140,6 +140,11 @@ pub(crate) async fn summary(
     Ok(render_summary(&view, &path.address()))
 }
 
+/// The phases' statuses, for the headings of the logs.
+fn statuses_of(view: &RunView) -> String {
+    serde_json::json!({ "plan": view.plan.status, "apply": view.apply.status }).to_string()
+}
+
 /// Tells the page whenever the run changed; ends with the run.
 pub(crate) async fn changes(
     State(app): State<App>,
@@ -152,10 +157,10 @@ pub(crate) async fn changes(
         async move {
             let last = last?;
             if last.run.status.is_final() {
-                return Some((Ok(Event::default().event("end").data(last.run.status.as_str())), None));
+                return Some((Ok(Event::default().event("end").data(statuses_of(&last))), None));
             }
             let next = runs::changed(&app, &caller, &last).await.ok()?;
-            let event = Event::default().event("run").data(next.run.status.as_str());
+            let event = Event::default().event("run").data(statuses_of(&next));
             Some((Ok(event), Some(next)))
         }
     });
