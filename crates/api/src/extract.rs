@@ -38,6 +38,18 @@ impl FromRequestParts<App> for Authenticated {
     }
 }
 
+/// A runner; its routes look missing to everyone else, whatever they send.
+pub(crate) struct AuthenticatedRunner(pub(crate) Caller);
+
+impl FromRequestParts<App> for AuthenticatedRunner {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let Authenticated(caller) = Authenticated::from_request_parts(parts, app).await?;
+        if caller.kind == CredentialKind::RunnerPool { Ok(Self(caller)) } else { Err(AppError::NotFound.into()) }
+    }
+}
+
 /// The query, as pairs in order.
 pub(crate) struct Parameters(pub(crate) Query);
 

@@ -14,7 +14,7 @@ use terrane_jsonapi::Query;
 
 use crate::blobs::stream;
 use crate::error::ApiResult;
-use crate::extract::{Authenticated, Json, Parameters, Streamed, Whole, id};
+use crate::extract::{AuthenticatedRunner, Json, Parameters, Streamed, Whole, id};
 use crate::routes::{Access, Routes};
 
 pub(crate) fn routes() -> Routes {
@@ -45,7 +45,11 @@ fn number<T: std::str::FromStr>(query: &Query, name: &str) -> ApiResult<T> {
         .ok_or_else(|| AppError::BadRequest(format!("the query parameter {name} must be a number")).into())
 }
 
-async fn claim(State(app): State<App>, Authenticated(caller): Authenticated, body: Json) -> ApiResult<Response> {
+async fn claim(
+    State(app): State<App>,
+    AuthenticatedRunner(caller): AuthenticatedRunner,
+    body: Json,
+) -> ApiResult<Response> {
     let request: ClaimRequest = parse(&body)?;
     Ok(match jobs::claim(&app, &caller, request).await? {
         Some(job) => Answer(job).into_response(),
@@ -55,7 +59,7 @@ async fn claim(State(app): State<App>, Authenticated(caller): Authenticated, bod
 
 async fn reattach(
     State(app): State<App>,
-    Authenticated(caller): Authenticated,
+    AuthenticatedRunner(caller): AuthenticatedRunner,
     Path(job): Path<String>,
     body: Json,
 ) -> ApiResult<Answer<Job>> {
@@ -65,7 +69,7 @@ async fn reattach(
 
 async fn admit(
     State(app): State<App>,
-    Authenticated(caller): Authenticated,
+    AuthenticatedRunner(caller): AuthenticatedRunner,
     Path(job): Path<String>,
     body: Json,
 ) -> ApiResult<StatusCode> {
@@ -76,7 +80,7 @@ async fn admit(
 
 async fn renew(
     State(app): State<App>,
-    Authenticated(caller): Authenticated,
+    AuthenticatedRunner(caller): AuthenticatedRunner,
     Path(job): Path<String>,
     body: Json,
 ) -> ApiResult<Answer<Lease>> {
@@ -86,7 +90,7 @@ async fn renew(
 
 async fn configuration(
     State(app): State<App>,
-    Authenticated(caller): Authenticated,
+    AuthenticatedRunner(caller): AuthenticatedRunner,
     Path(job): Path<String>,
 ) -> ApiResult<Response> {
     let reader = jobs::input(&app, &caller, id(&job)?, JobInput::Configuration).await?;
@@ -95,7 +99,7 @@ async fn configuration(
 
 async fn state(
     State(app): State<App>,
-    Authenticated(caller): Authenticated,
+    AuthenticatedRunner(caller): AuthenticatedRunner,
     Path(job): Path<String>,
 ) -> ApiResult<Response> {
     Ok(stream(jobs::input(&app, &caller, id(&job)?, JobInput::State).await?, "application/json"))
@@ -103,7 +107,7 @@ async fn state(
 
 async fn plan(
     State(app): State<App>,
-    Authenticated(caller): Authenticated,
+    AuthenticatedRunner(caller): AuthenticatedRunner,
     Path(job): Path<String>,
 ) -> ApiResult<Response> {
     Ok(stream(jobs::input(&app, &caller, id(&job)?, JobInput::Plan).await?, "application/octet-stream"))
@@ -111,7 +115,7 @@ async fn plan(
 
 async fn log(
     State(app): State<App>,
-    Authenticated(caller): Authenticated,
+    AuthenticatedRunner(caller): AuthenticatedRunner,
     Path(job): Path<String>,
     Parameters(query): Parameters,
     body: Whole<LOG_CHUNK_BYTES>,
@@ -122,7 +126,7 @@ async fn log(
 
 async fn put_state(
     State(app): State<App>,
-    Authenticated(caller): Authenticated,
+    AuthenticatedRunner(caller): AuthenticatedRunner,
     Path(job): Path<String>,
     Parameters(query): Parameters,
     body: Streamed,
@@ -145,7 +149,7 @@ async fn put_document(
 
 async fn put_plan(
     State(app): State<App>,
-    Authenticated(caller): Authenticated,
+    AuthenticatedRunner(caller): AuthenticatedRunner,
     Path(job): Path<String>,
     Parameters(query): Parameters,
     body: Streamed,
@@ -155,7 +159,7 @@ async fn put_plan(
 
 async fn put_json_plan(
     State(app): State<App>,
-    Authenticated(caller): Authenticated,
+    AuthenticatedRunner(caller): AuthenticatedRunner,
     Path(job): Path<String>,
     Parameters(query): Parameters,
     body: Streamed,
@@ -165,7 +169,7 @@ async fn put_json_plan(
 
 async fn put_redacted_plan(
     State(app): State<App>,
-    Authenticated(caller): Authenticated,
+    AuthenticatedRunner(caller): AuthenticatedRunner,
     Path(job): Path<String>,
     Parameters(query): Parameters,
     body: Streamed,
@@ -175,7 +179,7 @@ async fn put_redacted_plan(
 
 async fn finish(
     State(app): State<App>,
-    Authenticated(caller): Authenticated,
+    AuthenticatedRunner(caller): AuthenticatedRunner,
     Path(job): Path<String>,
     body: Json,
 ) -> ApiResult<StatusCode> {

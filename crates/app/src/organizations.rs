@@ -9,7 +9,7 @@ use crate::{App, AppError, AppResult, entropy, events, lookups};
 
 /// The person behind the caller.
 pub async fn account(app: &App, caller: &Caller) -> AppResult<User> {
-    let user_id = caller.user_id().cloned().ok_or(AppError::Unauthorized)?;
+    let user_id = caller.user_id().cloned().ok_or(AppError::NotFound)?;
     app.store
         .read(move |tx| {
             Box::pin(

@@ -204,16 +204,10 @@ words! {
     }
 }
 
-/// What a run's token may do in its own workspace; nothing elsewhere.
+/// What a run's token may do in its own workspace. Of the organization it sees that it exists; of what lies beside
+/// its workspace, nothing.
 const fn run_may(action: Action) -> bool {
-    matches!(
-        action,
-        Action::ReadOrganization
-            | Action::ReadWorkspace
-            | Action::ReadState
-            | Action::ReadStateOutputs
-            | Action::WriteState
-    )
+    matches!(action, Action::ReadWorkspace | Action::ReadState | Action::ReadStateOutputs | Action::WriteState)
 }
 
 /// Whether `caller` may do `action` in `scope`.
@@ -228,13 +222,13 @@ pub fn decide(caller: &Caller, action: Action, scope: Scope<'_>) -> Result<Allow
         },
         (CredentialKind::Run, Principal::Run { workspace_id, organization_id, .. }) => {
             if organization_id != scope.organization_id {
-                Err(DenyReason::NotAMember)
-            } else if scope.workspace_id.is_some_and(|wanted| wanted != workspace_id) {
-                Err(DenyReason::OtherWorkspace)
-            } else if run_may(action) {
-                allowed
-            } else {
-                Err(DenyReason::CredentialKind)
+                return Err(DenyReason::NotAMember);
+            }
+            match scope.workspace_id {
+                Some(wanted) if wanted != workspace_id => Err(DenyReason::OtherWorkspace),
+                Some(_) if run_may(action) => allowed,
+                None if matches!(action, Action::ReadOrganization) => allowed,
+                _ => Err(DenyReason::CredentialKind),
             }
         }
         // Kinds without routes of their own here: teams, organizations, audit trails, agents, runners, nobody.

@@ -1,0 +1,7 @@
+//! The front door in process: the real router over a real store, no socket.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
+
+mod documents;
+mod matrix;
+mod world;

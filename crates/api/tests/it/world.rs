@@ -1,0 +1,178 @@
+//! A small world: an owner, an outsider, a workspace with a run, and tokens of every kind that exists.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use axum::response::Response;
+use http_body_util::BodyExt as _;
+use serde_json::{Value, json};
+use terrane_app::callers::Secret;
+use terrane_app::{App, bootstrap};
+use terrane_domain::ids::{TokenId, UserId};
+use terrane_domain::organizations::User;
+use terrane_domain::tokens::{Token, TokenKind};
+use terrane_store::{Key, Store, StoreOptions, SystemClock};
+use tokio::sync::watch;
+use tower::ServiceExt as _;
+
+/// What the tests stand in.
+pub(crate) struct World {
+    pub(crate) router: axum::Router,
+    pub(crate) owner: String,
+    pub(crate) outsider: String,
+    pub(crate) runner: String,
+    pub(crate) run: String,
+    /// What the parameters of paths mean here, by the word before them.
+    pub(crate) ids: Vec<(&'static str, String)>,
+    _drain: watch::Sender<bool>,
+    _folder: tempfile::TempDir,
+}
+
+/// A status and a body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or(Value::Null)
+    }
+}
+
+impl World {
+    /// Makes everything through the front door, but for accounts, which it cannot make yet.
+    pub(crate) async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(StoreOptions {
+            database_url: format!("sqlite:{}", folder.path().join("db").display()),
+            blob_folder: folder.path().join("blobs"),
+            root_key: Key::generate(),
+            clock: Arc::new(SystemClock),
+        })
+        .await
+        .unwrap();
+        let (drain, draining) = watch::channel(false);
+        let app = App::new(store, "http://localhost", draining);
+        let owner = bootstrap::dev(&app, None).await.unwrap().token.reveal().to_owned();
+        terrane_app::callers::set_runner_token(&app, Secret::new("runner-secret")).await.unwrap();
+        let outsider = add_account(&app, "outsider").await;
+        let mut world = Self {
+            router: terrane_api::router(app),
+            owner,
+            outsider,
+            runner: "runner-secret".to_owned(),
+            run: String::new(),
+            ids: Vec::new(),
+            _drain: drain,
+            _folder: folder,
+        };
+        world.fill().await;
+        world
+    }
+
+    async fn fill(&mut self) {
+        let made = self
+            .owner_json("POST", "/api/v2/organizations/demo/workspaces", &json!({"data":{"attributes":{"name":"app"}}}))
+            .await;
+        let workspace = text(&made["data"]["id"]);
+        let path = format!("/api/v2/workspaces/{workspace}/configuration-versions");
+        let cv = self.owner_json("POST", &path, &json!({"data":{"attributes":{"auto-queue-runs":false}}})).await;
+        let upload = text(&cv["data"]["attributes"]["upload-url"]).replace("http://localhost", "");
+        let uploaded = self.send("PUT", &upload, None, archive()).await;
+        assert_eq!(uploaded.status, StatusCode::OK);
+        let body = json!({"data":{"relationships":{"workspace":{"data":{"type":"workspaces","id":workspace}}}}});
+        let run = self.owner_json("POST", "/api/v2/runs", &body).await;
+        self.run = text(&run["data"]["id"]);
+        let job = self.claim().await;
+        let related = |name: &str| text(&run["data"]["relationships"][name]["data"]["id"]);
+        let projects = self.owner_json("GET", "/api/v2/organizations/demo/projects", &Value::Null).await;
+        self.ids = vec![
+            ("organizations", "demo".to_owned()),
+            ("organizations/demo/workspaces", "app".to_owned()),
+            ("workspaces", workspace),
+            ("projects", text(&projects["data"][0]["id"])),
+            ("configuration-versions", text(&cv["data"]["id"])),
+            ("runs", self.run.clone()),
+            ("plans", related("plan")),
+            ("applies", related("apply")),
+            ("jobs", text(&job["id"])),
+            ("run-token", text(&job["run_token"])),
+        ];
+    }
+
+    async fn claim(&self) -> Value {
+        let id = terrane_domain::ids::RunnerId::from_entropy(1);
+        let body = json!({"runner_id": id, "name": "test", "engines": []}).to_string();
+        self.send("POST", "/api/runner/v1/jobs/claim", Some(&self.runner), body.into()).await.json()
+    }
+
+    pub(crate) fn id(&self, of: &str) -> &str {
+        &self.ids.iter().find(|(name, _)| *name == of).unwrap_or_else(|| panic!("no id of {of}")).1
+    }
+
+    pub(crate) async fn send(&self, method: &str, path: &str, token: Option<&str>, body: Vec<u8>) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        if let Some(token) = token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        let response: Response = self.router.clone().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap();
+        let status = response.status();
+        let body = response.into_body().collect().await.unwrap().to_bytes().to_vec();
+        Answer { status, body }
+    }
+
+    pub(crate) async fn owner_json(&self, method: &str, path: &str, body: &Value) -> Value {
+        let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+        let answer = self.send(method, path, Some(&self.owner), body).await;
+        assert!(answer.status.is_success(), "{method} {path}: {} {}", answer.status, answer.json());
+        answer.json()
+    }
+}
+
+pub(crate) fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("not a text: {value}")).to_owned()
+}
+
+pub(crate) fn archive() -> Vec<u8> {
+    let mut builder = tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast()));
+    let mut header = tar::Header::new_gnu();
+    header.set_size(0);
+    header.set_mode(0o644);
+    builder.append_data(&mut header, "main.tf", &b""[..]).unwrap();
+    builder.into_inner().unwrap().finish().unwrap()
+}
+
+async fn add_account(app: &App, name: &'static str) -> String {
+    let secret = format!("secret-of-{name}");
+    let shown = secret.clone();
+    app.store()
+        .write(move |tx| {
+            Box::pin(async move {
+                let user = User {
+                    id: UserId::from_entropy(99),
+                    username: name.to_owned(),
+                    email: String::new(),
+                    is_site_admin: false,
+                    created_at: tx.now(),
+                };
+                terrane_store::organizations::insert_user(tx, &user).await?;
+                let token = Token {
+                    id: TokenId::from_entropy(99),
+                    kind: TokenKind::User,
+                    user_id: Some(user.id),
+                    run_id: None,
+                    organization_id: None,
+                    description: String::new(),
+                    created_at: tx.now(),
+                    expires_at: None,
+                };
+                terrane_store::tokens::insert(tx, &token, &secret).await
+            })
+        })
+        .await
+        .unwrap();
+    shown
+}
