@@ -102,7 +102,13 @@ pub(crate) fn resource(app: &App, view: &WorkspaceView) -> Resource {
         )
         .relation(
             "current-configuration-version",
-            Relationship::to_optional("configuration-versions", view.current_configuration_version_id.as_deref()),
+            Relationship::to_optional(
+                "configuration-versions",
+                workspace
+                    .current_configuration_version_id
+                    .as_ref()
+                    .map(terrane_domain::ids::ConfigurationVersionId::as_str),
+            ),
         )
         .link("self", format!("/api/v2/organizations/{}/workspaces/{}", view.organization, workspace.name))
         .link("self-html", format!("{}{page}", app.public_url()));

@@ -1,7 +1,7 @@
 //! Workspaces: read, list, create, update, lock, unlock.
 
 use serde_json::json;
-use terrane_domain::access::{Action, Authorized, Caller, Principal, visible_workspaces};
+use terrane_domain::access::{Action, Authorized, Caller, Membership, Principal, Scope, decide, visible_workspaces};
 use terrane_domain::ids::{ProjectId, WorkspaceId};
 use terrane_domain::organizations::is_name;
 use terrane_domain::workspaces::{ExecutionMode, LockConflict, LockHolder, Workspace};
@@ -20,8 +20,6 @@ pub struct WorkspaceView {
     pub organization: String,
     /// What the caller may do here.
     pub permissions: Vec<Action>,
-    /// The newest configuration version that is not provisional.
-    pub current_configuration_version_id: Option<String>,
 }
 
 impl WorkspaceView {
@@ -54,29 +52,29 @@ pub struct WorkspaceSettings {
     pub project_id: Option<ProjectId>,
 }
 
+/// What a view needs of the organization: the same for all its workspaces.
+struct Surroundings {
+    organization: String,
+    membership: Membership,
+}
+
+impl Surroundings {
+    fn view(&self, caller: &Caller, workspace: Workspace) -> WorkspaceView {
+        let scope = Scope {
+            organization_id: &workspace.organization_id,
+            workspace_id: Some(&workspace.id),
+            membership: self.membership,
+        };
+        let permissions = Action::ALL.iter().copied().filter(|action| decide(caller, *action, scope).is_ok()).collect();
+        WorkspaceView { organization: self.organization.clone(), permissions, workspace }
+    }
+}
+
 pub(crate) async fn view(tx: &mut Tx, caller: &Caller, workspace: Workspace) -> AppResult<WorkspaceView> {
     let organization =
         terrane_store::organizations::by_id(tx, &workspace.organization_id).await?.ok_or(AppError::NotFound)?.name;
     let membership = lookups::membership(tx, caller, &workspace.organization_id).await?;
-    let permissions = Action::ALL
-        .iter()
-        .copied()
-        .filter(|action| {
-            let scope = terrane_domain::access::Scope {
-                organization_id: &workspace.organization_id,
-                workspace_id: Some(&workspace.id),
-                membership,
-            };
-            terrane_domain::access::decide(caller, *action, scope).is_ok()
-        })
-        .collect();
-    let current = terrane_store::configuration_versions::current(tx, &workspace.id).await?;
-    Ok(WorkspaceView {
-        workspace,
-        organization,
-        permissions,
-        current_configuration_version_id: current.map(|version| version.id.to_string()),
-    })
+    Ok(Surroundings { organization, membership }.view(caller, workspace))
 }
 
 /// One workspace.
@@ -110,10 +108,8 @@ pub async fn list(
                 let visibility = visible_workspaces(&caller, &found.id, membership);
                 let (rows, total) =
                     terrane_store::workspaces::list(tx, &found.id, &visibility, &filter, limit, offset).await?;
-                let mut views = Vec::with_capacity(rows.len());
-                for row in rows {
-                    views.push(view(tx, &caller, row).await?);
-                }
+                let surroundings = Surroundings { organization: found.name.clone(), membership };
+                let views = rows.into_iter().map(|row| surroundings.view(&caller, row)).collect();
                 Ok((views, total))
             })
         })
@@ -218,6 +214,7 @@ pub async fn create(
                     lock_reason: None,
                     current_run_id: None,
                     current_state_version_id: None,
+                    current_configuration_version_id: None,
                     created_at: tx.now(),
                     updated_at: tx.now(),
                 };

@@ -1,6 +1,6 @@
 //! Workspaces and their lock.
 
-use crate::ids::{OrganizationId, ProjectId, RunId, StateVersionId, UserId, WorkspaceId};
+use crate::ids::{ConfigurationVersionId, OrganizationId, ProjectId, RunId, StateVersionId, UserId, WorkspaceId};
 use crate::time::Timestamp;
 
 words! {
@@ -48,6 +48,8 @@ pub struct Workspace {
     pub current_run_id: Option<RunId>,
     /// The newest finalized state.
     pub current_state_version_id: Option<StateVersionId>,
+    /// The newest configuration that is not provisional, even while its archive has not come.
+    pub current_configuration_version_id: Option<ConfigurationVersionId>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it was last changed.

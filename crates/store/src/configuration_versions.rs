@@ -16,14 +16,18 @@ statements! {
     INSERT: ConfigurationVersion = insert;
     BY_ID: ConfigurationVersion = select "WHERE id = $1";
     NEWEST_USABLE: ConfigurationVersion = select "WHERE workspace_id = $1 AND status = 'uploaded' AND speculative = FALSE AND provisional = FALSE ORDER BY created_at DESC, id DESC LIMIT 1";
-    CURRENT: ConfigurationVersion = select "WHERE workspace_id = $1 AND provisional = FALSE ORDER BY created_at DESC, id DESC LIMIT 1";
+    SET_CURRENT = "UPDATE workspaces SET current_configuration_version_id = $2 WHERE id = $1";
     SET_UPLOADED = "UPDATE configuration_versions SET status = 'uploaded', blob = $2, error_message = NULL WHERE id = $1 AND status IN ('pending', 'uploaded', 'errored')";
     SET_ERRORED = "UPDATE configuration_versions SET status = 'errored', error_message = $2 WHERE id = $1 AND status IN ('pending', 'errored')";
 }
 
-/// Inserts a configuration version.
+/// Inserts a configuration version; one that is not provisional becomes its workspace's current one.
 pub async fn insert(tx: &mut Tx, version: &ConfigurationVersion) -> Result<(), StoreError> {
-    tx.execute(&INSERT, version.values()).await.map(drop)
+    tx.execute(&INSERT, version.values()).await?;
+    if !version.provisional {
+        tx.execute(&SET_CURRENT, values![version.workspace_id, version.id]).await?;
+    }
+    Ok(())
 }
 
 /// The configuration version of this id.
@@ -34,11 +38,6 @@ pub async fn by_id(tx: &mut Tx, id: &ConfigurationVersionId) -> Result<Option<Co
 /// The one that a run uses which names none.
 pub async fn newest_usable(tx: &mut Tx, id: &WorkspaceId) -> Result<Option<ConfigurationVersion>, StoreError> {
     tx.one(&NEWEST_USABLE, values![*id]).await
-}
-
-/// The workspace's current one: the newest that is not provisional, even while pending.
-pub async fn current(tx: &mut Tx, id: &WorkspaceId) -> Result<Option<ConfigurationVersion>, StoreError> {
-    tx.one(&CURRENT, values![*id]).await
 }
 
 /// Notes the archive's arrival, or its refusal with the reason.

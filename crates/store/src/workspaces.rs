@@ -8,10 +8,10 @@ use crate::error::StoreError;
 use crate::statement::{Record as _, record, statements};
 use crate::transaction::{Tx, values};
 
-record!(Workspace, "workspaces", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17", {
+record!(Workspace, "workspaces", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18", {
     id, organization_id, project_id, name, description, execution_mode, auto_apply, allow_destroy_plan,
     terraform_version, working_directory, structured_run_output_enabled, lock_holder, lock_reason, current_run_id,
-    current_state_version_id, created_at, updated_at
+    current_state_version_id, current_configuration_version_id, created_at, updated_at
 });
 
 statements! {

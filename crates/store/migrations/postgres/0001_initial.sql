@@ -71,6 +71,7 @@ CREATE TABLE workspaces (
     lock_reason TEXT COLLATE "C",
     current_run_id TEXT COLLATE "C",
     current_state_version_id TEXT COLLATE "C",
+    current_configuration_version_id TEXT COLLATE "C",
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
     UNIQUE (organization_id, name)

@@ -70,6 +70,7 @@ CREATE TABLE workspaces (
     lock_reason TEXT,
     current_run_id TEXT,
     current_state_version_id TEXT,
+    current_configuration_version_id TEXT,
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
     UNIQUE (organization_id, name)

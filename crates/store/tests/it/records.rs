@@ -154,6 +154,7 @@ async fn workspaces_and_their_settings() {
                 lock_reason,
                 current_run_id: has_current.then(|| RunId::from_entropy(entropy())),
                 current_state_version_id: has_current.then(|| StateVersionId::from_entropy(entropy())),
+                current_configuration_version_id: None,
                 created_at,
                 updated_at,
             });

@@ -88,6 +88,7 @@ pub(crate) fn workspace(project: &Project, name: &str) -> Workspace {
         lock_reason: None,
         current_run_id: None,
         current_state_version_id: None,
+        current_configuration_version_id: None,
         created_at: moment(0),
         updated_at: moment(0),
     }
