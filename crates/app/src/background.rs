@@ -1,11 +1,11 @@
-//! Work of the server itself: sealing events, compacting logs, noticing lost runners. Each loop is woken, and polls all
+//! Work of the server itself: sealing events, compacting logs, noticing lost runners, forgetting expired tokens. Each loop is woken, and polls all
 //! the same; a failure is logged and tried again.
 
 use std::time::Duration;
 
 use terrane_store::Topic;
 
-use crate::{App, AppResult, jobs};
+use crate::{App, AppResult, callers, jobs};
 
 /// Starts the loops; they end with the process.
 pub async fn start(app: &App) -> AppResult<()> {
@@ -13,6 +13,7 @@ pub async fn start(app: &App) -> AppResult<()> {
     tokio::spawn(seal_events(app.clone()));
     tokio::spawn(compact_logs(app.clone()));
     tokio::spawn(sweep(app.clone()));
+    tokio::spawn(remove_expired_tokens(app.clone()));
     Ok(())
 }
 
@@ -57,5 +58,14 @@ async fn sweep(app: App) {
         if let Err(error) = jobs::sweep_lost(&app).await {
             tracing::error!(error = &error as &dyn std::error::Error, "lost runners could not be looked for");
         }
+    }
+}
+
+async fn remove_expired_tokens(app: App) {
+    loop {
+        if let Err(error) = callers::remove_expired(&app).await {
+            tracing::error!(error = &error as &dyn std::error::Error, "expired tokens could not be removed");
+        }
+        tokio::time::sleep(Duration::from_mins(10)).await;
     }
 }

@@ -178,3 +178,15 @@ pub async fn set_runner_token(app: &App, secret: Secret) -> AppResult<()> {
         })
         .await
 }
+
+/// Forgets tokens that can no longer be used.
+pub(crate) async fn remove_expired(app: &App) -> AppResult<()> {
+    app.store
+        .write(|tx| {
+            Box::pin(async move {
+                let now = tx.now();
+                Ok(terrane_store::tokens::remove_expired(tx, now).await?)
+            })
+        })
+        .await
+}

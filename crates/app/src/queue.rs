@@ -111,7 +111,8 @@ pub(crate) async fn end(tx: &mut Tx, run: &mut Run, status: RunStatus, change: R
                 };
                 terrane_store::runs::set_phase_status(tx, &mut row, ended, None).await?;
             }
-            if !row.log_ended {
+            // A log that never began needs no end: readers go by the status.
+            if !row.log_ended && row.log_length > 0 {
                 terrane_store::logs::end(tx, &run.organization_id, &mut row, b"").await?;
             }
         }
