@@ -27,6 +27,7 @@ statements! {
     RENEW_ALL = "UPDATE jobs SET lease_until = $1 WHERE status <> 'done' AND status = 'claimed'";
     ADMIT = "UPDATE jobs SET admitted_at = $3 WHERE id = $1 AND fence = $2 AND status = 'claimed' AND admitted_at IS NULL";
     DONE = "UPDATE jobs SET status = 'done', lease_until = NULL WHERE id = $1 AND fence = $2 AND status = 'claimed'";
+    LOSE = "UPDATE jobs SET status = 'done', lease_until = NULL, fence = fence + 1 WHERE id = $1 AND fence = $2 AND status = 'claimed'";
     DROP_QUEUED = "UPDATE jobs SET status = 'done' WHERE run_id = $1 AND status = 'queued'";
     REQUEUE = "UPDATE jobs SET status = 'queued', lease_until = NULL, fence = fence + 1 WHERE id = $1 AND fence = $2 AND status = 'claimed'";
     STOP = "UPDATE jobs SET stop = $2 WHERE run_id = $1 AND status <> 'done'";
@@ -85,6 +86,11 @@ pub async fn admit(tx: &mut Tx, id: &JobId, fence: i64) -> Result<bool, StoreErr
 /// Ends a job.
 pub async fn finish(tx: &mut Tx, id: &JobId, fence: i64) -> Result<bool, StoreError> {
     tx.changed(&DONE, values![*id, fence]).await
+}
+
+/// Ends a job whose runner is lost: what that runner still says of it is refused.
+pub async fn lose(tx: &mut Tx, id: &JobId, fence: i64) -> Result<bool, StoreError> {
+    tx.changed(&LOSE, values![*id, fence]).await
 }
 
 /// Ends a run's jobs that no runner took yet; tells whether there was one.

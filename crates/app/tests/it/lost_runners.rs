@@ -1,0 +1,101 @@
+//! A runner that is not heard of for a whole lease.
+
+use std::time::Duration;
+
+use terrane_app::runs::RunAction;
+use terrane_app::{AppError, jobs, workspaces};
+use terrane_domain::reasons::ReasonCode;
+use terrane_domain::runner_protocol::{Phase, RefusalCode};
+use terrane_domain::runs::RunStatus;
+use terrane_domain::workspaces::LockHolder;
+
+use crate::world::World;
+
+const LEASE: Duration = Duration::from_secs(31);
+
+fn refusal(result: Result<impl Sized, AppError>) -> RefusalCode {
+    match result {
+        Err(AppError::Refused(refusal)) => refusal.code,
+        Err(other) => panic!("refused otherwise: {other}"),
+        Ok(_) => panic!("not refused"),
+    }
+}
+
+#[tokio::test]
+async fn a_lost_plan_is_given_out_once_more_and_then_fails_with_a_reason() {
+    let world = World::new().await;
+    let run = world.queue(world.new_run()).await.run;
+    let first = world.claim().await;
+    world.pass(LEASE);
+    assert_eq!(jobs::sweep_lost(&world.app).await.unwrap(), 1);
+    let second = world.claim().await;
+    assert_eq!((second.id.clone(), second.phase), (first.id.clone(), Phase::Plan));
+    assert_eq!(refusal(world.log(&first, 0, "late").await), RefusalCode::LeaseLost);
+    world.pass(LEASE);
+    jobs::sweep_lost(&world.app).await.unwrap();
+    let ended = world.read(&run.id).await;
+    assert_eq!(ended.run.status, RunStatus::Errored);
+    assert_eq!(ended.run.reason, Some(ReasonCode::PlanRunnerLost));
+    assert_eq!(ended.workspace.lock_holder, None);
+}
+
+#[tokio::test]
+async fn an_apply_that_never_began_is_given_out_again() {
+    let world = World::new().await;
+    let run = world.queue(world.new_run()).await.run;
+    world.finish(&world.claim().await, true).await.unwrap();
+    world.act(&run.id, RunAction::Apply).await.unwrap();
+    let first = world.claim().await;
+    world.pass(LEASE);
+    jobs::sweep_lost(&world.app).await.unwrap();
+    let second = world.claim().await;
+    assert_eq!((second.id.clone(), second.phase), (first.id, Phase::Apply));
+    jobs::admit(&world.app, &world.runner, second.id, second.fence).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_admitted_apply_is_never_given_out_again_and_blocks_the_workspace() {
+    let world = World::new().await;
+    let run = world.queue(world.new_run()).await.run;
+    world.finish(&world.claim().await, true).await.unwrap();
+    world.act(&run.id, RunAction::Apply).await.unwrap();
+    let job = world.claim().await;
+    jobs::admit(&world.app, &world.runner, job.id.clone(), job.fence).await.unwrap();
+    let again = jobs::admit(&world.app, &world.runner, job.id.clone(), job.fence).await;
+    assert_eq!(refusal(again), RefusalCode::AlreadyAdmitted);
+    world.pass(LEASE);
+    jobs::sweep_lost(&world.app).await.unwrap();
+    let ended = world.read(&run.id).await;
+    assert_eq!(ended.run.reason, Some(ReasonCode::RunnerLost));
+    assert_eq!(ended.workspace.lock_holder, Some(LockHolder::Recovery(run.id)));
+    assert_eq!(refusal(world.finish(&job, false).await), RefusalCode::LeaseLost);
+
+    let waiting = world.queue(world.new_run()).await.run;
+    assert_eq!(waiting.status, RunStatus::Pending);
+    let key = workspaces::WorkspaceKey::Id(world.workspace_id.clone());
+    workspaces::force_unlock(&world.app, &world.owner, key).await.unwrap();
+    assert_eq!(world.read(&waiting.id).await.run.status, RunStatus::PlanQueued);
+}
+
+#[tokio::test]
+async fn a_lease_that_is_renewed_is_not_lost() {
+    let world = World::new().await;
+    world.queue(world.new_run()).await;
+    let job = world.claim().await;
+    for _ in 0..5 {
+        world.pass(Duration::from_secs(20));
+        jobs::renew(&world.app, &world.runner, job.id.clone(), job.fence).await.unwrap();
+        assert_eq!(jobs::sweep_lost(&world.app).await.unwrap(), 0);
+    }
+}
+
+#[tokio::test]
+async fn log_bytes_that_are_stored_are_taken_again_without_effect_and_a_gap_is_refused() {
+    let world = World::new().await;
+    world.queue(world.new_run()).await;
+    let job = world.claim().await;
+    assert_eq!(world.log(&job, 0, "abc").await.unwrap(), 3);
+    assert_eq!(world.log(&job, 0, "abc").await.unwrap(), 3);
+    assert_eq!(world.log(&job, 1, "bcd").await.unwrap(), 4);
+    assert_eq!(refusal(world.log(&job, 9, "x").await), RefusalCode::LogGap);
+}

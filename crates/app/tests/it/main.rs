@@ -1,0 +1,7 @@
+//! The services over a real store, with a clock that the tests set.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
+
+mod lost_runners;
+mod queue;
+mod world;

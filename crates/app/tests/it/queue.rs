@@ -1,0 +1,87 @@
+//! One run holds a workspace; the others wait, or go beside the queue.
+
+use terrane_app::AppError;
+use terrane_app::runs::{NewRun, RunAction};
+use terrane_domain::runs::RunStatus;
+use terrane_domain::workspaces::LockHolder;
+
+use crate::world::World;
+
+#[tokio::test]
+async fn the_second_run_starts_when_the_first_has_ended() {
+    let world = World::new().await;
+    let first = world.queue(world.new_run()).await.run;
+    let second = world.queue(world.new_run()).await.run;
+    assert_eq!((first.status, second.status), (RunStatus::PlanQueued, RunStatus::Pending));
+    assert_eq!(world.read(&first.id).await.workspace.lock_holder, Some(LockHolder::Run(first.id.clone())));
+    world.finish(&world.claim().await, false).await.unwrap();
+    assert_eq!(world.read(&first.id).await.run.status, RunStatus::PlannedAndFinished);
+    let second = world.read(&second.id).await;
+    assert_eq!(second.run.status, RunStatus::PlanQueued);
+    assert_eq!(second.workspace.current_run_id, Some(second.run.id));
+}
+
+#[tokio::test]
+async fn a_plan_only_run_goes_beside_the_queue_and_never_locks() {
+    let world = World::new().await;
+    world.queue(world.new_run()).await;
+    let beside = world.queue(NewRun { plan_only: Some(true), ..world.new_run() }).await.run;
+    assert_eq!(beside.status, RunStatus::PlanQueued);
+    assert_ne!(world.read(&beside.id).await.workspace.current_run_id, Some(beside.id));
+}
+
+#[tokio::test]
+async fn a_plan_with_changes_waits_and_a_confirmation_counts_once() {
+    let world = World::new().await;
+    let run = world.queue(world.new_run()).await.run;
+    world.finish(&world.claim().await, true).await.unwrap();
+    assert!(world.read(&run.id).await.is_confirmable);
+    world.act(&run.id, RunAction::Apply).await.unwrap();
+    let again = world.act(&run.id, RunAction::Apply).await;
+    assert!(matches!(again, Err(AppError::Conflict(text)) if text.contains("transition not allowed")));
+    assert_eq!(world.read(&run.id).await.run.status, RunStatus::ApplyQueued);
+}
+
+#[tokio::test]
+async fn of_many_confirmations_at_once_one_counts() {
+    let world = World::new().await;
+    let run = world.queue(world.new_run()).await.run;
+    world.finish(&world.claim().await, true).await.unwrap();
+    let all = futures_util::future::join_all((0..50).map(|_| world.act(&run.id, RunAction::Apply))).await;
+    assert_eq!(all.iter().filter(|answer| answer.is_ok()).count(), 1);
+}
+
+#[tokio::test]
+async fn auto_apply_needs_no_confirmation() {
+    let world = World::new().await;
+    let run = world.queue(NewRun { auto_apply: Some(true), ..world.new_run() }).await.run;
+    world.finish(&world.claim().await, true).await.unwrap();
+    assert_eq!(world.read(&run.id).await.run.status, RunStatus::ApplyQueued);
+    world.finish(&world.claim().await, false).await.unwrap();
+    assert_eq!(world.read(&run.id).await.run.status, RunStatus::Applied);
+}
+
+#[tokio::test]
+async fn an_applied_run_makes_saved_plans_stale() {
+    let world = World::new().await;
+    let saved = world.queue(NewRun { save_plan: true, ..world.new_run() }).await.run;
+    world.finish(&world.claim().await, true).await.unwrap();
+    assert_eq!(world.read(&saved.id).await.run.status, RunStatus::PlannedAndSaved);
+    world.queue(NewRun { auto_apply: Some(true), ..world.new_run() }).await;
+    world.finish(&world.claim().await, true).await.unwrap();
+    world.finish(&world.claim().await, false).await.unwrap();
+    assert_eq!(world.read(&saved.id).await.run.status, RunStatus::Discarded);
+}
+
+#[tokio::test]
+async fn a_discarded_run_frees_the_workspace_and_the_queue_is_verified() {
+    let world = World::new().await;
+    let first = world.queue(world.new_run()).await.run;
+    let second = world.queue(world.new_run()).await.run;
+    world.finish(&world.claim().await, true).await.unwrap();
+    world.act(&first.id, RunAction::Discard).await.unwrap();
+    assert_eq!(world.read(&second.id).await.run.status, RunStatus::PlanQueued);
+    while world.app.store().seal_events().await.unwrap() > 0 {}
+    let reports = world.app.store().verify_events().await.unwrap();
+    assert!(reports.iter().all(|report| report.fault.is_none() && report.unsealed == 0), "{reports:?}");
+}

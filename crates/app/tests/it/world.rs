@@ -1,0 +1,156 @@
+//! A server without sockets: an owner, a workspace, a runner.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use terrane_app::callers::{Secret, authenticate};
+use terrane_app::runs::{NewRun, RunAction, RunView};
+use terrane_app::workspaces::{WorkspaceKey, WorkspaceSettings};
+use terrane_app::{App, AppError, bootstrap, configuration_versions, jobs, runs, signed_urls, streams, workspaces};
+use terrane_domain::access::Caller;
+use terrane_domain::ids::{ConfigurationVersionId, RunId, RunnerId, WorkspaceId};
+use terrane_domain::runner_protocol::{ChangeCounts, ClaimRequest, Finish, Job, Outcome};
+use terrane_domain::runs::{PlanOptions, RunSource};
+use terrane_domain::time::Timestamp;
+use terrane_store::{Clock, Key, Store, StoreOptions};
+use tokio::sync::watch;
+
+/// A clock that stands until it is moved.
+#[derive(Default)]
+pub(crate) struct TestClock(AtomicI64);
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        // Rows are ordered by time: two moments are never the same.
+        Timestamp::from_micros(1_700_000_000_000_000 + self.0.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) app: App,
+    pub(crate) owner: Caller,
+    pub(crate) runner: Caller,
+    pub(crate) workspace_id: WorkspaceId,
+    configuration: ConfigurationVersionId,
+    clock: Arc<TestClock>,
+    _drain: watch::Sender<bool>,
+    _folder: tempfile::TempDir,
+}
+
+fn archive() -> Vec<u8> {
+    let mut builder = tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast()));
+    let mut header = tar::Header::new_gnu();
+    header.set_size(0);
+    builder.append_data(&mut header, "main.tf", &b""[..]).unwrap();
+    builder.into_inner().unwrap().finish().unwrap()
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(TestClock::default());
+        let store = Store::open(StoreOptions {
+            database_url: format!("sqlite:{}", folder.path().join("db").display()),
+            blob_folder: folder.path().join("blobs"),
+            root_key: Key::generate(),
+            clock: clock.clone(),
+        })
+        .await
+        .unwrap();
+        // Held calls answer at once: the tests move their own clock, not the runtime's.
+        let (drain, draining) = watch::channel(true);
+        let app = App::new(store, "http://localhost", draining);
+        let token = bootstrap::dev(&app, None).await.unwrap().token;
+        let owner = authenticate(&app, Some(token)).await.unwrap();
+        terrane_app::callers::set_runner_token(&app, Secret::new("runner")).await.unwrap();
+        let runner = authenticate(&app, Some(Secret::new("runner"))).await.unwrap();
+        let settings = WorkspaceSettings { name: Some("app".to_owned()), ..WorkspaceSettings::default() };
+        let workspace = workspaces::create(&app, &owner, "demo", settings).await.unwrap().workspace;
+        let new = configuration_versions::NewConfigurationVersion {
+            auto_queue_runs: false,
+            speculative: false,
+            provisional: false,
+            source: "tfe-api".to_owned(),
+        };
+        let key = WorkspaceKey::Id(workspace.id.clone());
+        let (version, _) = configuration_versions::create(&app, &owner, key, new).await.unwrap();
+        let grant = signed_urls::Grant {
+            purpose: signed_urls::Purpose::ConfigurationUpload,
+            resource: version.id.to_string(),
+            subject: "nobody".to_owned(),
+        };
+        configuration_versions::upload(&app, &grant, streams::body(archive())).await.unwrap();
+        Self {
+            app,
+            owner,
+            runner,
+            workspace_id: workspace.id,
+            configuration: version.id,
+            clock,
+            _drain: drain,
+            _folder: folder,
+        }
+    }
+
+    pub(crate) fn pass(&self, time: Duration) {
+        self.clock.0.fetch_add(i64::try_from(time.as_micros()).unwrap(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn new_run(&self) -> NewRun {
+        NewRun {
+            workspace_id: self.workspace_id.clone(),
+            configuration_version_id: Some(self.configuration.clone()),
+            message: None,
+            auto_apply: Some(false),
+            plan_only: None,
+            save_plan: false,
+            allow_empty_apply: false,
+            options: PlanOptions { refresh: true, ..PlanOptions::default() },
+            variables: Vec::new(),
+            source: RunSource::Api,
+            client_renders_json: true,
+        }
+    }
+
+    pub(crate) async fn queue(&self, new: NewRun) -> RunView {
+        runs::create(&self.app, &self.owner, new).await.unwrap()
+    }
+
+    pub(crate) async fn read(&self, id: &RunId) -> RunView {
+        runs::read(&self.app, &self.owner, id.clone()).await.unwrap()
+    }
+
+    pub(crate) async fn act(&self, id: &RunId, action: RunAction) -> Result<(), AppError> {
+        runs::act(&self.app, &self.owner, id.clone(), action).await
+    }
+
+    /// Claims the next job; there must be one.
+    pub(crate) async fn claim(&self) -> Job {
+        let request =
+            ClaimRequest { runner_id: RunnerId::from_entropy(1), name: "test".to_owned(), engines: Vec::new() };
+        jobs::claim(&self.app, &self.runner, request).await.unwrap().unwrap()
+    }
+
+    pub(crate) async fn log(&self, job: &Job, offset: u64, text: &'static str) -> Result<u64, AppError> {
+        let bytes = Bytes::from_static(text.as_bytes());
+        let position = jobs::append_log(&self.app, &self.runner, job.id.clone(), job.fence, offset, bytes).await?;
+        Ok(position.offset)
+    }
+
+    pub(crate) async fn finish(&self, job: &Job, has_changes: bool) -> Result<(), AppError> {
+        let finish = Finish {
+            fence: job.fence,
+            outcome: Outcome::Finished,
+            reason: None,
+            message: None,
+            log_length: 0,
+            has_changes,
+            counts: ChangeCounts::default(),
+            terraform_version: None,
+            started_at: Timestamp::from_micros(0),
+        };
+        jobs::finish(&self.app, &self.runner, job.id.clone(), finish).await
+    }
+}
