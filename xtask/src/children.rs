@@ -84,6 +84,23 @@ impl Running {
         Ok(None)
     }
 
+    /// Waits as [`Running::wait_at_most`] does, but looks every millisecond: for children whose time is measured.
+    pub(crate) fn wait_closely(&self, patience: Duration) -> Result<Option<ExitStatus>> {
+        let deadline = Instant::now() + patience;
+        while Instant::now() < deadline {
+            if let Some(status) = self.ended()? {
+                return Ok(Some(status));
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        Ok(None)
+    }
+
+    /// The child's process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.0.pid
+    }
+
     /// Asks the child to end and waits until it has.
     pub(crate) fn stop(self) {
         drop(self);
@@ -153,8 +170,15 @@ pub(crate) fn stop_on_signals() -> Result<()> {
     Ok(())
 }
 
+/// Goes no further once a signal has come: the other thread ends the process when everything is stopped.
+pub(crate) fn heed_signals() {
+    while STOPPING.load(Ordering::SeqCst) {
+        thread::park();
+    }
+}
+
 /// Sends a signal by the shell's own `kill`, which is there where no program of that name is installed.
-fn signal(name: &str, target: &str) {
+pub(crate) fn signal(name: &str, target: &str) {
     // It fails when the target has just ended, which is what was wanted.
     let _ = Command::new("sh").args(["-c", r#"kill -s "$0" -- "$1""#, name, target]).stderr(Stdio::null()).status();
 }

@@ -1,5 +1,6 @@
 //! Project chores. `cargo xtask help` lists them.
 
+mod bench;
 mod children;
 mod demo;
 mod file_sizes;
@@ -28,6 +29,8 @@ enum Chore {
     Test(test::Options),
     /// Build and start a server, run a real `terraform apply` through it, and print what happened.
     Demo(demo::Options),
+    /// Measure a release build, each figure beside its budget. A budget that is missed fails nothing.
+    Bench(bench::Options),
 }
 
 fn main() -> ExitCode {
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
     let result = children::stop_on_signals().and_then(|()| match chore {
         Chore::Test(options) => test::run(&options),
         Chore::Demo(options) => demo::run(&options).map(|()| true),
+        Chore::Bench(options) => bench::run(&options),
     });
     match result {
         Ok(true) => ExitCode::SUCCESS,
