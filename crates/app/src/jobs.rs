@@ -13,10 +13,12 @@ use terrane_domain::ids::{JobId, RunnerId, StateVersionId};
 use terrane_domain::jobs::JobRecord;
 use terrane_domain::reasons::ReasonCode;
 use terrane_domain::runner_protocol::{
-    ClaimRequest, Finish, Job, JobVariable, LEASE_SECONDS, Lease, LogPosition, Outcome, Phase, Refusal, RefusalCode,
+    ClaimRequest, Finish, Job, JobVariable, LEASE_SECONDS, Lease, LogPosition, Outcome, Phase, RENEW_SECONDS, Refusal,
+    RefusalCode, StopRequest,
 };
-use terrane_domain::runs::{PhaseStatus, Run, RunPhase, RunStatus, after_plan};
+use terrane_domain::runs::{PhaseStatus, Run, RunPhase, RunSource, RunStatus, after_plan};
 use terrane_domain::state_versions::{NewState, StateVersion, StateVersionStatus, may_follow};
+use terrane_domain::time::Timestamp;
 use terrane_domain::tokens::TokenKind;
 use terrane_domain::variables::VariableCategory;
 use terrane_store::runs::{PlanDocument, RunChange};
@@ -27,8 +29,13 @@ use crate::{App, AppError, AppResult, callers, entropy, queue, state_uploads};
 
 /// How long a claim is held when there is no work.
 const HOLD: Duration = Duration::from_secs(20);
+/// How often a held renewal looks for a wish to stop.
+const WISH_LOOK: Duration = Duration::from_millis(500);
 const MAX_DOCUMENT_BYTES: u64 = 1 << 30;
 const RUN_TOKEN_TIME: Duration = Duration::from_hours(24);
+/// How long after its plan a run that was approved beforehand may fail at the earliest. terraform follows the plan's log
+/// and then looks at the run: of one that has failed by then it shows neither the plan nor the apply.
+const UNSEEN_PLAN: Duration = Duration::from_secs(5);
 
 /// Only runners have jobs.
 fn require_runner(caller: &Caller) -> AppResult<()> {
@@ -197,22 +204,37 @@ pub async fn admit(app: &App, caller: &Caller, id: JobId, fence: i64) -> AppResu
         .await
 }
 
-/// Extends the lease and tells what the run's people want.
+/// Extends the lease and tells what the run's people want, which is held until they want something or it is time for the
+/// next renewal: a wish arrives within a second, and costs no write each second.
 pub async fn renew(app: &App, caller: &Caller, id: JobId, fence: i64) -> AppResult<Lease> {
     require_runner(caller)?;
-    app.store
+    let (renewed, deadline) = (id.clone(), tokio::time::Instant::now() + Duration::from_secs(RENEW_SECONDS));
+    let mut stop = app
+        .store
         .write(move |tx| {
             Box::pin(async move {
-                let (job, _, _) = held(tx, &id, fence).await?;
+                let (job, _, _) = held(tx, &renewed, fence).await?;
                 let until = tx.now().plus(Duration::from_secs(LEASE_SECONDS));
-                if terrane_store::jobs::renew(tx, &id, fence, until).await? {
-                    Ok(Lease { stop: job.stop })
+                if terrane_store::jobs::renew(tx, &renewed, fence, until).await? {
+                    Ok(job.stop)
                 } else {
                     Err(lease_lost())
                 }
             })
         })
-        .await
+        .await?;
+    while stop == StopRequest::None && tokio::time::Instant::now() < deadline {
+        tokio::select! {
+            () = tokio::time::sleep(WISH_LOOK) => {}
+            () = app.drained() => break,
+        }
+        let id = id.clone();
+        stop = app
+            .store
+            .read(move |tx| Box::pin(async move { Ok::<_, AppError>(held(tx, &id, fence).await?.0.stop) }))
+            .await?;
+    }
+    Ok(Lease { stop })
 }
 
 /// What a job's runner may fetch.
@@ -379,7 +401,33 @@ pub async fn put_state(app: &App, caller: &Caller, id: JobId, fence: i64, body: 
 /// Ends a job: the phase's status, the run's status and the end of the log become visible in one step.
 pub async fn finish(app: &App, caller: &Caller, id: JobId, finish: Finish) -> AppResult<()> {
     require_runner(caller)?;
+    if finish.outcome == Outcome::Errored {
+        let pause = until_plan_was_seen(app, id.clone(), finish.fence).await?;
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = app.drained() => {}
+        }
+    }
     app.store.write(move |tx| Box::pin(async move { finish_in(tx, &id, &finish).await })).await
+}
+
+/// How long the failure of an apply has to wait for those who still read the plan.
+async fn until_plan_was_seen(app: &App, id: JobId, fence: i64) -> AppResult<Duration> {
+    app.store
+        .read(move |tx| {
+            Box::pin(async move {
+                let Ok((job, run, _)) = held(tx, &id, fence).await else { return Ok(Duration::ZERO) };
+                if job.phase != Phase::Apply || !run.auto_apply || run.source != RunSource::TerraformCloud {
+                    return Ok(Duration::ZERO);
+                }
+                let confirmed = run.status_timestamps[RunStatus::Confirmed.timestamp_key()].as_str();
+                let confirmed: Option<Timestamp> = confirmed.and_then(|moment| moment.parse().ok());
+                Ok::<_, AppError>(
+                    confirmed.map_or(Duration::ZERO, |confirmed| UNSEEN_PLAN.saturating_sub(tx.now().since(confirmed))),
+                )
+            })
+        })
+        .await
 }
 
 async fn finish_in(tx: &mut Tx, id: &JobId, finish: &Finish) -> AppResult<()> {
@@ -441,7 +489,7 @@ async fn plan_finished(tx: &mut Tx, run: &mut Run, has_changes: bool) -> AppResu
 }
 
 /// Deals with jobs whose runner has not been heard of for a whole lease. Answers how many there were.
-pub(crate) async fn sweep_lost(app: &App) -> AppResult<usize> {
+pub async fn sweep_lost(app: &App) -> AppResult<usize> {
     app.store
         .write(|tx| {
             Box::pin(async move {
@@ -472,7 +520,7 @@ async fn lose(tx: &mut Tx, job: JobRecord) -> AppResult<()> {
         terrane_store::runs::set_phase_status(tx, &mut phase, PhaseStatus::Queued, None).await?;
         return Ok(());
     }
-    if !terrane_store::jobs::finish(tx, &job.id, job.fence).await? {
+    if !terrane_store::jobs::lose(tx, &job.id, job.fence).await? {
         return Ok(());
     }
     let reason = if job.phase == Phase::Plan { ReasonCode::PlanRunnerLost } else { ReasonCode::RunnerLost };

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use terrane_domain::reasons::ReasonCode;
 use terrane_domain::runner_protocol::LogFormat;
+use tokio::task::JoinHandle;
 
 use crate::RunnerError;
 use crate::child::{Ended, Setting, words};
@@ -17,6 +18,8 @@ use crate::state::StateWatch;
 /// Uses the folder of the plan if it was kept; otherwise makes it again, with the same lock file.
 async fn prepare(setting: &Setting, log: &Log) -> Result<Option<Ended>, RunnerError> {
     if plan::is_kept(setting) {
+        // The state may have changed since; terraform itself sees then that the plan is stale.
+        plan::fetch_state(setting).await?;
         setting.give_folder()?;
         return Ok(None);
     }
@@ -30,24 +33,31 @@ async fn prepare(setting: &Setting, log: &Log) -> Result<Option<Ended>, RunnerEr
     setting.initialize(log).await
 }
 
-/// Applies.
-pub(crate) async fn run(setting: &Setting, log: &Log, spool: Arc<Spool>) -> Result<PhaseResult, RunnerError> {
+/// Applies. What is still on its way to the server at the end is added to `deliveries`.
+pub(crate) async fn run(
+    setting: &Setting,
+    log: &Log,
+    spool: Arc<Spool>,
+    deliveries: &mut Vec<JoinHandle<Result<(), RunnerError>>>,
+) -> Result<PhaseResult, RunnerError> {
     setting.write_header(log).await;
     if let Some(Ended::Stopped) = prepare(setting, log).await? {
         return Ok(PhaseResult::canceled());
     }
     // From here on an unknown outcome is never repeated.
     setting.runner.client.admit(&setting.job).await?;
-    let state = setting.folder.state_file(&setting.job.workspace_name);
-    let watch = StateWatch::start(setting.runner.clone(), setting.job.clone(), spool, state);
+    let (root, state) = (setting.folder.root.clone(), setting.folder.state_file(&setting.job.workspace_name));
+    let watch = StateWatch::start(setting.runner.clone(), setting.job.clone(), spool, root, state);
     let is_structured = setting.job.log_format == LogFormat::Structured;
     let mut arguments = words(&["apply", "-input=false", if is_structured { "-json" } else { "-no-color" }]);
     arguments.push(setting.folder.plan_file().into_os_string());
     let mut scanner = Scanner::default();
     let ended = setting.run_logged(&arguments, log, &mut scanner).await;
-    watch.finish().await?;
+    let (spooled, delivery) = watch.finish().await;
+    deliveries.push(delivery);
+    spooled?;
     match ended? {
-        Ended::Stopped => Ok(PhaseResult::canceled()),
+        Ended::Stopped => Ok(PhaseResult::interrupted()),
         Ended::Exited(status) if status.success() => Ok(PhaseResult::finished(false, scanner.counts())),
         Ended::Exited(status) => Err(Setting::failure(status, b"", ReasonCode::ApplyFailed)),
     }

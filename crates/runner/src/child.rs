@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use bytes::Bytes;
 use nix::sys::signal::{Signal, killpg};
@@ -14,6 +15,7 @@ use terrane_domain::reasons::ReasonCode;
 use terrane_domain::runner_protocol::{Job, StopRequest};
 use tokio::io::AsyncReadExt as _;
 use tokio::process::Command;
+use tokio::time::Instant;
 
 use crate::documents::Scanner;
 use crate::engines::FoundEngine;
@@ -26,13 +28,16 @@ use crate::{Runner, RunnerError};
 /// First of 65,536 user ids, one for each run; high enough to be nobody's.
 const FIRST_UID: u32 = 700_000;
 
+/// Without a sandbox, what a run left behind may keep the output open; we do not wait longer for it than this.
+const LINGER: Duration = Duration::from_secs(1);
+
 /// What all starts of one job share.
 pub(crate) struct Setting {
     pub(crate) runner: Arc<Runner>,
     pub(crate) job: Job,
     pub(crate) folder: RunFolder,
     pub(crate) engine: FoundEngine,
-    pub(crate) lease: Lease,
+    pub(crate) lease: Arc<Lease>,
     uid: Option<u32>,
 }
 
@@ -65,7 +70,7 @@ pub(crate) enum Ended {
 }
 
 impl Setting {
-    pub(crate) fn new(runner: Arc<Runner>, job: Job, engine: FoundEngine, lease: Lease) -> Self {
+    pub(crate) fn new(runner: Arc<Runner>, job: Job, engine: FoundEngine, lease: Arc<Lease>) -> Self {
         let folder = RunFolder::of(&runner.config.data_dir, &job);
         let is_separate = getuid().is_root() && runner.config.sandbox == SandboxMode::Default;
         let uid = is_separate.then(|| FIRST_UID + runner.next_uid.fetch_add(1, Ordering::Relaxed) % 65_536);
@@ -155,19 +160,18 @@ impl Setting {
         let mut output = tokio::net::unix::pipe::Receiver::from_owned_fd(reader.into()).map_err(broken)?;
         let group = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
         let mut standing = self.lease.watch();
-        let (mut buffer, mut is_open, mut was_asked) = (vec![0; 64 * 1024], true, false);
+        let mut buffer = vec![0; 64 * 1024];
+        let (mut is_open, mut was_asked, mut ended) = (true, false, None);
+        let lingering = tokio::time::sleep(Duration::MAX);
+        tokio::pin!(lingering);
         let status = loop {
+            if let (Some(status), false) = (ended, is_open) {
+                break status;
+            }
             tokio::select! {
+                // A flood of output must not keep people's wishes away, nor is what was written cut off.
                 biased;
-                read = output.read(&mut buffer), if is_open => match read {
-                    Ok(0) | Err(_) => is_open = false,
-                    Ok(length) => sink.take(&buffer[..length]).await,
-                },
-                status = child.wait(), if !is_open => break status.map_err(broken)?,
-                changed = standing.changed() => {
-                    if changed.is_err() {
-                        continue;
-                    }
+                Ok(()) = standing.changed() => {
                     let now = *standing.borrow_and_update();
                     let signal = match now.stop {
                         _ if now.is_lost => Some(Signal::SIGKILL),
@@ -175,11 +179,20 @@ impl Setting {
                         StopRequest::Interrupt if !was_asked => Some(Signal::SIGINT),
                         _ => None,
                     };
-                    if let (Some(signal), Some(group)) = (signal, group) {
+                    if let (Some(signal), Some(group), None) = (signal, group, ended) {
                         was_asked = true;
                         let _ = killpg(group, signal);
                     }
                 }
+                status = child.wait(), if ended.is_none() => {
+                    ended = Some(status.map_err(broken)?);
+                    lingering.as_mut().reset(Instant::now() + LINGER);
+                }
+                read = output.read(&mut buffer), if is_open => match read {
+                    Ok(0) | Err(_) => is_open = false,
+                    Ok(length) => sink.take(&buffer[..length]).await,
+                },
+                () = &mut lingering, if ended.is_some() => is_open = false,
             }
         };
         if self.lease.is_lost() {

@@ -38,6 +38,9 @@ pub enum RunnerError {
         /// In words.
         message: String,
     },
+    /// The runner stops before the job has a result: its next life takes it up again.
+    #[error("the runner stops")]
+    Stopping,
     /// The lease is lost: nothing more may be said about this job.
     #[error("the lease is lost")]
     LeaseLost,

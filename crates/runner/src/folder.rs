@@ -1,11 +1,15 @@
 //! The folder of a run: configuration, state, temporary files. It holds clear values, so it never outlives the run by
 //! more than the kept time, nor a restart.
 
+use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use flate2::read::GzDecoder;
+use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
+use nix::sys::stat::Mode;
 use terrane_domain::archive::{ArchiveRules, EntryKind, unpacked_limit};
 use terrane_domain::ids::RunId;
 use terrane_domain::reasons::ReasonCode;
@@ -27,6 +31,18 @@ pub(crate) fn prepare(data_dir: &Path) -> Result<(), RunnerError> {
         create_private(folder)?;
     }
     Ok(())
+}
+
+/// Removes what is left of runs, whose processes may still be dying.
+pub(crate) async fn remove_runs(data_dir: &Path) {
+    let runs = data_dir.join("runs");
+    for _ in 0..20 {
+        if std::fs::remove_dir_all(&runs).is_ok() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    remove(&runs);
 }
 
 /// One run's folder.
@@ -102,7 +118,7 @@ impl RunFolder {
     /// Unpacks the archive, judging each entry by the rules that the server used.
     pub(crate) fn unpack(&self) -> Result<(), RunnerError> {
         let archive = self.archive();
-        let file = std::fs::File::open(&archive).map_err(RunnerError::file(&archive))?;
+        let file = File::open(&archive).map_err(RunnerError::file(&archive))?;
         let packed = file.metadata().map_err(RunnerError::file(&archive))?.len();
         let root = self.root.join("config");
         let invalid = |error: &dyn std::fmt::Display| {
@@ -159,6 +175,31 @@ pub(crate) fn remove(path: &Path) {
     }
 }
 
+/// Opens a file inside of `root` on which a run may have laid its hand: links are not followed, and only a regular file
+/// is opened.
+fn open_inside(root: &Path, path: &Path, flags: OFlag) -> std::io::Result<File> {
+    let relative = path.strip_prefix(root).map_err(std::io::Error::other)?;
+    let folder = File::open(root)?;
+    let how = OpenHow::new()
+        .flags(flags | OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)
+        .mode(if flags.contains(OFlag::O_CREAT) { Mode::S_IRUSR | Mode::S_IWUSR } else { Mode::empty() })
+        .resolve(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS);
+    let file = File::from(openat2(&folder, relative, how)?);
+    if file.metadata()?.is_file() { Ok(file) } else { Err(std::io::Error::other("this is no regular file")) }
+}
+
+/// Reads a file of a run.
+pub(crate) fn read_inside(root: &Path, path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open_inside(root, path, OFlag::O_RDONLY)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Makes an empty file in the folder of a run, in the place of anything else.
+pub(crate) fn create_inside(root: &Path, path: &Path) -> std::io::Result<File> {
+    open_inside(root, path, OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_TRUNC)
+}
+
 /// Gives a folder and all in it to a user. Links themselves, never what they point to.
 pub(crate) fn give_to(path: &Path, uid: u32) -> std::io::Result<()> {
     std::os::unix::fs::lchown(path, Some(uid), Some(uid))?;
@@ -168,4 +209,27 @@ pub(crate) fn give_to(path: &Path, uid: u32) -> std::io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_and_pipes_of_a_run_are_not_opened() {
+        let outside = tempfile::tempdir().unwrap();
+        std::fs::write(outside.path().join("secret"), "secret").unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        std::fs::write(root.join("plain"), "text").unwrap();
+        std::os::unix::fs::symlink(outside.path().join("secret"), root.join("file")).unwrap();
+        std::os::unix::fs::symlink(outside.path(), root.join("folder")).unwrap();
+        nix::unistd::mkfifo(&root.join("pipe"), Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
+        assert_eq!(read_inside(root, &root.join("plain")).unwrap(), b"text");
+        for name in ["file", "folder/secret", "pipe", "folder"] {
+            assert!(read_inside(root, &root.join(name)).is_err(), "{name}");
+            assert!(create_inside(root, &root.join(name)).is_err(), "{name}");
+        }
+        assert_eq!(std::fs::read(outside.path().join("secret")).unwrap(), b"secret");
+    }
 }

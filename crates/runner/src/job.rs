@@ -5,12 +5,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use terrane_domain::reasons::ReasonCode;
-use terrane_domain::runner_protocol::{ChangeCounts, Finish, Job, Outcome, Phase, RefusalCode};
+use terrane_domain::runner_protocol::{
+    ChangeCounts, Finish, Job, LOG_CHUNK_BYTES, Outcome, Phase, RefusalCode, StopRequest,
+};
 use terrane_domain::time::Timestamp;
 use tokio::sync::watch;
 
 use crate::child::Setting;
-use crate::engines::{self, FoundEngine};
+use crate::engines;
 use crate::lease::Lease;
 use crate::log::Log;
 use crate::spool::{self, Spool};
@@ -19,20 +21,33 @@ use crate::{Runner, RunnerError, apply, folder, plan};
 /// How long the folder of a plan waits for the apply.
 const KEEP: Duration = Duration::from_mins(10);
 
+/// How long after a stop of the runner a slot gives up what it does: its process is killed soon after.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(27);
+/// How long a stopped runner tries to deliver a result that is spooled: a server that is there needs no time.
+const DELIVER_WITHIN: Duration = Duration::from_secs(3);
+
 /// How a phase ended well.
 pub(crate) struct PhaseResult {
     outcome: Outcome,
     has_changes: bool,
     counts: ChangeCounts,
+    /// Whether an apply began, so that it must not be repeated.
+    has_begun: bool,
 }
 
 impl PhaseResult {
     pub(crate) const fn finished(has_changes: bool, counts: ChangeCounts) -> Self {
-        Self { outcome: Outcome::Finished, has_changes, counts }
+        Self { outcome: Outcome::Finished, has_changes, counts, has_begun: true }
     }
 
+    /// Stopped before anything was changed.
     pub(crate) fn canceled() -> Self {
-        Self { outcome: Outcome::Canceled, has_changes: false, counts: ChangeCounts::default() }
+        Self { outcome: Outcome::Canceled, has_changes: false, counts: ChangeCounts::default(), has_begun: false }
+    }
+
+    /// An apply that was stopped on its way.
+    pub(crate) fn interrupted() -> Self {
+        Self { has_begun: true, ..Self::canceled() }
     }
 }
 
@@ -41,20 +56,35 @@ fn now() -> Timestamp {
     Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }
 
-/// One slot: claims jobs and does them, one after another.
-pub(crate) async fn work(runner: Arc<Runner>, mut shutdown: watch::Receiver<bool>) {
+/// One slot: does `first`, then claims jobs and does them, one after another.
+pub(crate) async fn work(runner: Arc<Runner>, mut first: Option<Job>, mut shutdown: watch::Receiver<bool>) {
     loop {
         let engines = runner.engines.iter().map(|found| found.engine.clone()).collect();
-        let claimed = tokio::select! {
-            claimed = runner.client.claim(&runner.id, &runner.config.name, engines) => claimed,
-            _ = shutdown.wait_for(|stop| *stop) => return,
+        let claimed = if let Some(job) = first.take() {
+            Ok(Some(job))
+        } else {
+            tokio::select! {
+                claimed = runner.client.claim(&runner.id, &runner.config.name, engines) => claimed,
+                _ = shutdown.wait_for(|stop| *stop) => return,
+            }
         };
         match claimed {
             Ok(Some(job)) => {
                 let id = job.id.clone();
-                if let Err(error) = run(&runner, job).await {
-                    tracing::warn!(job = %id, %error, "a job was dropped");
-                    spool::remove(&runner.config.data_dir, &id);
+                let done = tokio::select! {
+                    done = run(&runner, job, shutdown.clone()) => done,
+                    () = after_stop(shutdown.clone(), GIVE_UP_AFTER) => Err(RunnerError::Stopping),
+                };
+                match done {
+                    Ok(()) => {}
+                    // The spool is for the runner's next life.
+                    Err(RunnerError::Stopping) => {
+                        tracing::warn!(job = %id, "the runner stops before this job has arrived; it is handed over");
+                    }
+                    Err(error) => {
+                        tracing::warn!(job = %id, %error, "a job was dropped");
+                        spool::remove(&runner.config.data_dir, &id);
+                    }
                 }
             }
             Ok(None) => {}
@@ -69,31 +99,33 @@ pub(crate) async fn work(runner: Arc<Runner>, mut shutdown: watch::Receiver<bool
     }
 }
 
-async fn run(runner: &Arc<Runner>, job: Job) -> Result<(), RunnerError> {
+async fn run(runner: &Arc<Runner>, job: Job, shutdown: watch::Receiver<bool>) -> Result<(), RunnerError> {
     let started_at = now();
-    let lease = Lease::keep(runner.clone(), &job);
+    let lease = Arc::new(Lease::keep(runner.clone(), &job, shutdown.clone()));
     let spool = Arc::new(Spool::open(&runner.config.data_dir, &job)?);
     let log = Log::begin(runner.clone(), &job, spool.clone()).await;
     let engine = engines::choose(&runner.engines, &job.terraform_version).cloned();
     let version = engine.as_ref().map(|found| found.engine.version.clone());
     let run_folder = folder::path_of(&runner.config.data_dir, &job.run_id);
+    let mut deliveries = Vec::new();
     let result = match engine {
-        Some(engine) => phase(runner, &job, engine, lease, &log, &spool).await,
+        Some(engine) => {
+            let setting = Setting::new(runner.clone(), job.clone(), engine, lease.clone());
+            match job.phase {
+                Phase::Plan => plan::run(&setting, &log).await,
+                Phase::Apply => apply::run(&setting, &log, spool.clone(), &mut deliveries).await,
+            }
+        }
         None => Err(no_engine(runner, &job)),
     };
-    let keep = matches!(&result, Ok((PhaseResult { outcome: Outcome::Finished, has_changes: true, .. }, _)))
+    let keep = matches!(&result, Ok(PhaseResult { outcome: Outcome::Finished, has_changes: true, .. }))
         && job.phase == Phase::Plan;
     if keep {
         keep_for_a_while(run_folder);
     } else {
         folder::remove(&run_folder);
     }
-    // The lease has to live until the server has the end.
-    let (ended, _lease) = match result {
-        Ok((result, lease)) => (Ok(result), Some(lease)),
-        Err(RunnerError::LeaseLost) => return Err(RunnerError::LeaseLost),
-        Err(error) => (Err(error), None),
-    };
+    let result = after_shutdown(result, &lease);
     let mut finish = Finish {
         fence: job.fence,
         outcome: Outcome::Errored,
@@ -105,42 +137,72 @@ async fn run(runner: &Arc<Runner>, job: Job) -> Result<(), RunnerError> {
         terraform_version: version,
         started_at,
     };
-    match ended {
+    match result {
+        Err(RunnerError::LeaseLost) => return Err(RunnerError::LeaseLost),
+        Err(RunnerError::Stopping) => return Err(RunnerError::Stopping),
         Ok(result) => {
             finish.outcome = result.outcome;
             finish.has_changes = result.has_changes;
             finish.counts = result.counts;
         }
         Err(error) => {
-            finish.reason = Some(error.reason());
-            finish.message = Some(error.to_string());
+            explain(&mut finish, &error);
             if error.reason() != ReasonCode::PlanFailed && error.reason() != ReasonCode::ApplyFailed {
                 log.line(&format!("\n{error}")).await;
             }
         }
     }
-    finish.log_length = log.close().await?;
-    let text = serde_json::to_vec(&finish).unwrap_or_default();
-    spool.put("finish", &text)?;
-    runner.client.finish(&job.id, &finish).await?;
+    let log = log.close().await;
+    match log.length {
+        Ok(length) => {
+            finish.log_length = length;
+            spool.put("finish", &serde_json::to_vec(&finish).unwrap_or_default())?;
+        }
+        Err(RunnerError::LeaseLost) => return Err(RunnerError::LeaseLost),
+        Err(error) => explain(&mut finish, &error),
+    }
+    let delivered = async {
+        for delivery in deliveries {
+            delivery.await.unwrap_or(Err(RunnerError::LeaseLost))?;
+        }
+        finish.log_length = log.sending.await.unwrap_or(Err(RunnerError::LeaseLost))?;
+        runner.client.finish(&job.id, &finish).await
+    };
+    tokio::select! {
+        delivered = delivered => delivered?,
+        () = after_stop(shutdown, DELIVER_WITHIN) => return Err(RunnerError::Stopping),
+    }
     spool.remove();
     Ok(())
 }
 
-async fn phase(
-    runner: &Arc<Runner>,
-    job: &Job,
-    engine: FoundEngine,
-    lease: Lease,
-    log: &Log,
-    spool: &Arc<Spool>,
-) -> Result<(PhaseResult, Lease), RunnerError> {
-    let setting = Setting::new(runner.clone(), job.clone(), engine, lease);
-    let result = match job.phase {
-        Phase::Plan => plan::run(&setting, log).await,
-        Phase::Apply => apply::run(&setting, log, spool.clone()).await,
-    };
-    result.map(|result| (result, setting.lease))
+/// Ends some time after the stop of the runner.
+async fn after_stop(mut shutdown: watch::Receiver<bool>, time: Duration) {
+    let _ = shutdown.wait_for(|stop| *stop).await;
+    tokio::time::sleep(time).await;
+}
+
+fn explain(finish: &mut Finish, error: &RunnerError) {
+    finish.outcome = Outcome::Errored;
+    finish.reason = Some(error.reason());
+    finish.message = Some(error.to_string());
+}
+
+/// What a phase's result means if the stop of the runner ended the child: whatever changed nothing is taken up again.
+fn after_shutdown(result: Result<PhaseResult, RunnerError>, lease: &Lease) -> Result<PhaseResult, RunnerError> {
+    match (result, lease.stopped_by_shutdown()) {
+        (Ok(PhaseResult { outcome: Outcome::Canceled, has_begun, .. }), Some(stop)) => Err(if !has_begun {
+            RunnerError::Stopping
+        } else if stop == StopRequest::Interrupt {
+            RunnerError::job(
+                ReasonCode::ApplyFailed,
+                "The runner was stopped, so terraform was interrupted. What it did until then is kept in the state; queue a new run to do the rest.",
+            )
+        } else {
+            RunnerError::job(ReasonCode::RunnerLost, ReasonCode::RunnerLost.sentence())
+        }),
+        (result, _) => result,
+    }
 }
 
 fn no_engine(runner: &Runner, job: &Job) -> RunnerError {
@@ -169,57 +231,73 @@ fn keep_for_a_while(path: std::path::PathBuf) {
     });
 }
 
-/// Delivers what an earlier life could not. Its children died with it; an apply among them has an unknown outcome.
-pub(crate) async fn recover(runner: &Arc<Runner>) -> Result<(), RunnerError> {
+/// Delivers what an earlier life could not. Its children died with it: an apply among them has an unknown outcome.
+/// Answers the jobs that had no result and did no harm, which may begin again.
+pub(crate) async fn recover(runner: &Arc<Runner>) -> Vec<Job> {
+    let mut again = Vec::new();
     for id in spool::left_behind(&runner.config.data_dir) {
-        match runner.client.reattach(&id, &runner.id).await {
-            Ok(job) => {
-                if let Err(error) = deliver(runner, &job).await {
-                    tracing::warn!(job = %id, %error, "a job of an earlier start could not be delivered");
-                }
+        let job = match runner.client.reattach(&id, &runner.id).await {
+            Ok(job) => job,
+            Err(error) => {
+                tracing::info!(job = %id, %error, "a job of an earlier start is no longer ours");
+                spool::remove(&runner.config.data_dir, &id);
+                continue;
             }
-            Err(error) => tracing::info!(job = %id, %error, "a job of an earlier start is no longer ours"),
+        };
+        match deliver(runner, job).await {
+            Ok(Some(job)) => again.push(job),
+            Ok(None) | Err(RunnerError::LeaseLost) => spool::remove(&runner.config.data_dir, &id),
+            Err(error) => tracing::error!(job = %id, %error, "a job of an earlier start could not be delivered"),
         }
-        spool::remove(&runner.config.data_dir, &id);
     }
-    Ok(())
+    again
 }
 
-async fn deliver(runner: &Arc<Runner>, job: &Job) -> Result<(), RunnerError> {
-    let spool = Spool::open(&runner.config.data_dir, job)?;
+async fn deliver(runner: &Arc<Runner>, mut job: Job) -> Result<Option<Job>, RunnerError> {
+    let spool = Spool::open(&runner.config.data_dir, &job)?;
     let mut offset = job.log_offset;
-    for (start, bytes) in spool.log_pieces() {
+    let mut pieces = spool.log_reader();
+    while let Some((start, bytes)) = pieces.next(LOG_CHUNK_BYTES) {
         let end = start + bytes.len() as u64;
         if end > offset && start <= offset {
             offset = runner.client.append_log(&job.id, job.fence, start, Bytes::from(bytes)).await?;
         }
     }
     if let Some(state) = spool.get("state") {
-        match runner.client.put(job, "state", Bytes::from(state)).await {
+        match runner.client.put(&job, "state", Bytes::from(state)).await {
             // A newer one has arrived before.
             Err(RunnerError::Refused(refusal)) if refusal.code == RefusalCode::StateConflict => {}
             other => other?,
         }
     }
     let spooled = spool.get("finish").and_then(|text| serde_json::from_slice::<Finish>(&text).ok());
-    let mut finish = if let Some(finish) = spooled {
-        finish
-    } else {
-        let reason = if job.admitted { ReasonCode::RunnerLost } else { ReasonCode::Internal };
-        let line = format!("\n{}\n", reason.sentence());
-        offset = runner.client.append_log(&job.id, job.fence, offset, Bytes::from(line)).await?;
-        Finish {
-            fence: job.fence,
-            outcome: Outcome::Errored,
-            reason: Some(reason),
-            message: Some(reason.sentence().to_owned()),
-            log_length: offset,
-            has_changes: false,
-            counts: ChangeCounts::default(),
-            terraform_version: None,
-            started_at: now(),
+    let mut finish = match spooled {
+        Some(finish) => finish,
+        None if job.admitted => {
+            let reason = ReasonCode::RunnerLost;
+            let line = format!("\n{}\n", reason.sentence());
+            offset = runner.client.append_log(&job.id, job.fence, offset, Bytes::from(line)).await?;
+            let mut finish = Finish {
+                fence: job.fence,
+                outcome: Outcome::Errored,
+                reason: None,
+                message: None,
+                log_length: offset,
+                has_changes: false,
+                counts: ChangeCounts::default(),
+                terraform_version: None,
+                started_at: now(),
+            };
+            explain(&mut finish, &RunnerError::job(reason, reason.sentence()));
+            finish
+        }
+        None => {
+            job.log_offset = offset;
+            // What ends two lives of a runner is left to the end of its lease, after which the server counts its attempts.
+            return Ok(spool.begin_again()?.then_some(job));
         }
     };
     finish.fence = job.fence;
-    runner.client.finish(&job.id, &finish).await
+    runner.client.finish(&job.id, &finish).await?;
+    Ok(None)
 }

@@ -72,16 +72,19 @@ pub(crate) struct Runner {
     next_uid: AtomicU32,
 }
 
-fn entropy() -> u128 {
-    let mut bytes = [0; 16];
+fn bytes<const LENGTH: usize>() -> [u8; LENGTH] {
+    let mut bytes = [0; LENGTH];
     getrandom::fill(&mut bytes).unwrap_or_else(|error| panic!("the system gives no random bytes: {error}"));
-    u128::from_be_bytes(bytes)
+    bytes
 }
 
 /// Claims and runs jobs until `shutdown` turns true; then ends what runs in order.
 pub async fn run(config: RunnerConfig, shutdown: watch::Receiver<bool>) -> Result<(), RunnerError> {
     folder::prepare(&config.data_dir)?;
     let engines = engines::find_engines(&[config.data_dir.join("tools")]).await;
+    if config.sandbox == SandboxMode::Off {
+        tracing::warn!("the sandbox is off: every run can read and change what this runner can");
+    }
     if engines.is_empty() {
         tracing::warn!(
             "neither terraform nor tofu is on the PATH: runs will fail until one is installed; put it on the PATH and start again"
@@ -89,16 +92,22 @@ pub async fn run(config: RunnerConfig, shutdown: watch::Receiver<bool>) -> Resul
     }
     let runner = Arc::new(Runner {
         client: client::Client::new(&config)?,
-        id: RunnerId::from_entropy(entropy()),
+        id: RunnerId::from_entropy(u128::from_be_bytes(bytes())),
         engines,
-        next_uid: AtomicU32::new(0),
+        // Other runners of this machine draw from the same range.
+        next_uid: AtomicU32::new(u32::from_be_bytes(bytes())),
         config,
     });
-    job::recover(&runner).await?;
+    let mut stopped = shutdown.clone();
+    let mut again = tokio::select! {
+        again = job::recover(&runner) => again,
+        _ = stopped.wait_for(|stop| *stop) => return Ok(()),
+    };
     let mut slots = tokio::task::JoinSet::new();
     for _ in 0..runner.config.slots.max(1) {
-        slots.spawn(job::work(runner.clone(), shutdown.clone()));
+        slots.spawn(job::work(runner.clone(), again.pop(), shutdown.clone()));
     }
     while slots.join_next().await.is_some() {}
+    folder::remove_runs(&runner.config.data_dir).await;
     Ok(())
 }

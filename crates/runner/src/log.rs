@@ -1,18 +1,23 @@
-//! The log of a phase on its way to the server: spooled durably, then sent, in pieces of at most 64 KiB.
+//! The log of a phase on its way to the server: spooled durably first, then sent from the spool, so that a server that is
+//! away holds up neither terraform nor the spool.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use terrane_domain::reasons::ReasonCode;
 use terrane_domain::runner_protocol::{Job, LOG_CHUNK_BYTES};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 
 use crate::spool::Spool;
 use crate::{Runner, RunnerError};
 
 /// First byte of every log.
-const STX: &[u8] = &[0x02];
+const STX: u8 = 0x02;
+/// Last byte of every log, which the server adds.
+const ETX: u8 = 0x03;
 /// Lines that come together within this time travel together.
 const GATHER: Duration = Duration::from_millis(15);
 /// Longest log; the rest is cut off with a word about it.
@@ -21,24 +26,48 @@ const MAX_BYTES: u64 = 50 << 20;
 /// A log that is being written.
 pub(crate) struct Log {
     pieces: mpsc::Sender<Bytes>,
-    task: tokio::task::JoinHandle<Result<u64, RunnerError>>,
+    spooling: JoinHandle<Result<u64, RunnerError>>,
+    sending: JoinHandle<Result<u64, RunnerError>>,
     written: AtomicU64,
+}
+
+/// A log that nothing more is added to.
+pub(crate) struct ClosedLog {
+    /// Its length, unless the spool failed.
+    pub(crate) length: Result<u64, RunnerError>,
+    /// Ends when everything that was spooled has arrived, with its length.
+    pub(crate) sending: JoinHandle<Result<u64, RunnerError>>,
 }
 
 impl Log {
     /// Begins the log where the server's copy ends: an earlier attempt's lines stay.
     pub(crate) async fn begin(runner: Arc<Runner>, job: &Job, spool: Arc<Spool>) -> Self {
         let (pieces, receiver) = mpsc::channel(64);
-        let task = tokio::spawn(send(runner, job.clone(), spool, receiver));
-        let log = Self { pieces, task, written: AtomicU64::new(0) };
-        if job.log_offset == 0 {
-            log.write(Bytes::from_static(STX)).await;
+        let (grown, growth) = watch::channel(());
+        let offset = job.log_offset;
+        let spooling = tokio::spawn(spool_all(spool.clone(), offset, receiver, grown));
+        let sending = tokio::spawn(send_all(runner, job.clone(), spool, growth));
+        let log = Self { pieces, spooling, sending, written: AtomicU64::new(offset) };
+        if offset == 0 {
+            log.push(Bytes::from_static(&[STX])).await;
+        } else {
+            log.line("\nThe runner was lost before this had a result; it begins again.").await;
         }
         log
     }
 
-    /// Adds bytes; more than the limit is left out.
+    /// Adds bytes; more than the limit is left out. Marks among them would end the log for its readers.
     pub(crate) async fn write(&self, bytes: Bytes) {
+        let is_mark = |byte: &u8| matches!(*byte, STX | ETX);
+        if bytes.iter().any(is_mark) {
+            let clean = bytes.iter().map(|byte| if is_mark(byte) { b'?' } else { *byte });
+            self.push(clean.collect()).await;
+        } else {
+            self.push(bytes).await;
+        }
+    }
+
+    async fn push(&self, bytes: Bytes) {
         let before = self.written.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         if before > MAX_BYTES {
             return;
@@ -48,7 +77,7 @@ impl Log {
         } else {
             bytes
         };
-        // A sender that has failed tells so at the end.
+        // A spool that has failed tells so at the end.
         let _ = self.pieces.send(bytes).await;
     }
 
@@ -56,20 +85,20 @@ impl Log {
         self.write(Bytes::from(format!("{text}\n"))).await;
     }
 
-    /// Waits until everything has arrived; answers the log's length.
-    pub(crate) async fn close(self) -> Result<u64, RunnerError> {
+    /// Waits until everything is spooled.
+    pub(crate) async fn close(self) -> ClosedLog {
         drop(self.pieces);
-        self.task.await.unwrap_or(Err(RunnerError::LeaseLost))
+        let length = self.spooling.await.unwrap_or(Err(RunnerError::LeaseLost));
+        ClosedLog { length, sending: self.sending }
     }
 }
 
-async fn send(
-    runner: Arc<Runner>,
-    job: Job,
+async fn spool_all(
     spool: Arc<Spool>,
+    mut offset: u64,
     mut pieces: mpsc::Receiver<Bytes>,
+    grown: watch::Sender<()>,
 ) -> Result<u64, RunnerError> {
-    let mut offset = job.log_offset;
     let mut rest = BytesMut::new();
     loop {
         if rest.is_empty() {
@@ -86,10 +115,33 @@ async fn send(
             }
         }
         let piece = rest.split_to(rest.len().min(LOG_CHUNK_BYTES)).freeze();
-        let (kept, copy) = (spool.clone(), piece.clone());
-        tokio::task::spawn_blocking(move || kept.log_writer()?.append(offset, &copy))
+        let (end, kept) = (offset + piece.len() as u64, spool.clone());
+        tokio::task::spawn_blocking(move || kept.log_writer()?.append(offset, &piece))
             .await
             .unwrap_or(Err(RunnerError::LeaseLost))?;
-        offset = runner.client.append_log(&job.id, job.fence, offset, piece).await?;
+        offset = end;
+        grown.send_replace(());
+    }
+}
+
+async fn send_all(
+    runner: Arc<Runner>,
+    job: Job,
+    spool: Arc<Spool>,
+    mut growth: watch::Receiver<()>,
+) -> Result<u64, RunnerError> {
+    let mut reader = spool.log_reader();
+    let mut sent = job.log_offset;
+    loop {
+        let is_over = growth.changed().await.is_err();
+        while let Some((offset, bytes)) = reader.next(LOG_CHUNK_BYTES) {
+            if offset != sent {
+                return Err(RunnerError::job(ReasonCode::Internal, "The spool of the log has a gap."));
+            }
+            sent = runner.client.append_log(&job.id, job.fence, offset, bytes.into()).await?;
+        }
+        if is_over {
+            return Ok(sent);
+        }
     }
 }

@@ -30,12 +30,26 @@ pub(crate) async fn prepare(setting: &Setting) -> Result<(), RunnerError> {
     if let Some(parent) = state.parent() {
         std::fs::create_dir_all(parent).map_err(RunnerError::file(parent))?;
     }
-    if !client.fetch(&job.id, "state", &state).await? {
-        let _ = std::fs::remove_file(&state);
-    }
+    fetch_state(setting).await?;
     let path = folder.variables_file();
     std::fs::write(&path, variables::file(&job.variables)).map_err(RunnerError::file(&path))?;
     setting.give_folder()
+}
+
+/// Puts the workspace's newest state into the folder.
+pub(crate) async fn fetch_state(setting: &Setting) -> Result<(), RunnerError> {
+    let (job, folder) = (&setting.job, &setting.folder);
+    let state = folder.state_file(&job.workspace_name);
+    // Beside the folder: in it, a run may have laid a link where we write.
+    let fetched = folder.root.with_extension("state");
+    let is_there = setting.runner.client.fetch(&job.id, "state", &fetched).await?;
+    let copy = || {
+        let mut to = folder::create_inside(&folder.root, &state)?;
+        std::io::copy(&mut std::fs::File::open(&fetched)?, &mut to).map(drop)
+    };
+    let copied = if is_there { copy() } else { Ok(()) };
+    let _ = std::fs::remove_file(&fetched);
+    copied.map_err(RunnerError::file(&state))
 }
 
 fn arguments(setting: &Setting) -> Vec<OsString> {
@@ -77,11 +91,14 @@ pub(crate) async fn run(setting: &Setting, log: &Log) -> Result<PhaseResult, Run
             _ => return Err(Setting::failure(status, b"", ReasonCode::PlanFailed)),
         },
     };
-    let counts = send_documents(setting).await?;
-    Ok(PhaseResult::finished(has_changes, counts))
+    Ok(match send_documents(setting).await? {
+        Some(counts) => PhaseResult::finished(has_changes, counts),
+        None => PhaseResult::canceled(),
+    })
 }
 
-async fn send_documents(setting: &Setting) -> Result<ChangeCounts, RunnerError> {
+/// Makes the documents and sends them; nothing if it was stopped meanwhile.
+async fn send_documents(setting: &Setting) -> Result<Option<ChangeCounts>, RunnerError> {
     let (client, job) = (&setting.runner.client, &setting.job);
     let plan_file = setting.folder.plan_file();
     let saved = pack_plan(setting)?;
@@ -93,25 +110,31 @@ async fn send_documents(setting: &Setting) -> Result<ChangeCounts, RunnerError> 
         Ended::Exited(status) if status.success() => serde_json::from_slice(&shown)
             .map_err(|error| RunnerError::job(ReasonCode::Internal, format!("The plan cannot be read: {error}.")))?,
         Ended::Exited(status) => return Err(Setting::failure(status, &shown, ReasonCode::PlanFailed)),
-        Ended::Stopped => return Ok(ChangeCounts::default()),
+        Ended::Stopped => return Ok(None),
     };
     let counts = plan_counts(&plan);
-    let schemas = schemas(setting).await?;
+    let Some(schemas) = schemas(setting).await? else { return Ok(None) };
     let redacted = redacted_plan(plan, &schemas).to_string();
     let (json, redacted) =
         tokio::join!(client.put(job, "json-plan", shown.into()), client.put(job, "redacted-plan", redacted.into()));
     json.and(redacted)?;
-    Ok(counts)
+    Ok(Some(counts))
 }
 
 /// The saved plan and the lock file beside it: what an apply on another machine needs.
 fn pack_plan(setting: &Setting) -> Result<Vec<u8>, RunnerError> {
-    let plan_file = setting.folder.plan_file();
+    let (root, plan_file) = (&setting.folder.root, setting.folder.plan_file());
+    let plan = folder::read_inside(root, &plan_file).map_err(RunnerError::file(&plan_file))?;
     let mut archive = tar::Builder::new(Vec::new());
-    archive.append_path_with_name(&plan_file, "tfplan").map_err(RunnerError::file(&plan_file))?;
-    let lock_file = setting.folder.lock_file();
-    if lock_file.is_file() {
-        archive.append_path_with_name(&lock_file, "lock.hcl").map_err(RunnerError::file(&lock_file))?;
+    let mut add = |name: &str, bytes: &[u8]| {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o600);
+        archive.append_data(&mut header, name, bytes)
+    };
+    add("tfplan", &plan).map_err(RunnerError::file(&plan_file))?;
+    if let Ok(lock) = folder::read_inside(root, &setting.folder.lock_file()) {
+        add("lock.hcl", &lock).map_err(RunnerError::file(&plan_file))?;
     }
     archive.into_inner().map_err(RunnerError::file(plan_file))
 }
@@ -135,8 +158,8 @@ pub(crate) fn unpack_plan(setting: &Setting, packed: &PathBuf) -> Result<(), Run
 
 /// The providers' schemas; asked for once for each engine and set of locked providers, since the answer is large and
 /// takes seconds for the big ones.
-async fn schemas(setting: &Setting) -> Result<Value, RunnerError> {
-    let lock = std::fs::read(setting.folder.lock_file()).unwrap_or_default();
+async fn schemas(setting: &Setting) -> Result<Option<Value>, RunnerError> {
+    let lock = folder::read_inside(&setting.folder.root, &setting.folder.lock_file()).unwrap_or_default();
     let mut hash = Sha256::new();
     hash.update(setting.engine.engine.kind.as_str());
     hash.update(setting.engine.engine.version.as_bytes());
@@ -148,7 +171,7 @@ async fn schemas(setting: &Setting) -> Result<Value, RunnerError> {
     });
     let path = setting.runner.config.data_dir.join("cache").join(format!("schemas-{name}.json"));
     if let Some(known) = std::fs::read(&path).ok().and_then(|text| serde_json::from_slice(&text).ok()) {
-        return Ok(known);
+        return Ok(Some(known));
     }
     let (ended, output) = setting.run_quietly(&words(&["providers", "schema", "-json"])).await?;
     match ended {
@@ -159,10 +182,10 @@ async fn schemas(setting: &Setting) -> Result<Value, RunnerError> {
             let temporary = path.with_extension(setting.job.id.as_str());
             let kept = std::fs::write(&temporary, &output).and_then(|()| std::fs::rename(&temporary, &path));
             kept.map_err(RunnerError::file(&path))?;
-            Ok(schemas)
+            Ok(Some(schemas))
         }
         Ended::Exited(status) => Err(Setting::failure(status, &output, ReasonCode::PlanFailed)),
-        Ended::Stopped => Ok(Value::Null),
+        Ended::Stopped => Ok(None),
     }
 }
 

@@ -3,17 +3,20 @@
 
 use std::fs::File;
 use std::io::Write as _;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use terrane_domain::ids::JobId;
 use terrane_domain::reasons::ReasonCode;
-use terrane_domain::runner_protocol::Job;
+use terrane_domain::runner_protocol::{Job, LOG_CHUNK_BYTES};
 
 use crate::RunnerError;
 
 const NONCE_BYTES: usize = 24;
+/// A piece of log with everything around it is shorter.
+const MAX_PIECE_BYTES: usize = LOG_CHUNK_BYTES + 1024;
 
 /// One job's spool.
 pub(crate) struct Spool {
@@ -101,24 +104,67 @@ impl Spool {
         Ok(LogSpool { spool: self, file, path })
     }
 
-    /// The pieces of the log with their offsets, up to the first torn one.
-    pub(crate) fn log_pieces(&self) -> Vec<(u64, Vec<u8>)> {
-        let Ok(bytes) = std::fs::read(self.folder.join("log")) else { return Vec::new() };
-        let mut rest = bytes.as_slice();
-        let mut pieces = Vec::new();
-        while let Some((head, tail)) = rest.split_at_checked(16) {
-            let number = |bytes: &[u8]| bytes.try_into().map_or(0, u64::from_be_bytes);
-            let (offset, length) = (number(&head[..8]), usize::try_from(number(&head[8..])).unwrap_or(usize::MAX));
-            let Some((sealed, next)) = tail.split_at_checked(length) else { break };
-            let Some(clear) = self.unseal("log", offset, sealed) else { break };
-            pieces.push((offset, clear));
-            rest = next;
-        }
-        pieces
+    /// Reads the log's file from its beginning, while it grows.
+    pub(crate) fn log_reader(&self) -> LogReader<'_> {
+        LogReader { spool: self, file: None, position: 0 }
     }
 
     pub(crate) fn remove(&self) {
         crate::folder::remove(&self.folder);
+    }
+
+    /// Forgets everything but that the job begins again; false if it has begun again before.
+    pub(crate) fn begin_again(&self) -> Result<bool, RunnerError> {
+        let mark = self.folder.join("again");
+        if mark.exists() {
+            return Ok(false);
+        }
+        self.remove();
+        let write = || std::fs::create_dir_all(&self.folder).and_then(|()| std::fs::write(&mark, ""));
+        write().map_err(RunnerError::file(&mark))?;
+        Ok(true)
+    }
+}
+
+/// Reads pieces of a log in their order.
+pub(crate) struct LogReader<'a> {
+    spool: &'a Spool,
+    file: Option<File>,
+    position: u64,
+}
+
+impl LogReader<'_> {
+    /// The next bytes with their offset in the log, whole pieces of together at most `limit` bytes; nothing at the end
+    /// or before a torn piece.
+    pub(crate) fn next(&mut self, limit: usize) -> Option<(u64, Vec<u8>)> {
+        let mut bytes: Vec<u8> = Vec::new();
+        let mut begin = None;
+        while let Some((offset, clear, next)) = self.piece() {
+            let start = *begin.get_or_insert(offset);
+            let follows = start + bytes.len() as u64 == offset;
+            if !bytes.is_empty() && (!follows || bytes.len() + clear.len() > limit) {
+                break;
+            }
+            bytes.extend_from_slice(&clear);
+            self.position = next;
+        }
+        begin.map(|offset| (offset, bytes))
+    }
+
+    /// The piece at the present position, and the position behind it.
+    fn piece(&mut self) -> Option<(u64, Vec<u8>, u64)> {
+        if self.file.is_none() {
+            self.file = File::open(self.spool.folder.join("log")).ok();
+        }
+        let file = self.file.as_ref()?;
+        let mut head = [0; 16];
+        file.read_exact_at(&mut head, self.position).ok()?;
+        let number = |bytes: &[u8]| bytes.try_into().map_or(0, u64::from_be_bytes);
+        let (offset, length) = (number(&head[..8]), number(&head[8..]));
+        let mut sealed = vec![0; usize::try_from(length).ok().filter(|length| *length <= MAX_PIECE_BYTES)?];
+        file.read_exact_at(&mut sealed, self.position + 16).ok()?;
+        let clear = self.spool.unseal("log", offset, &sealed)?;
+        Some((offset, clear, self.position + 16 + length))
     }
 }
 
@@ -173,6 +219,35 @@ mod tests {
         let path = spool.folder.join("log");
         let bytes = std::fs::read(&path).unwrap();
         std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
-        assert_eq!(spool.log_pieces(), vec![(0, b"abc".to_vec())]);
+        let mut reader = spool.log_reader();
+        assert_eq!(reader.next(9), Some((0, b"abc".to_vec())));
+        assert_eq!(reader.next(9), None);
+    }
+
+    #[test]
+    fn a_log_is_read_while_it_grows() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = spool(folder.path(), 1);
+        let mut reader = spool.log_reader();
+        assert_eq!(reader.next(4), None);
+        let mut log = spool.log_writer().unwrap();
+        for (offset, piece) in [(7, b"ab"), (9, b"cd"), (11, b"ef")] {
+            log.append(offset, piece).unwrap();
+        }
+        assert_eq!(reader.next(4), Some((7, b"abcd".to_vec())));
+        assert_eq!(reader.next(4), Some((11, b"ef".to_vec())));
+        assert_eq!(reader.next(4), None);
+        log.append(13, b"longer").unwrap();
+        assert_eq!(reader.next(4), Some((13, b"longer".to_vec())));
+    }
+
+    #[test]
+    fn a_job_begins_again_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = spool(folder.path(), 1);
+        spool.put("state", b"one").unwrap();
+        assert!(spool.begin_again().unwrap());
+        assert_eq!(spool.get("state"), None);
+        assert!(!spool.begin_again().unwrap());
     }
 }

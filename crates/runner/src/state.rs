@@ -8,9 +8,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use terrane_domain::runner_protocol::Job;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use crate::spool::Spool;
-use crate::{Runner, RunnerError};
+use crate::{Runner, RunnerError, folder};
 
 const LOOK: Duration = Duration::from_secs(2);
 
@@ -28,41 +29,74 @@ pub(crate) fn serial(bytes: &[u8]) -> Option<i64> {
     (head.version == 4).then_some(head.serial)
 }
 
-/// Watches one state file and sends what is new.
+/// Watches one state file, spools what is new and sends it.
 pub(crate) struct StateWatch {
     stop: watch::Sender<bool>,
-    task: tokio::task::JoinHandle<Result<(), RunnerError>>,
+    watching: JoinHandle<Result<(), RunnerError>>,
+    sending: JoinHandle<Result<(), RunnerError>>,
 }
 
 impl StateWatch {
-    pub(crate) fn start(runner: Arc<Runner>, job: Job, spool: Arc<Spool>, path: PathBuf) -> Self {
-        let (stop, mut stopped) = watch::channel(false);
-        let mut last = std::fs::read(&path).ok().and_then(|bytes| serial(&bytes));
-        let task = tokio::spawn(async move {
-            loop {
-                let is_last = tokio::time::timeout(LOOK, stopped.wait_for(|stop| *stop)).await.is_ok();
-                let bytes = tokio::fs::read(&path).await.unwrap_or_default();
-                if let Some(serial) = serial(&bytes).filter(|serial| last.is_none_or(|last| *serial > last)) {
-                    let (kept, copy) = (spool.clone(), bytes.clone());
-                    tokio::task::spawn_blocking(move || kept.put("state", &copy))
-                        .await
-                        .unwrap_or(Err(RunnerError::LeaseLost))?;
-                    runner.client.put(&job, "state", Bytes::from(bytes)).await?;
-                    last = Some(serial);
-                }
-                if is_last {
-                    return Ok(());
-                }
-            }
-        });
-        Self { stop, task }
+    /// `path` lies inside of `root`, where the run may have put anything.
+    pub(crate) fn start(runner: Arc<Runner>, job: Job, spool: Arc<Spool>, root: PathBuf, path: PathBuf) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let (newest, arrivals) = watch::channel(None);
+        let last = folder::read_inside(&root, &path).ok().and_then(|bytes| serial(&bytes));
+        let watching = tokio::spawn(watch_file(spool, root, path, last, stopped, newest));
+        let sending = tokio::spawn(send_newest(runner, job, arrivals));
+        Self { stop, watching, sending }
     }
 
-    /// Looks once more and waits until everything has arrived.
-    pub(crate) async fn finish(self) -> Result<(), RunnerError> {
+    /// Looks once more and waits until everything is spooled. What is answered ends when it has arrived, too.
+    pub(crate) async fn finish(self) -> (Result<(), RunnerError>, JoinHandle<Result<(), RunnerError>>) {
         let _ = self.stop.send(true);
-        self.task.await.unwrap_or(Err(RunnerError::LeaseLost))
+        (self.watching.await.unwrap_or(Err(RunnerError::LeaseLost)), self.sending)
     }
+}
+
+async fn watch_file(
+    spool: Arc<Spool>,
+    root: PathBuf,
+    path: PathBuf,
+    mut last: Option<i64>,
+    mut stopped: watch::Receiver<bool>,
+    newest: watch::Sender<Option<Bytes>>,
+) -> Result<(), RunnerError> {
+    let mut failure = None;
+    loop {
+        let is_last = tokio::time::timeout(LOOK, stopped.wait_for(|stop| *stop)).await.is_ok();
+        let (spool, root, path) = (spool.clone(), root.clone(), path.clone());
+        let look = move || {
+            let bytes = folder::read_inside(&root, &path).unwrap_or_default();
+            let risen = serial(&bytes).filter(|serial| last.is_none_or(|last| *serial > last))?;
+            let spooled = spool.put("state", &bytes);
+            Some((risen, Bytes::from(bytes), spooled))
+        };
+        let found = tokio::task::spawn_blocking(look).await.unwrap_or(None);
+        if let Some((serial, bytes, spooled)) = found {
+            last = Some(serial);
+            // A spool that failed does not keep the state from the server.
+            failure = spooled.err();
+            newest.send_replace(Some(bytes));
+        }
+        if is_last {
+            return failure.map_or(Ok(()), Err);
+        }
+    }
+}
+
+async fn send_newest(
+    runner: Arc<Runner>,
+    job: Job,
+    mut arrivals: watch::Receiver<Option<Bytes>>,
+) -> Result<(), RunnerError> {
+    while arrivals.changed().await.is_ok() {
+        let newest = arrivals.borrow_and_update().clone();
+        if let Some(bytes) = newest {
+            runner.client.put(&job, "state", bytes).await?;
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -26,6 +26,16 @@ pub(crate) enum LogFormat {
     Json,
 }
 
+/// Whether runs are kept away from everything else on this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Sandbox {
+    /// Namespaces and a user of its own for each run.
+    Default,
+    /// Nothing: whoever may plan may do what the server may do. Each run's log says so.
+    Off,
+}
+
 /// Settings as flags or environment variables give them.
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -55,6 +65,9 @@ struct Optional {
     /// Runs that are worked on at the same time, 0 for no embedded runner [default: number of cores, at least 2]
     #[arg(long, env = "TERRANE_RUNNERS", value_name = "NUMBER")]
     runners: Option<usize>,
+    /// Whether runs are kept away from the rest of this machine; off only if you trust everyone who may plan [default: default]
+    #[arg(long, env = "TERRANE_SANDBOX", value_name = "MODE")]
+    sandbox: Option<Sandbox>,
     /// What is logged: error, warn, info, debug or trace, for all or by module as tracing filters do [default: info]
     #[arg(long, env = "TERRANE_LOG", value_name = "LEVEL")]
     log: Option<String>,
@@ -78,6 +91,8 @@ pub(crate) struct Settings {
     pub(crate) root_key_file: PathBuf,
     /// Slots of the embedded runner.
     pub(crate) runners: usize,
+    /// Sandbox of the embedded runner's runs.
+    pub(crate) sandbox: Sandbox,
     /// Filter of the log.
     pub(crate) log: String,
     /// Format of the log.
@@ -119,6 +134,7 @@ pub(crate) fn resolve(arguments: Arguments) -> anyhow::Result<Settings> {
         public_url: text(given.public_url).or(file.public_url).map(|url| url.trim_end_matches('/').to_owned()),
         root_key_file: std::path::absolute(root_key_file).context("find the root key file")?,
         runners: given.runners.or(file.runners).unwrap_or_else(|| cores().max(FEWEST_DEFAULT_RUNNERS)),
+        sandbox: given.sandbox.or(file.sandbox).unwrap_or(Sandbox::Default),
         log: text(given.log).or(file.log).unwrap_or_else(|| "info".to_owned()),
         log_format: given.log_format.or(file.log_format).unwrap_or(LogFormat::Text),
         data_dir,

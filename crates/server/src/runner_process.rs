@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use terrane_runner::{RunnerConfig, RunnerToken, SandboxMode};
 
 use crate::child_process::ChildProcess;
+use crate::configuration::Sandbox;
 
 /// A runner of an earlier start ends its runs in order or hands them over in about half a minute.
 const PREDECESSOR_PATIENCE: Duration = Duration::from_mins(1);
@@ -36,7 +37,10 @@ async fn run(child: &ChildProcess) -> anyhow::Result<()> {
         data_dir: settings.data_dir.join("runner"),
         slots: settings.runners,
         hidden: vec![settings.data_dir.clone()],
-        sandbox: SandboxMode::Default,
+        sandbox: match settings.sandbox {
+            Sandbox::Default => SandboxMode::Default,
+            Sandbox::Off => SandboxMode::Off,
+        },
         program: std::env::current_exe().context("find this program")?,
     };
     child.ready();

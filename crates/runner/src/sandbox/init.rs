@@ -1,7 +1,9 @@
 //! The first process of a run's namespace: sets it up, gives up every privilege, runs terraform, and buries the dead.
 
-use std::process::{Command, ExitStatus};
+use std::os::fd::AsFd as _;
+use std::process::{Command, ExitStatus, Stdio};
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::{Gid, Uid, setgid, setgroups, setuid};
@@ -36,19 +38,32 @@ fn give_up_privileges(settings: &Settings) -> Result<(), Failed> {
     nix::sys::prctl::set_no_new_privs().map_err(Failed::at("forbid new privileges"))
 }
 
+/// The guardian may have died before: its id means nothing in this namespace, but its end of standard input is closed
+/// then.
+fn die_with_guardian() -> Result<(), Failed> {
+    die_with_parent()?;
+    let input = std::io::stdin();
+    let mut state = [PollFd::new(input.as_fd(), PollFlags::empty())];
+    poll(&mut state, PollTimeout::ZERO).map_err(Failed::at("look at the guardian"))?;
+    if state[0].revents().is_some_and(|events| events.contains(PollFlags::POLLHUP)) {
+        return Err(Failed("the guardian is gone".to_owned()));
+    }
+    Ok(())
+}
+
 pub(super) fn run(settings: &Settings) -> Result<ExitStatus, Failed> {
-    // The guardian is outside of this namespace: its id cannot be compared here.
-    die_with_parent(None)?;
+    die_with_guardian()?;
     leave_interrupts_to_child()?;
     mounts::set_up(settings)?;
     give_up_privileges(settings)?;
     // A change of the user forgets it.
-    die_with_parent(None)?;
+    die_with_guardian()?;
     let (program, arguments) =
         settings.command.split_first().ok_or_else(|| Failed("there is no command".to_owned()))?;
     let mut child = Command::new(program)
         .args(arguments)
         .current_dir(&settings.working_directory)
+        .stdin(Stdio::null())
         .spawn()
         .map_err(Failed::at(&format!("start {program}")))?;
     let pid = child.id();

@@ -12,7 +12,7 @@ mod settings;
 
 use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt as _;
-use std::process::{Command, ExitCode, ExitStatus};
+use std::process::{Command, ExitCode, ExitStatus, Stdio};
 
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{SigSet, Signal};
@@ -72,13 +72,9 @@ fn exit_code(status: ExitStatus) -> ExitCode {
     ExitCode::from(u8::try_from(code).unwrap_or(1))
 }
 
-/// Dies when the parent dies. The parent may have died before: then it is another by now.
-fn die_with_parent(parent: Option<i32>) -> Result<(), Failed> {
-    nix::sys::prctl::set_pdeathsig(Signal::SIGKILL).map_err(Failed::at("die with the runner"))?;
-    match parent {
-        Some(parent) if getppid() != Pid::from_raw(parent) => Err(Failed("the runner is gone".to_owned())),
-        _ => Ok(()),
-    }
+/// Dies when the parent dies.
+fn die_with_parent() -> Result<(), Failed> {
+    nix::sys::prctl::set_pdeathsig(Signal::SIGKILL).map_err(Failed::at("die with the runner"))
 }
 
 /// An interrupt reaches the whole process group; only terraform is to act on it.
@@ -91,7 +87,11 @@ fn leave_interrupts_to_child() -> Result<(), Failed> {
 }
 
 fn guardian(settings: &Settings) -> Result<ExitStatus, Failed> {
-    die_with_parent(Some(settings.runner_pid))?;
+    die_with_parent()?;
+    // It may have died before: then the parent is another by now.
+    if getppid() != Pid::from_raw(settings.runner_pid) {
+        return Err(Failed("the runner is gone".to_owned()));
+    }
     leave_interrupts_to_child()?;
     let spaces =
         CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWIPC | CloneFlags::CLONE_NEWUTS;
@@ -108,8 +108,14 @@ fn guardian(settings: &Settings) -> Result<ExitStatus, Failed> {
         map("gid_map", format!("{gid} {gid} 1"))?;
     }
     let text = serde_json::to_string(settings).map_err(Failed::at("hand the settings on"))?;
-    Command::new(&settings.program)
+    // The writing end stays here: its closing tells the init that we are gone.
+    let mut init = Command::new(&settings.program)
         .args(["sandbox", "init", &text])
-        .status()
-        .map_err(Failed::at("start the first process of the namespace"))
+        .stdin(Stdio::piped())
+        .spawn()
+        .map_err(Failed::at("start the first process of the namespace"))?;
+    let connection = init.stdin.take();
+    let status = init.wait().map_err(Failed::at("wait for the first process of the namespace"));
+    drop(connection);
+    status
 }
