@@ -2,7 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "the lint knows tests by their attribute only, not their helpers")]
 
+mod api;
+mod bench;
+mod faults;
+mod faults_checks;
+mod faults_support;
+mod http;
 mod https;
+mod probes;
 mod process;
 mod restart;
+mod secrecy;
 mod start;
+mod terraform;

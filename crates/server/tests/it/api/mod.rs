@@ -1,0 +1,7 @@
+//! What the API answers to those who ask wrongly.
+
+mod archives;
+mod refusals;
+mod signed_addresses;
+mod states;
+mod transitions;

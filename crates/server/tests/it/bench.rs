@@ -1,0 +1,158 @@
+//! A server with a database of its own, and its API.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqliteConnection};
+use terrane_store::{Key, load_root_key};
+
+use crate::http::{Answer, request};
+use crate::process::Dev;
+
+/// Names a PostgreSQL server whose user may make databases.
+const POSTGRES: &str = "TERRANE_TEST_POSTGRES_URL";
+
+/// A running server.
+pub(crate) struct Terrane {
+    dev: Dev,
+    pub(crate) token: String,
+    database_url: String,
+    // Dropped last: the database goes after its server.
+    _database: Option<PostgresDatabase>,
+}
+
+impl Terrane {
+    /// On SQLite, without a runner.
+    pub(crate) fn without_runner() -> Self {
+        Self::start(None, &["--runners", "0"])
+    }
+
+    /// On SQLite.
+    pub(crate) fn on_sqlite() -> Self {
+        Self::start(None, &[])
+    }
+
+    fn start(database: Option<PostgresDatabase>, arguments: &[&str]) -> Self {
+        let dev = Dev::start_with(|command| {
+            command.args(arguments).env("TERRANE_LOG", "error");
+            if let Some(database) = &database {
+                command.env("TERRANE_DATABASE_URL", &database.url);
+            }
+        });
+        let facts: Value = serde_json::from_slice(&std::fs::read(dev.data_dir.join("dev.json")).unwrap()).unwrap();
+        let token = facts["token"].as_str().unwrap().to_owned();
+        let database_url = database.as_ref().map_or_else(
+            || format!("sqlite:{}", dev.data_dir.join("terrane.db").display()),
+            |database| database.url.clone(),
+        );
+        Self { dev, token, database_url, _database: database }
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.dev.port
+    }
+
+    pub(crate) fn cli_config(&self) -> PathBuf {
+        self.dev.data_dir.join("dev.tfrc")
+    }
+
+    pub(crate) fn root_key(&self) -> Key {
+        load_root_key(&self.dev.data_dir.join("root.key")).unwrap()
+    }
+
+    /// Changes the database past the server.
+    pub(crate) fn execute(&self, sql: &str) -> u64 {
+        let sql = AssertSqlSafe(sql.to_owned());
+        block_on(async {
+            if self.database_url.starts_with("sqlite:") {
+                let mut connection = SqliteConnection::connect(&self.database_url).await.unwrap();
+                connection.execute(sql).await.unwrap().rows_affected()
+            } else {
+                let mut connection = PgConnection::connect(&self.database_url).await.unwrap();
+                connection.execute(sql).await.unwrap().rows_affected()
+            }
+        })
+    }
+
+    /// Without a token, as the holder of a signed address asks.
+    pub(crate) fn ask(&self, method: &str, address: &str, body: &[u8]) -> Answer {
+        request(self.port(), method, address, None, body)
+    }
+
+    /// With the person's token and any bytes.
+    pub(crate) fn call(&self, method: &str, path: &str, body: &[u8]) -> Answer {
+        request(self.port(), method, &format!("/api/v2/{path}"), Some(&self.token), body)
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        self.call("GET", path, b"")
+    }
+
+    pub(crate) fn post(&self, path: &str, document: &Value) -> Answer {
+        self.call("POST", path, document.to_string().as_bytes())
+    }
+
+    pub(crate) fn patch(&self, path: &str, document: &Value) -> Answer {
+        self.call("PATCH", path, document.to_string().as_bytes())
+    }
+
+    /// The data of a document that must be there.
+    pub(crate) fn data(&self, path: &str) -> Value {
+        let answer = self.get(path);
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+        answer.json()["data"].clone()
+    }
+
+    /// Makes a workspace and answers its id.
+    pub(crate) fn create_workspace(&self, name: &str) -> String {
+        let document = json!({ "data": { "type": "workspaces", "attributes": { "name": name } } });
+        let answer = self.post("organizations/demo/workspaces", &document);
+        assert_eq!(answer.status, 201, "{}", answer.text());
+        id(&answer.json()["data"])
+    }
+}
+
+/// The id of a resource.
+pub(crate) fn id(resource: &Value) -> String {
+    resource["id"].as_str().unwrap_or_else(|| panic!("{resource}")).to_owned()
+}
+
+/// Runs `case` on SQLite and, if `TERRANE_TEST_POSTGRES_URL` names a server, on a database of its own there.
+pub(crate) fn on_each_database(case: impl Fn(&Terrane)) {
+    case(&Terrane::on_sqlite());
+    if let Ok(server) = std::env::var(POSTGRES) {
+        case(&Terrane::start(Some(PostgresDatabase::create(server)), &[]));
+    }
+}
+
+struct PostgresDatabase {
+    server: String,
+    name: String,
+    url: String,
+}
+
+impl PostgresDatabase {
+    fn create(server: String) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let name = format!("terrane_dev_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        administer(&server, &format!("CREATE DATABASE {name}")).unwrap();
+        let url = server.rsplit_once('/').map(|(server, _)| format!("{server}/{name}")).unwrap();
+        Self { server, name, url }
+    }
+}
+
+impl Drop for PostgresDatabase {
+    fn drop(&mut self) {
+        let _ = administer(&self.server, &format!("DROP DATABASE {} WITH (FORCE)", self.name));
+    }
+}
+
+fn administer(server: &str, sql: &str) -> Result<(), sqlx::Error> {
+    let sql = AssertSqlSafe(sql.to_owned());
+    block_on(async { PgConnection::connect(server).await?.execute(sql).await.map(drop) })
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}

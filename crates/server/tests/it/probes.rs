@@ -1,0 +1,95 @@
+//! What a run reaches of the machine that works for it.
+
+use std::time::Duration;
+
+use nix::unistd::getuid;
+
+use crate::faults_support::{PLANTED, Server, Workspace};
+use crate::process::within;
+
+/// Each line is a name and a command that succeeds if the run reaches what it must not.
+const PROBES: &str = r#"
+root-key            test -s DATA/root.key && head -c 1 DATA/root.key
+database            head -c 15 DATA/terrane.db | grep -a SQLite
+token-file          grep token DATA/dev.json
+blobs               ls -A DATA/blobs | grep .
+server-environment  tr '\0' '\n' < /proc/SERVER/environ | grep PATH=
+runner-environment  tr '\0' '\n' < /proc/RUNNER/environ | grep PATH=
+server-memory       start=$(head -n 1 /proc/SERVER/maps | cut -d - -f 1) && dd if=/proc/SERVER/mem bs=4096 count=1 skip=$((0x$start / 4096)) | grep -a ELF
+runner-descriptors  ls -A /proc/RUNNER/fd | grep .
+other-run           other=$(ls DATA/runner/runs | grep -v "$TFC_RUN_ID" | grep run- | head -n 1) && test -n "$other" && ls DATA/runner/runs/$other/config/main.tf
+signal-to-server    kill -0 SERVER
+supervisor-folder   readlink /proc/SUPERVISOR/cwd
+inherited-values    cat /proc/[0-9]*/environ | grep -a "VALUE"
+"#;
+
+const APPLY: &str = r#"
+resource "terraform_data" "probes" {
+  provisioner "local-exec" {
+    command = "sh SHARED/probes.sh; touch SHARED/ended"
+  }
+}
+"#;
+
+const SLEEPING: &str = r#"
+resource "terraform_data" "other" {
+  provisioner "local-exec" {
+    command = "touch SHARED/here; until [ -e SHARED/go ]; do sleep 0.05; done"
+  }
+}
+"#;
+
+fn script(server: &Server, workspace: &Workspace) -> String {
+    let reached = workspace.shared.path().join("reached");
+    let probe = |(name, command): (&str, &str)| {
+        format!("if ( {command} ) > /dev/null 2>&1; then echo {name} >> {}; fi\n", reached.display())
+    };
+    let text: String = PROBES.lines().filter_map(|line| line.split_once(' ')).map(probe).collect();
+    // The search must not find itself.
+    let value = format!("[{}]{}", &PLANTED.1[..1], &PLANTED.1[1..]);
+    text.replace("DATA", server.data_dir().to_str().unwrap())
+        .replace("SERVER", &server.pid("server").to_string())
+        .replace("RUNNER", &server.pid("runner").to_string())
+        .replace("SUPERVISOR", &server.pid("supervisor").to_string())
+        .replace("VALUE", &value)
+}
+
+/// The names of the probes that succeed.
+fn reached(server: &Server) -> Vec<String> {
+    let other = Workspace::new(server, "other", SLEEPING);
+    let sleeping = other.apply();
+    within(Duration::from_mins(1), || other.shared.path().join("here").exists());
+    let workspace = Workspace::new(server, "probes", APPLY);
+    std::fs::write(workspace.shared.path().join("probes.sh"), script(server, &workspace)).unwrap();
+    let (code, shown) = workspace.apply().end();
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(workspace.shared.path().join("ended").exists());
+    std::fs::write(other.shared.path().join("go"), "").unwrap();
+    assert_eq!(sleeping.end().0, Some(0));
+    let text = std::fs::read_to_string(workspace.shared.path().join("reached")).unwrap_or_default();
+    text.lines().map(str::to_owned).collect()
+}
+
+fn all_names() -> Vec<String> {
+    PROBES.lines().filter_map(|line| Some(line.split_once(' ')?.0.to_owned())).collect()
+}
+
+#[test]
+fn a_run_reaches_nothing_of_the_server_of_the_runner_or_of_another_run() {
+    if !getuid().is_root() {
+        println!("not root: that each run has a user of its own is not shown");
+    }
+    assert_eq!(all_names().len(), 12);
+    assert_eq!(reached(&Server::start()), Vec::<String>::new());
+}
+
+#[test]
+fn the_same_probes_reach_everything_when_the_sandbox_is_off_and_the_run_says_so() {
+    let server = Server::start_with(&["--sandbox", "off"]);
+    assert_eq!(reached(&server), all_names());
+    assert!(String::from_utf8_lossy(&server.log()).contains("the sandbox is off"));
+    let workspace = Workspace::new(&server, "plain", "resource \"terraform_data\" \"plain\" {}\n");
+    let (code, shown) = workspace.apply().end();
+    assert_eq!(code, Some(0), "{shown}");
+    assert!(String::from_utf8_lossy(&workspace.log(&server, "plan")).contains("this run is not sandboxed"));
+}

@@ -1,0 +1,45 @@
+//! Ctrl-C while a run is at work.
+
+use std::time::Duration;
+
+use crate::bench::{Terrane, on_each_database};
+use crate::process::within;
+use crate::terraform::workspace::Workspace;
+
+#[test]
+fn an_interrupted_apply_is_canceled_and_keeps_what_was_done() {
+    on_each_database(|terrane| {
+        let workspace = Workspace::initialized(
+            terrane,
+            r#"
+resource "terraform_data" "done" {}
+resource "terraform_data" "slow" {
+  depends_on = [terraform_data.done]
+  provisioner "local-exec" {
+    command = "echo at work; sleep 30"
+  }
+}
+"#,
+        );
+        let mut apply = workspace.start(&["apply", "-auto-approve"]);
+        apply.read_until("(local-exec): at work");
+        apply.interrupt();
+        apply.end().shows("The remote operation was successfully cancelled.");
+        within(Duration::from_secs(20), || workspace.run_statuses() == ["canceled"]);
+        assert!(workspace.resources().contains(&"terraform_data.done".to_owned()));
+        assert_eq!(workspace.document()["attributes"]["locked"], false);
+    });
+}
+
+#[test]
+fn an_interrupted_wait_is_canceled_when_that_is_confirmed() {
+    let terrane = Terrane::without_runner();
+    let workspace = Workspace::initialized(&terrane, r#"resource "terraform_data" "a" {}"#);
+    let mut apply = workspace.start(&["apply"]);
+    apply.read_until("Waiting for the plan to start...");
+    apply.interrupt();
+    apply.read_until("Do you want to cancel the remote operation?");
+    apply.answer("yes");
+    apply.end().shows("The remote operation was successfully cancelled.");
+    assert_eq!(workspace.run_statuses(), ["canceled"]);
+}

@@ -1,0 +1,12 @@
+//! The real terraform against a server: what people see, and with which code it ends.
+
+mod apply;
+mod engines;
+mod failures;
+mod interrupts;
+mod local;
+mod output_formats;
+mod plan;
+mod queue;
+mod state;
+pub(crate) mod workspace;

@@ -1,0 +1,50 @@
+//! Text for clients that do not render structured output.
+
+use crate::bench::Terrane;
+use crate::terraform::workspace::Workspace;
+
+const GREETING: &str = r#"
+resource "terraform_data" "greeting" {
+  input = "hello"
+}
+output "greeting" {
+  value = terraform_data.greeting.output
+}
+"#;
+
+fn shows_plan_and_apply_as_text(workspace: &Workspace<'_>) {
+    workspace
+        .terraform(&["plan"])
+        .with(0)
+        .shows("# terraform_data.greeting will be created")
+        .shows("Plan: 1 to add, 0 to change, 0 to destroy.")
+        .shows_not("@message");
+    workspace
+        .answering("yes", &["apply"])
+        .with(0)
+        .shows("Plan: 1 to add, 0 to change, 0 to destroy.")
+        .shows("terraform_data.greeting: Creation complete")
+        .shows("Apply complete! Resources: 1 added, 0 changed, 0 destroyed.")
+        .shows(r#"greeting = "hello""#)
+        .shows_not("@message");
+    workspace.terraform(&["plan", "-detailed-exitcode"]).with(0).shows("No changes.").shows_not("@message");
+}
+
+#[test]
+fn a_workspace_without_structured_output_shows_text() {
+    let terrane = Terrane::on_sqlite();
+    let workspace = Workspace::initialized(&terrane, GREETING);
+    workspace.set("structured-run-output-enabled", false);
+    shows_plan_and_apply_as_text(&workspace);
+}
+
+#[test]
+fn the_remote_backend_shows_text() {
+    let terrane = Terrane::on_sqlite();
+    let workspace = Workspace::new(&terrane, GREETING);
+    workspace.use_remote_backend();
+    workspace.terraform(&["init"]).with(0);
+    shows_plan_and_apply_as_text(&workspace);
+    workspace.write(r#"resource "terraform_data" "greeting" { input = local.missing }"#);
+    workspace.terraform(&["plan"]).with(1).shows("Reference to undeclared local value");
+}
