@@ -86,14 +86,17 @@ fn link_stays_inside(path: &[&str], target: &str) -> bool {
         return false;
     }
     let mut depth = path.len().saturating_sub(1);
+    let mut has_gone_down = false;
     for part in target.split('/') {
         match part {
             "" | "." => {}
+            // What lies below may itself be a link: from there, up leads anywhere.
+            ".." if has_gone_down => return false,
             ".." => match depth.checked_sub(1) {
                 Some(less) => depth = less,
                 None => return false,
             },
-            _ => depth += 1,
+            _ => has_gone_down = true,
         }
     }
     true
@@ -166,7 +169,9 @@ mod tests {
             let judged = ArchiveRules::default().check(path, EntryKind::File(1));
             assert!(matches!(judged, Err(ArchiveError::Path(_))), "{path:?}");
         }
-        for (path, target) in [("l", "/etc"), ("l", ".."), ("a/l", "../.."), ("a/l", "x/../../../y")] {
+        for (path, target) in
+            [("l", "/etc"), ("l", ".."), ("a/l", "../.."), ("a/l", "x/../../../y"), ("l", "s/s/../../x")]
+        {
             let judged = ArchiveRules::default().check(path, EntryKind::Symlink(target));
             assert!(matches!(judged, Err(ArchiveError::Link { .. })), "{path} -> {target}");
         }

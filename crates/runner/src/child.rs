@@ -13,7 +13,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::{Pid, getuid};
 use terrane_domain::reasons::ReasonCode;
 use terrane_domain::runner_protocol::{Job, StopRequest};
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::Command;
 use tokio::time::Instant;
 
@@ -30,6 +30,9 @@ const FIRST_UID: u32 = 700_000;
 
 /// Without a sandbox, what a run left behind may keep the output open; we do not wait longer for it than this.
 const LINGER: Duration = Duration::from_secs(1);
+
+/// Variables that would take the state or the plan out of the run's folder.
+const RESERVED: &[&str] = &["TF_DATA_DIR", "TF_CLI_CONFIG_FILE"];
 
 /// What all starts of one job share.
 pub(crate) struct Setting {
@@ -85,12 +88,14 @@ impl Setting {
         }
     }
 
-    fn command(&self, arguments: &[OsString]) -> Result<Command, RunnerError> {
+    /// The command, and what it is to read first.
+    fn command(&self, arguments: &[OsString]) -> Result<(Command, Option<String>), RunnerError> {
         let config = &self.runner.config;
-        let mut command = if config.sandbox == SandboxMode::Off {
+        let (mut command, input) = if config.sandbox == SandboxMode::Off {
             let mut command = Command::new(&self.engine.path);
-            command.args(arguments).current_dir(self.folder.module());
-            command
+            command.args(arguments).current_dir(self.folder.module()).stdin(Stdio::null());
+            command.env_clear().envs(self.environment());
+            (command, None)
         } else {
             let mut line = vec![self.engine.path.display().to_string()];
             line.extend(arguments.iter().map(|argument| argument.to_string_lossy().into_owned()));
@@ -103,25 +108,35 @@ impl Setting {
                 hidden,
                 uid: self.uid,
                 working_directory: self.folder.module(),
+                environment: self.environment(),
                 command: line,
             };
             let text = serde_json::to_string(&settings)
                 .map_err(|error| RunnerError::job(ReasonCode::Internal, error.to_string()))?;
             let mut command = Command::new(&config.program);
-            command.args(["sandbox", "guardian", &text]);
-            command
+            command.args(["sandbox", "guardian"]).env_clear().stdin(Stdio::piped());
+            (command, Some(text + "\n"))
         };
-        command.env_clear().process_group(0).stdin(Stdio::null()).kill_on_drop(true);
-        self.set_environment(&mut command);
-        Ok(command)
+        command.process_group(0).kill_on_drop(true);
+        Ok((command, input))
     }
 
-    /// Nothing of the runner's environment is inherited but the PATH.
-    fn set_environment(&self, command: &mut Command) {
+    /// Nothing of the runner's environment is inherited but the PATH. What binds the run to its folder and its state
+    /// stands above the workspace's own variables.
+    fn environment(&self) -> Vec<(String, String)> {
         let job = &self.job;
-        let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into());
-        let given = [
-            ("LANG", "C.UTF-8".to_owned()),
+        let path = std::env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".to_owned());
+        let folder = |name: &str| self.folder.root.join(name).display().to_string();
+        let mut all: Vec<(String, String)> = vec![("PATH".to_owned(), path), ("LANG".to_owned(), "C.UTF-8".to_owned())];
+        all.extend(
+            job.environment
+                .iter()
+                .filter(|variable| !RESERVED.contains(&variable.key.as_str()))
+                .map(|variable| (variable.key.clone(), variable.value.clone())),
+        );
+        let ours = [
+            ("HOME", folder("home")),
+            ("TMPDIR", folder("tmp")),
             ("CHECKPOINT_DISABLE", "1".to_owned()),
             ("TF_IN_AUTOMATION", "1".to_owned()),
             ("TF_INPUT", "0".to_owned()),
@@ -131,15 +146,11 @@ impl Setting {
             ("TFC_WORKSPACE_SLUG", format!("{}/{}", job.organization_name, job.workspace_name)),
             ("TFC_PROJECT_NAME", job.project_name.clone()),
         ];
-        command
-            .env("PATH", path)
-            .env("HOME", self.folder.root.join("home"))
-            .env("TMPDIR", self.folder.root.join("tmp"));
-        command.envs(given);
-        command.envs(job.environment.iter().map(|variable| (&variable.key, &variable.value)));
+        all.extend(ours.map(|(name, value)| (name.to_owned(), value)));
         if job.options.debugging_mode {
-            command.env("TF_LOG", "TRACE");
+            all.push(("TF_LOG".to_owned(), "TRACE".to_owned()));
         }
+        all
     }
 
     /// Runs terraform; every piece of its output goes to `sink`. People's wishes reach it meanwhile.
@@ -152,11 +163,15 @@ impl Setting {
             RunnerError::job(ReasonCode::Internal, format!("terraform could not be started: {error}"))
         };
         let (reader, writer) = std::io::pipe().map_err(broken)?;
-        let mut command = self.command(arguments)?;
+        let (mut command, input) = self.command(arguments)?;
         command.stdout(writer.try_clone().map_err(broken)?).stderr(writer);
         let mut child = command.spawn().map_err(broken)?;
         // Our copies of the writing end are in it.
         drop(command);
+        if let (Some(input), Some(mut stdin)) = (input, child.stdin.take()) {
+            // A guardian that is gone already tells why itself.
+            let _ = stdin.write_all(input.as_bytes()).await;
+        }
         let mut output = tokio::net::unix::pipe::Receiver::from_owned_fd(reader.into()).map_err(broken)?;
         let group = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
         let mut standing = self.lease.watch();

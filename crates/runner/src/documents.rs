@@ -136,6 +136,19 @@ pub(crate) fn redacted_plan(mut plan: Value, schemas: &Value) -> Value {
     Value::Object(redacted)
 }
 
+/// Whether `schemas` has every type that the plan names; clients crash without one.
+pub(crate) fn has_schemas(plan: &Value, schemas: &Value) -> bool {
+    let lists = LISTS.iter().filter_map(|list| plan.get(list)?.as_array());
+    lists.flatten().all(|change| {
+        let text = |name: &str| change.get(name).and_then(Value::as_str).unwrap_or_default();
+        let group = if text("mode") == "data" { "data_source_schemas" } else { "resource_schemas" };
+        schemas
+            .get("provider_schemas")
+            .and_then(|all| all.get(text("provider_name"))?.get(group)?.get(text("type")))
+            .is_some()
+    })
+}
+
 fn named_schemas(schemas: &Value, types: &BTreeSet<(String, String, String)>) -> Value {
     let mut named = Map::new();
     for (provider, mode, kind) in types {

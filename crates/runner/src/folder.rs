@@ -98,9 +98,12 @@ impl RunFolder {
     pub(crate) fn write_override(&self) -> Result<(), RunnerError> {
         let depth = self.working_directory.split('/').filter(|part| !part.is_empty() && *part != ".").count() + 1;
         let up = "../".repeat(depth);
-        let text = format!("terraform {{\n  backend \"local\" {{\n    workspace_dir = \"{up}state\"\n  }}\n}}\n");
+        // terraform keeps the state of a workspace named `default` at `path`, of every other below `workspace_dir`.
+        let text = format!(
+            "terraform {{\n  backend \"local\" {{\n    path = \"{up}state/default/terraform.tfstate\"\n    workspace_dir = \"{up}state\"\n  }}\n}}\n"
+        );
         let path = self.module().join("zzz_backend_override.tf");
-        std::fs::write(&path, text).map_err(|error| {
+        write_new(&path, text.as_bytes()).map_err(|error| {
             if error.kind() == std::io::ErrorKind::NotFound {
                 RunnerError::job(
                     ReasonCode::ConfigurationInvalid,
@@ -145,6 +148,16 @@ impl RunFolder {
         }
         std::fs::remove_file(&archive).map_err(RunnerError::file(&archive))
     }
+}
+
+/// Writes a file in place of whatever has its name: a link there is replaced, never followed.
+pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    std::io::Write::write_all(&mut file, bytes)
 }
 
 fn write_entry(entry: &mut tar::Entry<'_, impl Read>, kind: EntryKind<'_>, target: &Path) -> std::io::Result<()> {

@@ -1,6 +1,8 @@
 //! From a claim to the end of a job, and the recovery of jobs that an earlier life left.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -81,10 +83,12 @@ pub(crate) async fn work(runner: Arc<Runner>, mut first: Option<Job>, mut shutdo
                     Err(RunnerError::Stopping) => {
                         tracing::warn!(job = %id, "the runner stops before this job has arrived; it is handed over");
                     }
-                    Err(error) => {
-                        tracing::warn!(job = %id, %error, "a job was dropped");
+                    Err(RunnerError::LeaseLost) => {
+                        tracing::warn!(job = %id, "the job is another's by now; it was dropped");
                         spool::remove(&runner.config.data_dir, &id);
                     }
+                    // The spool may hold the only copy of a state: the next start tries to deliver it.
+                    Err(error) => tracing::error!(job = %id, %error, "a job could not be delivered; its spool is kept"),
                 }
             }
             Ok(None) => {}
@@ -107,6 +111,7 @@ async fn run(runner: &Arc<Runner>, job: Job, shutdown: watch::Receiver<bool>) ->
     let engine = engines::choose(&runner.engines, &job.terraform_version).cloned();
     let version = engine.as_ref().map(|found| found.engine.version.clone());
     let run_folder = folder::path_of(&runner.config.data_dir, &job.run_id);
+    runner.kept.take(&run_folder);
     let mut deliveries = Vec::new();
     let result = match engine {
         Some(engine) => {
@@ -121,7 +126,7 @@ async fn run(runner: &Arc<Runner>, job: Job, shutdown: watch::Receiver<bool>) ->
     let keep = matches!(&result, Ok(PhaseResult { outcome: Outcome::Finished, has_changes: true, .. }))
         && job.phase == Phase::Plan;
     if keep {
-        keep_for_a_while(run_folder);
+        runner.kept.keep(run_folder);
     } else {
         folder::remove(&run_folder);
     }
@@ -223,12 +228,26 @@ fn no_engine(runner: &Runner, job: &Job) -> RunnerError {
     )
 }
 
-/// The folder waits for the apply, but holds clear values: not for long.
-fn keep_for_a_while(path: std::path::PathBuf) {
-    tokio::spawn(async move {
-        tokio::time::sleep(KEEP).await;
-        folder::remove(&path);
-    });
+/// Folders of plans that wait for their apply. They hold clear values: not for long.
+#[derive(Default)]
+pub(crate) struct KeptFolders(Mutex<HashMap<PathBuf, tokio::task::AbortHandle>>);
+
+impl KeptFolders {
+    fn keep(&self, path: PathBuf) {
+        let removed = path.clone();
+        let task = tokio::spawn(async move {
+            tokio::time::sleep(KEEP).await;
+            folder::remove(&removed);
+        });
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(path, task.abort_handle());
+    }
+
+    /// The apply has come: the folder is its own now, however long it takes.
+    fn take(&self, path: &Path) {
+        if let Some(task) = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(path) {
+            task.abort();
+        }
+    }
 }
 
 /// Delivers what an earlier life could not. Its children died with it: an apply among them has an unknown outcome.

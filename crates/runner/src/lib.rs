@@ -70,6 +70,7 @@ pub(crate) struct Runner {
     id: RunnerId,
     engines: Vec<engines::FoundEngine>,
     next_uid: AtomicU32,
+    kept: job::KeptFolders,
 }
 
 fn bytes<const LENGTH: usize>() -> [u8; LENGTH] {
@@ -96,6 +97,7 @@ pub async fn run(config: RunnerConfig, shutdown: watch::Receiver<bool>) -> Resul
         engines,
         // Other runners of this machine draw from the same range.
         next_uid: AtomicU32::new(u32::from_be_bytes(bytes())),
+        kept: job::KeptFolders::default(),
         config,
     });
     let mut stopped = shutdown.clone();

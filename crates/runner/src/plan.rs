@@ -10,7 +10,7 @@ use terrane_domain::reasons::ReasonCode;
 use terrane_domain::runner_protocol::{ChangeCounts, LogFormat};
 
 use crate::child::{Ended, Setting, path_argument, words};
-use crate::documents::{Scanner, plan_counts, redacted_plan};
+use crate::documents::{Scanner, has_schemas, plan_counts, redacted_plan};
 use crate::job::PhaseResult;
 use crate::log::Log;
 use crate::variables;
@@ -113,7 +113,7 @@ async fn send_documents(setting: &Setting) -> Result<Option<ChangeCounts>, Runne
         Ended::Stopped => return Ok(None),
     };
     let counts = plan_counts(&plan);
-    let Some(schemas) = schemas(setting).await? else { return Ok(None) };
+    let Some(schemas) = schemas(setting, &plan).await? else { return Ok(None) };
     let redacted = redacted_plan(plan, &schemas).to_string();
     let (json, redacted) =
         tokio::join!(client.put(job, "json-plan", shown.into()), client.put(job, "redacted-plan", redacted.into()));
@@ -150,15 +150,16 @@ pub(crate) fn unpack_plan(setting: &Setting, packed: &PathBuf) -> Result<(), Run
             b"lock.hcl" => setting.folder.lock_file(),
             _ => continue,
         };
-        let mut out = std::fs::File::create(&target).map_err(RunnerError::file(&target))?;
-        std::io::copy(&mut entry, &mut out).map_err(RunnerError::file(&target))?;
+        let mut bytes = Vec::new();
+        std::io::copy(&mut entry, &mut bytes).map_err(RunnerError::file(&target))?;
+        folder::write_new(&target, &bytes).map_err(RunnerError::file(&target))?;
     }
     std::fs::remove_file(packed).map_err(RunnerError::file(packed))
 }
 
 /// The providers' schemas; asked for once for each engine and set of locked providers, since the answer is large and
 /// takes seconds for the big ones.
-async fn schemas(setting: &Setting) -> Result<Option<Value>, RunnerError> {
+async fn schemas(setting: &Setting, plan: &Value) -> Result<Option<Value>, RunnerError> {
     let lock = folder::read_inside(&setting.folder.root, &setting.folder.lock_file()).unwrap_or_default();
     let mut hash = Sha256::new();
     hash.update(setting.engine.engine.kind.as_str());
@@ -170,7 +171,9 @@ async fn schemas(setting: &Setting) -> Result<Option<Value>, RunnerError> {
         name
     });
     let path = setting.runner.config.data_dir.join("cache").join(format!("schemas-{name}.json"));
-    if let Some(known) = std::fs::read(&path).ok().and_then(|text| serde_json::from_slice(&text).ok()) {
+    // Built-in providers stand in no lock file: two configurations may share a key and name different types.
+    let known = std::fs::read(&path).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    if let Some(known) = known.filter(|known| has_schemas(plan, known)) {
         return Ok(Some(known));
     }
     let (ended, output) = setting.run_quietly(&words(&["providers", "schema", "-json"])).await?;

@@ -62,6 +62,8 @@ pub(super) fn run(settings: &Settings) -> Result<ExitStatus, Failed> {
         settings.command.split_first().ok_or_else(|| Failed("there is no command".to_owned()))?;
     let mut child = Command::new(program)
         .args(arguments)
+        .env_clear()
+        .envs(settings.environment.iter().map(|(name, value)| (name, value)))
         .current_dir(&settings.working_directory)
         .stdin(Stdio::null())
         .spawn()

@@ -11,6 +11,7 @@ mod mounts;
 mod settings;
 
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Command, ExitCode, ExitStatus, Stdio};
 
@@ -48,8 +49,8 @@ impl Failed {
 /// Body of the hidden sub-command `sandbox`; to be called before any thread is started.
 pub fn sandbox_main(arguments: &[OsString]) -> ExitCode {
     let staged = match arguments {
-        [stage, settings] if stage == "guardian" => read(settings).and_then(|settings| guardian(&settings)),
-        [stage, settings] if stage == "init" => read(settings).and_then(|settings| init::run(&settings)),
+        [stage] if stage == "guardian" => read_settings().and_then(|settings| guardian(&settings)),
+        [stage] if stage == "init" => read_settings().and_then(|settings| init::run(&settings)),
         _ => Err(Failed("this command is for the runner only".to_owned())),
     };
     match staged {
@@ -61,9 +62,10 @@ pub fn sandbox_main(arguments: &[OsString]) -> ExitCode {
     }
 }
 
-fn read(settings: &OsString) -> Result<Settings, Failed> {
-    let text = settings.to_str().ok_or_else(|| Failed("the settings are not text".to_owned()))?;
-    serde_json::from_str(text).map_err(Failed::at("read the settings"))
+fn read_settings() -> Result<Settings, Failed> {
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).map_err(Failed::at("read the settings"))?;
+    serde_json::from_str(&line).map_err(Failed::at("read the settings"))
 }
 
 /// A shell's convention: 128 and the signal's number.
@@ -110,11 +112,15 @@ fn guardian(settings: &Settings) -> Result<ExitStatus, Failed> {
     let text = serde_json::to_string(settings).map_err(Failed::at("hand the settings on"))?;
     // The writing end stays here: its closing tells the init that we are gone.
     let mut init = Command::new(&settings.program)
-        .args(["sandbox", "init", &text])
+        .args(["sandbox", "init"])
+        .env_clear()
         .stdin(Stdio::piped())
         .spawn()
         .map_err(Failed::at("start the first process of the namespace"))?;
-    let connection = init.stdin.take();
+    let mut connection = init.stdin.take();
+    if let Some(connection) = &mut connection {
+        writeln!(connection, "{text}").map_err(Failed::at("hand the settings on"))?;
+    }
     let status = init.wait().map_err(Failed::at("wait for the first process of the namespace"));
     drop(connection);
     status

@@ -1,11 +1,12 @@
-//! What the runner tells the sandbox; nothing in it is secret.
+//! What the runner tells the sandbox, as one line on its standard input: the environment holds the run's secrets, and
+//! must not touch the stages themselves, which begin as root.
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 /// Settings of one start.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Settings {
     /// The runner's process id.
     pub(crate) runner_pid: i32,
@@ -19,6 +20,8 @@ pub(crate) struct Settings {
     pub(crate) uid: Option<u32>,
     /// Where terraform starts.
     pub(crate) working_directory: PathBuf,
+    /// terraform's whole environment.
+    pub(crate) environment: Vec<(String, String)>,
     /// terraform and its arguments.
     pub(crate) command: Vec<String>,
 }
