@@ -209,22 +209,25 @@ pub async fn admit(app: &App, caller: &Caller, id: JobId, fence: i64) -> AppResu
 pub async fn renew(app: &App, caller: &Caller, id: JobId, fence: i64) -> AppResult<Lease> {
     require_runner(caller)?;
     let (renewed, deadline) = (id.clone(), tokio::time::Instant::now() + Duration::from_secs(RENEW_SECONDS));
-    let mut stop = app
+    let (mut stop, run_id) = app
         .store
         .write(move |tx| {
             Box::pin(async move {
                 let (job, _, _) = held(tx, &renewed, fence).await?;
                 let until = tx.now().plus(Duration::from_secs(LEASE_SECONDS));
                 if terrane_store::jobs::renew(tx, &renewed, fence, until).await? {
-                    Ok(job.stop)
+                    Ok((job.stop, job.run_id))
                 } else {
                     Err(lease_lost())
                 }
             })
         })
         .await?;
+    let waiter = app.store.waiter(Topic::Run(run_id.to_string()));
     while stop == StopRequest::None && tokio::time::Instant::now() < deadline {
+        let notified = waiter.notified();
         tokio::select! {
+            () = notified => {}
             () = tokio::time::sleep(WISH_LOOK) => {}
             () = app.drained() => break,
         }

@@ -4,7 +4,6 @@
 //! open after the line; its end tells the child that the supervisor is gone. The child answers with one byte
 //! once it works.
 
-use std::fmt::Write as _;
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 
@@ -40,16 +39,8 @@ impl Secrets {
     pub(crate) fn generate() -> anyhow::Result<Self> {
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes).context("draw the runner's token")?;
-        Ok(Self { runner_token: hexadecimal(&bytes) })
+        Ok(Self { runner_token: terrane_store::hex(&bytes) })
     }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 impl Handover {
