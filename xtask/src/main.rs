@@ -27,6 +27,8 @@ struct Arguments {
 enum Chore {
     /// Run every check and test, after installing what they need where that may be done.
     Test(test::Options),
+    /// Repeat the tests that kill processes, twenty rounds each, on both databases. Takes most of an hour.
+    Nightly,
     /// Build and start a server, run a real `terraform apply` through it, and print what happened.
     Demo(demo::Options),
     /// Measure a release build, each figure beside its budget. A budget that is missed fails nothing.
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
     let chore = Arguments::parse().chore;
     let result = children::stop_on_signals().and_then(|()| match chore {
         Chore::Test(options) => test::run(&options),
+        Chore::Nightly => test::nightly(),
         Chore::Demo(options) => demo::run(&options).map(|()| true),
         Chore::Bench(options) => bench::run(&options),
     });

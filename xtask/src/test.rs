@@ -1,4 +1,4 @@
-//! `cargo xtask test`: every check and every test of this project.
+//! `cargo xtask test`: every check and every test of this project. `cargo xtask nightly`: the loops too long for it.
 
 use std::io::{BufRead, BufReader, IsTerminal, stdout};
 use std::process::{Command, Stdio};
@@ -26,6 +26,16 @@ struct Count {
     failed: u64,
 }
 
+impl Count {
+    /// Runs a `cargo test`, counts its tests, and answers whether it succeeded.
+    fn add(&mut self, command: &mut Command) -> Result<bool> {
+        let (count, succeeded) = counted(command)?;
+        self.passed += count.passed;
+        self.failed += count.failed;
+        Ok(succeeded)
+    }
+}
+
 /// Runs everything; false when anything failed.
 pub(crate) fn run(options: &Options) -> Result<bool> {
     println!("Needs");
@@ -50,18 +60,50 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
         steps.run("tests", minutes(12), || {
             let server = postgres::Server::start(&needs.postgres)?;
             let mut command = cargo(&["test", "--workspace", "--no-fail-fast"]);
-            let (all, passed) = counted(command.env("TERRANE_TEST_POSTGRES_URL", server.url()))?;
-            count = all;
-            Ok(passed)
+            count.add(command.env("TERRANE_TEST_POSTGRES_URL", server.url()))
+        });
+        steps.run("terraform on PostgreSQL", minutes(5), || {
+            let server = postgres::Server::start(&needs.postgres)?;
+            count.add(on_postgres(&mut of_the_program(&["terraform::", "api::"]), &server))
         });
     }
+    Ok(summed_up(&steps, count))
+}
 
+/// Repeats what kills processes, often and on both databases; false when anything failed.
+pub(crate) fn nightly() -> Result<bool> {
+    println!("Needs");
+    let needs = needs::meet(false)?;
+    let mut steps = Steps::default();
+    let mut count = Count::default();
+    steps
+        .run("kills on SQLite", minutes(30), || count.add(of_the_program(&["faults::"]).env("TERRANE_TEST_LONG", "1")));
+    steps.run("kills on PostgreSQL", minutes(30), || {
+        let server = postgres::Server::start(&needs.postgres)?;
+        count.add(on_postgres(of_the_program(&["faults::"]).env("TERRANE_TEST_LONG", "1"), &server))
+    });
+    Ok(summed_up(&steps, count))
+}
+
+/// The tests of the executable whose names hold one of `names`.
+fn of_the_program(names: &[&str]) -> Command {
+    let mut command = cargo(&["test", "--package", "terrane", "--test", "it", "--no-fail-fast", "--"]);
+    command.args(names);
+    command
+}
+
+/// Lets the servers of the tests keep their data in `server`.
+fn on_postgres<'a>(command: &'a mut Command, server: &postgres::Server) -> &'a mut Command {
+    command.env("TERRANE_TEST_DATABASE", "postgres").env("TERRANE_TEST_POSTGRES_URL", server.url())
+}
+
+fn summed_up(steps: &Steps, count: Count) -> bool {
     steps.print();
     // A failed test has failed its step as well, and is counted once.
     let failed_steps = steps.failed().saturating_sub(u64::from(count.failed > 0));
     let Count { passed, failed } = count;
     println!("{passed} passed, {} failed", failed + failed_steps);
-    Ok(failed + failed_steps == 0)
+    failed + failed_steps == 0
 }
 
 fn seconds(count: u64) -> Duration {

@@ -10,9 +10,6 @@ use terrane_store::{Key, load_root_key};
 use crate::http::{Answer, request};
 use crate::process::Dev;
 
-/// Names a PostgreSQL server whose user may make databases.
-const POSTGRES: &str = "TERRANE_TEST_POSTGRES_URL";
-
 /// A running server.
 pub(crate) struct Terrane {
     dev: Dev,
@@ -23,17 +20,16 @@ pub(crate) struct Terrane {
 }
 
 impl Terrane {
-    /// On SQLite, without a runner.
+    pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
     pub(crate) fn without_runner() -> Self {
-        Self::start(None, &["--runners", "0"])
+        Self::start_with(&["--runners", "0"])
     }
 
-    /// On SQLite.
-    pub(crate) fn on_sqlite() -> Self {
-        Self::start(None, &[])
-    }
-
-    fn start(database: Option<PostgresDatabase>, arguments: &[&str]) -> Self {
+    fn start_with(arguments: &[&str]) -> Self {
+        let database = PostgresDatabase::if_chosen();
         let dev = Dev::start_with(|command| {
             command.args(arguments).env("TERRANE_LOG", "error");
             if let Some(database) = &database {
@@ -118,21 +114,24 @@ pub(crate) fn id(resource: &Value) -> String {
     resource["id"].as_str().unwrap_or_else(|| panic!("{resource}")).to_owned()
 }
 
-/// Runs `case` on SQLite and, if `TERRANE_TEST_POSTGRES_URL` names a server, on a database of its own there.
-pub(crate) fn on_each_database(case: impl Fn(&Terrane)) {
-    case(&Terrane::on_sqlite());
-    if let Ok(server) = std::env::var(POSTGRES) {
-        case(&Terrane::start(Some(PostgresDatabase::create(server)), &[]));
-    }
-}
-
-struct PostgresDatabase {
+/// A database that goes with this value.
+pub(crate) struct PostgresDatabase {
     server: String,
     name: String,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl PostgresDatabase {
+    /// A new one if `TERRANE_TEST_DATABASE` is `postgres`, on the server that `TERRANE_TEST_POSTGRES_URL` names, whose
+    /// user may make databases. Otherwise the tests run on SQLite.
+    pub(crate) fn if_chosen() -> Option<Self> {
+        if std::env::var("TERRANE_TEST_DATABASE").ok()? != "postgres" {
+            return None;
+        }
+        let server = std::env::var("TERRANE_TEST_POSTGRES_URL");
+        Some(Self::create(server.expect("TERRANE_TEST_POSTGRES_URL names the server to test with")))
+    }
+
     fn create(server: String) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let name = format!("terrane_dev_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));

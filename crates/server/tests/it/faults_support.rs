@@ -11,6 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
+use crate::bench::PostgresDatabase;
 use crate::process::{is_gone, terrane, within};
 
 /// Longer than any step here takes on a busy machine.
@@ -28,12 +29,22 @@ pub(crate) struct Server {
     pub(crate) port: u16,
     pub(crate) token: String,
     folder: tempfile::TempDir,
+    // Dropped last: the database goes after its server.
+    database: Option<PostgresDatabase>,
 }
 
-fn spawn(folder: &Path, listen: &str, arguments: &[String]) -> (Child, BufReader<ChildStdout>, u16) {
+fn spawn(
+    folder: &Path,
+    listen: &str,
+    arguments: &[String],
+    database: Option<&PostgresDatabase>,
+) -> (Child, BufReader<ChildStdout>, u16) {
     let log = std::fs::File::options().create(true).append(true).open(folder.join("stderr")).unwrap();
     let mut command = terrane();
     command.env(PLANTED.0, PLANTED.1);
+    if let Some(database) = database {
+        command.env("TERRANE_DATABASE_URL", &database.url);
+    }
     command.args(["dev", "--listen", listen, "--log", "debug", "--data-dir"]).arg(folder.join("data"));
     let mut supervisor = command.args(arguments).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
     let mut stdout = BufReader::new(supervisor.stdout.take().unwrap());
@@ -51,8 +62,9 @@ impl Server {
     pub(crate) fn start_with(arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
-        let (supervisor, stdout, port) = spawn(folder.path(), "127.0.0.1:0", &arguments);
-        let mut server = Self { supervisor, stdout, arguments, port, token: String::new(), folder };
+        let database = PostgresDatabase::if_chosen();
+        let (supervisor, stdout, port) = spawn(folder.path(), "127.0.0.1:0", &arguments, database.as_ref());
+        let mut server = Self { supervisor, stdout, arguments, port, token: String::new(), folder, database };
         server.token.push_str(server.facts()["token"].as_str().unwrap());
         server
     }
@@ -61,7 +73,7 @@ impl Server {
     pub(crate) fn start_again(&mut self) {
         self.supervisor.wait().unwrap();
         let listen = format!("127.0.0.1:{}", self.port);
-        (self.supervisor, self.stdout, _) = spawn(self.folder.path(), &listen, &self.arguments);
+        (self.supervisor, self.stdout, _) = spawn(self.folder.path(), &listen, &self.arguments, self.database.as_ref());
     }
 
     fn facts(&self) -> Value {

@@ -82,7 +82,7 @@ fn an_expired_upload_address_is_not_found() {
 
 #[test]
 fn the_address_of_a_log_dies_an_hour_after_its_phase() {
-    let terrane = Terrane::on_sqlite();
+    let terrane = Terrane::start();
     let workspace = Workspace::initialized(&terrane, r#"resource "terraform_data" "a" {}"#);
     workspace.terraform(&["apply", "-auto-approve"]).with(0);
     let plan = workspace.runs()[0]["relationships"]["plan"]["data"]["id"].as_str().unwrap().to_owned();

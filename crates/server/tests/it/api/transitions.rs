@@ -16,7 +16,7 @@ fn act(terrane: &Terrane, run: &str, action: &str) -> u16 {
 
 #[test]
 fn an_action_that_the_status_does_not_allow_is_a_conflict() {
-    let terrane = Terrane::on_sqlite();
+    let terrane = Terrane::start();
     let workspace = Workspace::initialized(&terrane, r#"resource "terraform_data" "a" {}"#);
     workspace.terraform(&["apply", "-input=false"]).with(1);
     let planned = id(&workspace.runs()[0]);

@@ -1,6 +1,6 @@
 //! `terraform apply` and `terraform destroy`.
 
-use crate::bench::{Terrane, on_each_database};
+use crate::bench::Terrane;
 use crate::terraform::workspace::Workspace;
 
 const GREETING: &str = r#"
@@ -17,47 +17,45 @@ output "greeting" {
 
 #[test]
 fn an_apply_that_is_confirmed_is_done_and_a_destroy_undoes_it() {
-    on_each_database(|terrane| {
-        let workspace = Workspace::initialized(terrane, GREETING);
-        workspace
-            .answering("yes", &["apply"])
-            .with(0)
-            .shows(r#"Do you want to perform these actions in workspace "app"?"#)
-            .shows("(local-exec): the provisioner greets")
-            .shows("Apply complete! Resources: 1 added, 0 changed, 0 destroyed.")
-            .shows(r#"greeting = "hello""#);
-        assert_eq!(workspace.resources(), ["terraform_data.greeting"]);
+    let terrane = &Terrane::start();
+    let workspace = Workspace::initialized(terrane, GREETING);
+    workspace
+        .answering("yes", &["apply"])
+        .with(0)
+        .shows(r#"Do you want to perform these actions in workspace "app"?"#)
+        .shows("(local-exec): the provisioner greets")
+        .shows("Apply complete! Resources: 1 added, 0 changed, 0 destroyed.")
+        .shows(r#"greeting = "hello""#);
+    assert_eq!(workspace.resources(), ["terraform_data.greeting"]);
 
-        workspace
-            .answering("yes", &["destroy"])
-            .with(0)
-            .shows("Plan: 0 to add, 0 to change, 1 to destroy.")
-            .shows("Do you really want to destroy all resources in workspace")
-            .shows("Resources: 0 added, 0 changed, 1 destroyed.");
-        assert!(workspace.resources().is_empty());
-        assert_eq!(workspace.run_statuses(), ["applied", "applied"]);
-        assert_eq!(workspace.document()["attributes"]["locked"], false);
-    });
+    workspace
+        .answering("yes", &["destroy"])
+        .with(0)
+        .shows("Plan: 0 to add, 0 to change, 1 to destroy.")
+        .shows("Do you really want to destroy all resources in workspace")
+        .shows("Resources: 0 added, 0 changed, 1 destroyed.");
+    assert!(workspace.resources().is_empty());
+    assert_eq!(workspace.run_statuses(), ["applied", "applied"]);
+    assert_eq!(workspace.document()["attributes"]["locked"], false);
 }
 
 #[test]
 fn an_apply_that_is_not_confirmed_is_discarded() {
-    on_each_database(|terrane| {
-        let workspace = Workspace::initialized(terrane, GREETING);
-        workspace.answering("no", &["apply"]).with(1).complains("Error: Apply discarded.");
-        assert_eq!(workspace.run_statuses(), ["discarded"]);
-        assert_eq!(workspace.document()["attributes"]["locked"], false);
-        assert!(workspace.resources_or_none().is_empty());
+    let terrane = &Terrane::start();
+    let workspace = Workspace::initialized(terrane, GREETING);
+    workspace.answering("no", &["apply"]).with(1).complains("Error: Apply discarded.");
+    assert_eq!(workspace.run_statuses(), ["discarded"]);
+    assert_eq!(workspace.document()["attributes"]["locked"], false);
+    assert!(workspace.resources_or_none().is_empty());
 
-        workspace.terraform(&["apply", "-auto-approve"]).with(0);
-        workspace.answering("no", &["destroy"]).with(1).complains("Error: Destroy discarded.");
-        assert_eq!(workspace.resources(), ["terraform_data.greeting"]);
-    });
+    workspace.terraform(&["apply", "-auto-approve"]).with(0);
+    workspace.answering("no", &["destroy"]).with(1).complains("Error: Destroy discarded.");
+    assert_eq!(workspace.resources(), ["terraform_data.greeting"]);
 }
 
 #[test]
 fn an_approved_apply_asks_nothing() {
-    let terrane = Terrane::on_sqlite();
+    let terrane = Terrane::start();
     let workspace = Workspace::initialized(&terrane, GREETING);
     workspace
         .terraform(&["apply", "-auto-approve"])
@@ -71,7 +69,7 @@ fn an_approved_apply_asks_nothing() {
 
 #[test]
 fn an_apply_that_may_not_ask_leaves_its_run_waiting() {
-    let terrane = Terrane::on_sqlite();
+    let terrane = Terrane::start();
     let workspace = Workspace::initialized(&terrane, GREETING);
     workspace.terraform(&["apply", "-input=false"]).with(1).complains("Cannot confirm apply due to -input=false");
     assert_eq!(workspace.run_statuses(), ["planned"]);
@@ -80,7 +78,7 @@ fn an_apply_that_may_not_ask_leaves_its_run_waiting() {
 
 #[test]
 fn the_output_of_an_apply_is_seen_while_it_runs() {
-    let terrane = Terrane::on_sqlite();
+    let terrane = Terrane::start();
     let workspace = Workspace::initialized(
         &terrane,
         r#"
@@ -99,7 +97,7 @@ resource "terraform_data" "slow" {
 
 #[test]
 fn a_saved_plan_is_applied_as_it_was_shown() {
-    let terrane = Terrane::on_sqlite();
+    let terrane = Terrane::start();
     let workspace = Workspace::initialized(&terrane, GREETING);
     workspace.terraform(&["plan", "-out=saved"]).with(0);
     assert_eq!(workspace.document()["attributes"]["locked"], false);

@@ -5,7 +5,7 @@ use crate::terraform::workspace::Workspace;
 
 #[test]
 fn a_version_that_is_not_installed_fails_the_run_and_says_what_to_do() {
-    let terrane = Terrane::on_sqlite();
+    let terrane = Terrane::start();
     let workspace = Workspace::initialized(&terrane, r#"resource "terraform_data" "a" {}"#);
     workspace.set("terraform-version", "1.5.0");
     workspace

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use crate::bench::{Terrane, on_each_database};
+use crate::bench::Terrane;
 use crate::process::within;
 use crate::terraform::workspace::Workspace;
 
 #[test]
 fn an_interrupted_apply_is_canceled_and_keeps_what_was_done() {
-    on_each_database(|terrane| {
-        let workspace = Workspace::initialized(
-            terrane,
-            r#"
+    let terrane = &Terrane::start();
+    let workspace = Workspace::initialized(
+        terrane,
+        r#"
 resource "terraform_data" "done" {}
 resource "terraform_data" "slow" {
   depends_on = [terraform_data.done]
@@ -20,15 +20,14 @@ resource "terraform_data" "slow" {
   }
 }
 "#,
-        );
-        let mut apply = workspace.start(&["apply", "-auto-approve"]);
-        apply.read_until("(local-exec): at work");
-        apply.interrupt();
-        apply.end().shows("The remote operation was successfully cancelled.");
-        within(Duration::from_secs(20), || workspace.run_statuses() == ["canceled"]);
-        assert!(workspace.resources().contains(&"terraform_data.done".to_owned()));
-        assert_eq!(workspace.document()["attributes"]["locked"], false);
-    });
+    );
+    let mut apply = workspace.start(&["apply", "-auto-approve"]);
+    apply.read_until("(local-exec): at work");
+    apply.interrupt();
+    apply.end().shows("The remote operation was successfully cancelled.");
+    within(Duration::from_secs(20), || workspace.run_statuses() == ["canceled"]);
+    assert!(workspace.resources().contains(&"terraform_data.done".to_owned()));
+    assert_eq!(workspace.document()["attributes"]["locked"], false);
 }
 
 #[test]

@@ -32,7 +32,7 @@ fn shows_plan_and_apply_as_text(workspace: &Workspace<'_>) {
 
 #[test]
 fn a_workspace_without_structured_output_shows_text() {
-    let terrane = Terrane::on_sqlite();
+    let terrane = Terrane::start();
     let workspace = Workspace::initialized(&terrane, GREETING);
     workspace.set("structured-run-output-enabled", false);
     shows_plan_and_apply_as_text(&workspace);
@@ -40,7 +40,7 @@ fn a_workspace_without_structured_output_shows_text() {
 
 #[test]
 fn the_remote_backend_shows_text() {
-    let terrane = Terrane::on_sqlite();
+    let terrane = Terrane::start();
     let workspace = Workspace::new(&terrane, GREETING);
     workspace.use_remote_backend();
     workspace.terraform(&["init"]).with(0);

@@ -1,6 +1,6 @@
 //! `terraform init` and `terraform plan`.
 
-use crate::bench::{Terrane, on_each_database};
+use crate::bench::Terrane;
 use crate::terraform::workspace::Workspace;
 
 const GREETING: &str = r#"
@@ -14,40 +14,38 @@ resource "terraform_data" "greeting" {
 
 #[test]
 fn init_creates_the_workspace_with_the_version_of_terraform() {
-    on_each_database(|terrane| {
-        let workspace = Workspace::new(terrane, GREETING);
-        assert_eq!(terrane.get("organizations/demo/workspaces/app").status, 404);
-        workspace.terraform(&["init"]).with(0).shows("HCP Terraform has been successfully initialized!");
-        let document = workspace.document();
-        assert_eq!(document["attributes"]["name"], "app");
-        let version = workspace.terraform(&["version", "-json"]).with(0).json()["terraform_version"].clone();
-        assert_eq!(document["attributes"]["terraform-version"], version);
-        workspace.terraform(&["init"]).with(0);
-        assert_eq!(terrane.data("organizations/demo/workspaces").as_array().unwrap().len(), 1);
-    });
+    let terrane = &Terrane::start();
+    let workspace = Workspace::new(terrane, GREETING);
+    assert_eq!(terrane.get("organizations/demo/workspaces/app").status, 404);
+    workspace.terraform(&["init"]).with(0).shows("HCP Terraform has been successfully initialized!");
+    let document = workspace.document();
+    assert_eq!(document["attributes"]["name"], "app");
+    let version = workspace.terraform(&["version", "-json"]).with(0).json()["terraform_version"].clone();
+    assert_eq!(document["attributes"]["terraform-version"], version);
+    workspace.terraform(&["init"]).with(0);
+    assert_eq!(terrane.data("organizations/demo/workspaces").as_array().unwrap().len(), 1);
 }
 
 #[test]
 fn a_plan_shows_its_changes_and_its_exit_code_tells_of_them_when_asked() {
-    on_each_database(|terrane| {
-        let workspace = Workspace::initialized(terrane, GREETING);
-        workspace
-            .terraform(&["plan"])
-            .with(0)
-            .shows("# terraform_data.greeting will be created")
-            .shows(r#"+ input  = "hello world""#)
-            .shows("Plan: 1 to add, 0 to change, 0 to destroy.");
-        workspace.terraform(&["plan", "-detailed-exitcode"]).with(2);
-        assert_eq!(workspace.run_statuses(), Vec::<String>::new(), "speculative runs are not in the workspace's list");
+    let terrane = &Terrane::start();
+    let workspace = Workspace::initialized(terrane, GREETING);
+    workspace
+        .terraform(&["plan"])
+        .with(0)
+        .shows("# terraform_data.greeting will be created")
+        .shows(r#"+ input  = "hello world""#)
+        .shows("Plan: 1 to add, 0 to change, 0 to destroy.");
+    workspace.terraform(&["plan", "-detailed-exitcode"]).with(2);
+    assert_eq!(workspace.run_statuses(), Vec::<String>::new(), "speculative runs are not in the workspace's list");
 
-        workspace.terraform(&["apply", "-auto-approve"]).with(0);
-        workspace.terraform(&["plan", "-detailed-exitcode"]).with(0).shows("No changes.");
-    });
+    workspace.terraform(&["apply", "-auto-approve"]).with(0);
+    workspace.terraform(&["plan", "-detailed-exitcode"]).with(0).shows("No changes.");
 }
 
 #[test]
 fn variables_of_the_command_line_reach_the_run() {
-    let terrane = Terrane::on_sqlite();
+    let terrane = Terrane::start();
     let workspace = Workspace::initialized(&terrane, GREETING);
     workspace.terraform(&["plan", "-var", "who=mars"]).with(0).shows(r#"+ input  = "hello mars""#);
     let quoted = r#"who=a "quoted" ${name}"#;
@@ -56,7 +54,7 @@ fn variables_of_the_command_line_reach_the_run() {
 
 #[test]
 fn a_broken_configuration_fails_with_its_error() {
-    let terrane = Terrane::on_sqlite();
+    let terrane = Terrane::start();
     let workspace = Workspace::initialized(&terrane, GREETING);
     workspace.write(r#"resource "terraform_data" "greeting" { input = local.missing }"#);
     workspace
@@ -68,7 +66,7 @@ fn a_broken_configuration_fails_with_its_error() {
 
 #[test]
 fn a_configuration_that_cannot_be_read_fails_with_its_error() {
-    let terrane = Terrane::on_sqlite();
+    let terrane = Terrane::start();
     let workspace = Workspace::initialized(&terrane, GREETING);
     workspace.write(r#"resource "terraform_data" "greeting" { nonsense = 1 }"#);
     workspace
@@ -80,7 +78,7 @@ fn a_configuration_that_cannot_be_read_fails_with_its_error() {
 
 #[test]
 fn a_failing_precondition_fails_the_plan() {
-    let terrane = Terrane::on_sqlite();
+    let terrane = Terrane::start();
     let workspace = Workspace::initialized(
         &terrane,
         r#"
@@ -111,7 +109,7 @@ resource "terraform_data" "checked" {
 
 #[test]
 fn a_plan_runs_in_the_working_directory_of_the_workspace() {
-    let terrane = Terrane::on_sqlite();
+    let terrane = Terrane::start();
     let workspace = Workspace::in_subfolder(
         &terrane,
         "infra/prod",

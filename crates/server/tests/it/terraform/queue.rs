@@ -1,43 +1,41 @@
 //! Runs of one workspace, one after another.
 
-use crate::bench::on_each_database;
+use crate::bench::Terrane;
 use crate::terraform::workspace::Workspace;
 
 #[test]
 fn a_second_run_waits_for_the_first_and_both_are_applied_in_order() {
-    on_each_database(|terrane| {
-        let workspace = Workspace::initialized(terrane, r#"resource "terraform_data" "a" { input = "first" }"#);
-        let mut first = workspace.start(&["apply"]);
-        first.read_until("Plan: 1 to add");
-        workspace.write(r#"resource "terraform_data" "a" { input = "second" }"#);
-        let mut second = workspace.start(&["apply", "-auto-approve"]);
-        second.read_until("Waiting for 1 run(s) to finish before being queued...");
-        assert_eq!(workspace.run_statuses(), ["pending", "planned"]);
+    let terrane = &Terrane::start();
+    let workspace = Workspace::initialized(terrane, r#"resource "terraform_data" "a" { input = "first" }"#);
+    let mut first = workspace.start(&["apply"]);
+    first.read_until("Plan: 1 to add");
+    workspace.write(r#"resource "terraform_data" "a" { input = "second" }"#);
+    let mut second = workspace.start(&["apply", "-auto-approve"]);
+    second.read_until("Waiting for 1 run(s) to finish before being queued...");
+    assert_eq!(workspace.run_statuses(), ["pending", "planned"]);
 
-        first.answer("yes");
-        first.end().with(0).shows("Apply complete! Resources: 1 added, 0 changed, 0 destroyed.");
-        second
-            .end()
-            .with(0)
-            .shows(r#"~ input  = "first" -> "second""#)
-            .shows("Apply complete! Resources: 0 added, 1 changed, 0 destroyed.");
-        assert_eq!(workspace.run_statuses(), ["applied", "applied"]);
-        let at = |run: usize, status: &str| {
-            workspace.runs()[run]["attributes"]["status-timestamps"][status].as_str().unwrap().to_owned()
-        };
-        assert!(at(1, "applied-at") <= at(0, "planning-at"), "{} {}", at(1, "applied-at"), at(0, "planning-at"));
-        assert_eq!(workspace.state()["resources"][0]["instances"][0]["attributes"]["output"]["value"], "second");
-    });
+    first.answer("yes");
+    first.end().with(0).shows("Apply complete! Resources: 1 added, 0 changed, 0 destroyed.");
+    second
+        .end()
+        .with(0)
+        .shows(r#"~ input  = "first" -> "second""#)
+        .shows("Apply complete! Resources: 0 added, 1 changed, 0 destroyed.");
+    assert_eq!(workspace.run_statuses(), ["applied", "applied"]);
+    let at = |run: usize, status: &str| {
+        workspace.runs()[run]["attributes"]["status-timestamps"][status].as_str().unwrap().to_owned()
+    };
+    assert!(at(1, "applied-at") <= at(0, "planning-at"), "{} {}", at(1, "applied-at"), at(0, "planning-at"));
+    assert_eq!(workspace.state()["resources"][0]["instances"][0]["attributes"]["output"]["value"], "second");
 }
 
 #[test]
 fn a_plan_does_not_wait_for_a_run_that_waits_for_its_confirmation() {
-    on_each_database(|terrane| {
-        let workspace = Workspace::initialized(terrane, r#"resource "terraform_data" "a" {}"#);
-        let mut first = workspace.start(&["apply"]);
-        first.read_until("Plan: 1 to add");
-        workspace.terraform(&["plan", "-detailed-exitcode"]).with(2);
-        first.answer("no");
-        first.end().with(1);
-    });
+    let terrane = &Terrane::start();
+    let workspace = Workspace::initialized(terrane, r#"resource "terraform_data" "a" {}"#);
+    let mut first = workspace.start(&["apply"]);
+    first.read_until("Plan: 1 to add");
+    workspace.terraform(&["plan", "-detailed-exitcode"]).with(2);
+    first.answer("no");
+    first.end().with(1);
 }

@@ -26,7 +26,7 @@ fn applied(terrane: &Terrane) -> Workspace<'_> {
 
 #[test]
 fn outputs_are_read_with_their_types_and_sensitive_ones_on_demand() {
-    let terrane = Terrane::on_sqlite();
+    let terrane = Terrane::start();
     let workspace = applied(&terrane);
     let outputs = workspace.terraform(&["output", "-json"]).with(0).json();
     assert_eq!(outputs["all"]["value"], json!({ "port": 8080, "names": ["x", "y"] }));
@@ -38,7 +38,7 @@ fn outputs_are_read_with_their_types_and_sensitive_ones_on_demand() {
 
 #[test]
 fn the_state_is_listed_shown_and_pulled() {
-    let terrane = Terrane::on_sqlite();
+    let terrane = Terrane::start();
     let workspace = applied(&terrane);
     assert_eq!(workspace.resources(), ["terraform_data.a"]);
     workspace.terraform(&["state", "show", "-no-color", "terraform_data.a"]).with(0).shows("port  = 8080");
@@ -50,7 +50,7 @@ fn the_state_is_listed_shown_and_pulled() {
 
 #[test]
 fn the_state_is_moved_and_pushed_but_not_an_older_one() {
-    let terrane = Terrane::on_sqlite();
+    let terrane = Terrane::start();
     let workspace = applied(&terrane);
     let mut state = workspace.state();
     workspace.terraform(&["state", "mv", "terraform_data.a", "terraform_data.b"]).with(0);
