@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use terrane_app::BlobReader;
 use terrane_app::signed_urls::{Grant, Purpose, SignedPath, verify};
@@ -43,13 +43,25 @@ pub(crate) fn stream(reader: BlobReader, content_type: &'static str) -> Response
     (headers, Body::from_stream(frames)).into_response()
 }
 
-async fn download(State(app): State<App>, parts: Parts, Parameters(query): Parameters) -> ApiResult<Response> {
+/// What go-tfe takes of a piece of log: it reads a body once (`logreader.go`), from Go's buffer of 4 KiB, which holds
+/// the head of the answer too. If anything is left over, it closes the connection and asks again on a new one; and Go
+/// repeats a request that a dying server broke off on a used connection, never on a new one.
+const ONE_READ: usize = 3 * 1024;
+
+async fn download(
+    State(app): State<App>,
+    parts: Parts,
+    headers: HeaderMap,
+    Parameters(query): Parameters,
+) -> ApiResult<Response> {
+    let reads_once = headers.get(header::USER_AGENT).is_some_and(|agent| agent.as_bytes().starts_with(b"go-tfe"));
     let grant = grant(&app, "GET", parts)?;
     Ok(match grant.purpose {
         Purpose::Log => {
             // Clients ask for at most 64 KiB; nonsense reads as the default.
             let number = |name| query.first(name).and_then(|text| text.parse::<u64>().ok());
             let limit = usize::try_from(number("limit").unwrap_or(64 * 1024)).unwrap_or(logs::MAX_LIMIT);
+            let limit = if reads_once { limit.min(ONE_READ) } else { limit };
             let bytes = logs::read(&app, &grant, number("offset").unwrap_or(0), limit).await?;
             ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], bytes).into_response()
         }

@@ -73,12 +73,18 @@ impl Terrane {
 
     /// Without a token, as the holder of a signed address asks.
     pub(crate) fn ask(&self, method: &str, address: &str, body: &[u8]) -> Answer {
-        request(self.port(), method, address, None, body)
+        request(self.port(), method, address, &[], body)
+    }
+
+    /// Without a token, as go-tfe asks.
+    pub(crate) fn ask_as_go_tfe(&self, address: &str) -> Answer {
+        request(self.port(), "GET", address, &[("User-Agent", "go-tfe")], b"")
     }
 
     /// With the person's token and any bytes.
     pub(crate) fn call(&self, method: &str, path: &str, body: &[u8]) -> Answer {
-        request(self.port(), method, &format!("/api/v2/{path}"), Some(&self.token), body)
+        let authorization = format!("Bearer {}", self.token);
+        request(self.port(), method, &format!("/api/v2/{path}"), &[("Authorization", &authorization)], body)
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {

@@ -35,15 +35,16 @@ impl Answer {
 }
 
 /// Sends one request to a server on this machine. `path` may be a whole address.
-pub(crate) fn request(port: u16, method: &str, path: &str, token: Option<&str>, body: &[u8]) -> Answer {
+pub(crate) fn request(port: u16, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
     let path = path.strip_prefix(&format!("http://localhost:{port}")).unwrap_or(path);
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    let authorization = token.map_or_else(String::new, |token| format!("Authorization: Bearer {token}\r\n"));
+    let headers: Vec<String> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let headers = headers.concat();
     let length = body.len();
     write!(
         stream,
-        "{method} {path} HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n{authorization}\
+        "{method} {path} HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n{headers}\
          Content-Length: {length}\r\n\r\n"
     )
     .unwrap();

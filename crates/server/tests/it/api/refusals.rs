@@ -12,7 +12,9 @@ fn a_wrong_token_is_refused_like_none() {
     let other = "abcdefabcdef12.atlasv1.0000000000000000000000000000000000000000000000000000000000000000";
     for token in [None, Some(""), Some("nonsense"), Some(other), Some(altered.as_str())] {
         for path in ["/api/v2/account/details", "/api/v2/organizations/demo/workspaces"] {
-            let answer = request(terrane.port(), "GET", path, token, b"");
+            let authorization = token.map(|token| format!("Bearer {token}"));
+            let headers: Vec<_> = authorization.iter().map(|value| ("Authorization", value.as_str())).collect();
+            let answer = request(terrane.port(), "GET", path, &headers, b"");
             assert_eq!(answer.status, 401, "{token:?} {path}");
             assert_eq!(answer.error()["title"], "unauthorized");
         }

@@ -3,7 +3,7 @@
 use serde_json::json;
 use terrane_store::hex;
 
-use crate::bench::Terrane;
+use crate::bench::{Terrane, id};
 use crate::terraform::workspace::Workspace;
 
 /// The parts behind the server's address: `blobs`, purpose, resource, subject, expiry, signature.
@@ -102,4 +102,24 @@ fn the_address_of_a_log_dies_an_hour_after_its_phase() {
     let changed = terrane.execute(&format!("UPDATE run_phases SET status_timestamps = '{ended}' WHERE id = '{plan}'"));
     assert_eq!(changed, 1);
     assert_eq!(terrane.ask("GET", &address, b"").status, 404);
+}
+
+#[test]
+fn a_log_comes_to_go_tfe_in_pieces_that_it_takes_in_one_read() {
+    let terrane = Terrane::start();
+    let resources = r#"resource "terraform_data" "many" { count = 40 }"#;
+    let workspace = Workspace::initialized(&terrane, resources);
+    workspace.terraform(&["plan"]).with(0);
+    let plan = id(&terrane.data(&format!("workspaces/{}/runs?filter[operation]=plan_only", workspace.id()))[0]);
+    let plan = id(&terrane.data(&format!("runs/{plan}"))["relationships"]["plan"]["data"]);
+    let address = terrane.data(&format!("plans/{plan}"))["attributes"]["log-read-url"].as_str().unwrap().to_owned();
+    let whole = terrane.ask("GET", &format!("{address}?limit=65536&offset=0"), b"").body;
+    assert!(whole.len() > 6000);
+    let mut pieces = Vec::new();
+    while pieces.len() < whole.len() {
+        let piece = terrane.ask_as_go_tfe(&format!("{address}?limit=65536&offset={}", pieces.len()));
+        assert!(piece.head.len() + piece.body.len() <= 4096, "{} and {}", piece.head.len(), piece.body.len());
+        pieces.extend(piece.body);
+    }
+    assert!(pieces == whole);
 }
