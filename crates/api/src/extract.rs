@@ -2,7 +2,7 @@
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
@@ -17,36 +17,27 @@ use crate::error::{ApiError, ApiResult};
 /// Largest JSON body.
 pub(crate) const MAX_JSON_BYTES: usize = 1 << 20;
 
-/// A caller who showed a valid credential.
+/// The caller whom the route's gate let in; the handler of a public route has none.
 pub(crate) struct Authenticated(pub(crate) Caller);
 
-fn bearer(parts: &Parts) -> Option<Secret> {
-    let value = parts.headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+/// The caller who showed a valid credential.
+pub(crate) async fn authenticated(app: &App, headers: &HeaderMap) -> ApiResult<Caller> {
+    let caller = authenticate(app, bearer(headers)).await?;
+    if caller.kind == CredentialKind::Anonymous { Err(AppError::Unauthorized.into()) } else { Ok(caller) }
+}
+
+fn bearer(headers: &HeaderMap) -> Option<Secret> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, secret) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| Secret::new(secret.trim()))
 }
 
-impl FromRequestParts<App> for Authenticated {
+impl<S: Sync> FromRequestParts<S> for Authenticated {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let caller = authenticate(app, bearer(parts)).await?;
-        if caller.kind == CredentialKind::Anonymous {
-            return Err(AppError::Unauthorized.into());
-        }
-        Ok(Self(caller))
-    }
-}
-
-/// A runner; its routes look missing to everyone else, whatever they send.
-pub(crate) struct AuthenticatedRunner(pub(crate) Caller);
-
-impl FromRequestParts<App> for AuthenticatedRunner {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
-        let Authenticated(caller) = Authenticated::from_request_parts(parts, app).await?;
-        if caller.kind == CredentialKind::RunnerPool { Ok(Self(caller)) } else { Err(AppError::NotFound.into()) }
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let caller = parts.extensions.get::<Caller>().cloned();
+        caller.map(Self).ok_or_else(|| Error::internal("this public route asks for its caller").into())
     }
 }
 

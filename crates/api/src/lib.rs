@@ -1,7 +1,8 @@
 //! The JSON:API front door: `/api/v2`, discovery, signed addresses, the runner protocol.
 //!
 //! Architecture invariant: a handler extracts, calls one service, and makes a document. No SQL, no rule, no right is
-//! decided here; each route declares who may come at all, and a route without a declaration does not compile.
+//! decided here; each route declares who may come at all, that declaration is its gate, and a
+//! route without one does not compile.
 
 mod account;
 mod blobs;
@@ -49,13 +50,13 @@ fn declared() -> Routes {
 
 /// The declarations of all routes, for sweeps over them.
 pub fn routes() -> Vec<Route> {
-    declared().into_parts().0
+    declared().declarations()
 }
 
 /// The front door over the services.
 pub fn router(app: App) -> Router {
-    let (_, router) = declared().into_parts();
-    router
+    declared()
+        .into_router(&app)
         .fallback(error::no_such_route)
         .method_not_allowed_fallback(error::no_such_method)
         .layer(middleware::map_response(add_headers))

@@ -1,12 +1,19 @@
-//! Routes and their declarations: method, path, and who may come at all.
+//! Routes and their declarations: method, path, and who may come at all. The declaration is the gate: it stands before
+//! the handler, and only behind it a handler gets a caller.
 
 use axum::Router;
+use axum::extract::{Request, State};
 use axum::handler::Handler;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, on};
-use terrane_app::App;
-use terrane_domain::access::Action;
+use terrane_app::{App, AppError};
+use terrane_domain::access::{Action, Caller, CredentialKind};
 
-/// Who may come to a route at all; the service decides the rest.
+use crate::error::ApiResult;
+use crate::extract::authenticated;
+
+/// Who may come to a route at all. Whether the right is there, the service decides where it finds the thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     /// Anyone, without a credential; a wrong one does no harm.
@@ -35,8 +42,7 @@ pub struct Route {
 /// Routes being declared.
 #[derive(Default)]
 pub struct Routes {
-    declared: Vec<Route>,
-    router: Router<App>,
+    declared: Vec<(Route, MethodRouter<App>)>,
 }
 
 macro_rules! methods {
@@ -55,8 +61,7 @@ macro_rules! methods {
 
 impl Routes {
     fn add(mut self, method: &'static str, path: &'static str, access: Access, route: MethodRouter<App>) -> Self {
-        self.declared.push(Route { method, path, access });
-        self.router = self.router.route(path, route);
+        self.declared.push((Route { method, path, access }, route));
         self
     }
 
@@ -71,12 +76,40 @@ impl Routes {
     #[must_use]
     pub fn merge(mut self, other: Self) -> Self {
         self.declared.extend(other.declared);
-        self.router = self.router.merge(other.router);
         self
     }
 
-    /// The declarations and the router.
-    pub fn into_parts(self) -> (Vec<Route>, Router<App>) {
-        (self.declared, self.router)
+    /// The declarations.
+    pub fn declarations(self) -> Vec<Route> {
+        self.declared.into_iter().map(|(route, _)| route).collect()
     }
+
+    /// The routes behind their gates.
+    pub fn into_router(self, app: &App) -> Router<App> {
+        self.declared.into_iter().fold(Router::new(), |router, (route, handler)| {
+            router.route(route.path, handler.route_layer(from_fn_with_state((app.clone(), route.access), gate)))
+        })
+    }
+}
+
+/// Lets a request to its handler if its credential may come here at all, and leaves the caller to the extractors.
+async fn gate(State((app, access)): State<(App, Access)>, mut request: Request, next: Next) -> Response {
+    let admitted = match access {
+        Access::Public | Access::SignedAddress => Ok(()),
+        Access::Authenticated | Access::Right(_) => admit(&app, &mut request, |_| true).await,
+        Access::Runner => admit(&app, &mut request, |caller| caller.kind == CredentialKind::RunnerPool).await,
+    };
+    match admitted {
+        Ok(()) => next.run(request).await,
+        Err(error) => error.into_response(),
+    }
+}
+
+async fn admit(app: &App, request: &mut Request, may_come: impl Fn(&Caller) -> bool) -> ApiResult<()> {
+    let caller = authenticated(app, request.headers()).await?;
+    if !may_come(&caller) {
+        return Err(AppError::NotFound.into());
+    }
+    request.extensions_mut().insert(caller);
+    Ok(())
 }

@@ -14,7 +14,7 @@ use terrane_jsonapi::Query;
 
 use crate::blobs::stream;
 use crate::error::ApiResult;
-use crate::extract::{AuthenticatedRunner, Json, Parameters, Streamed, Whole, id};
+use crate::extract::{Authenticated, Json, Parameters, Streamed, Whole, id};
 use crate::routes::{Access, Routes};
 
 pub(crate) fn routes() -> Routes {
@@ -45,11 +45,7 @@ fn number<T: std::str::FromStr>(query: &Query, name: &str) -> ApiResult<T> {
         .ok_or_else(|| AppError::BadRequest(format!("the query parameter {name} must be a number")).into())
 }
 
-async fn claim(
-    State(app): State<App>,
-    AuthenticatedRunner(caller): AuthenticatedRunner,
-    body: Json,
-) -> ApiResult<Response> {
+async fn claim(State(app): State<App>, Authenticated(caller): Authenticated, body: Json) -> ApiResult<Response> {
     let request: ClaimRequest = parse(&body)?;
     Ok(match jobs::claim(&app, &caller, request).await? {
         Some(job) => Answer(job).into_response(),
@@ -59,7 +55,7 @@ async fn claim(
 
 async fn reattach(
     State(app): State<App>,
-    AuthenticatedRunner(caller): AuthenticatedRunner,
+    Authenticated(caller): Authenticated,
     Path(job): Path<String>,
     body: Json,
 ) -> ApiResult<Answer<Job>> {
@@ -69,7 +65,7 @@ async fn reattach(
 
 async fn admit(
     State(app): State<App>,
-    AuthenticatedRunner(caller): AuthenticatedRunner,
+    Authenticated(caller): Authenticated,
     Path(job): Path<String>,
     body: Json,
 ) -> ApiResult<StatusCode> {
@@ -80,7 +76,7 @@ async fn admit(
 
 async fn renew(
     State(app): State<App>,
-    AuthenticatedRunner(caller): AuthenticatedRunner,
+    Authenticated(caller): Authenticated,
     Path(job): Path<String>,
     body: Json,
 ) -> ApiResult<Answer<Lease>> {
@@ -90,7 +86,7 @@ async fn renew(
 
 async fn configuration(
     State(app): State<App>,
-    AuthenticatedRunner(caller): AuthenticatedRunner,
+    Authenticated(caller): Authenticated,
     Path(job): Path<String>,
 ) -> ApiResult<Response> {
     let reader = jobs::input(&app, &caller, id(&job)?, JobInput::Configuration).await?;
@@ -99,7 +95,7 @@ async fn configuration(
 
 async fn state(
     State(app): State<App>,
-    AuthenticatedRunner(caller): AuthenticatedRunner,
+    Authenticated(caller): Authenticated,
     Path(job): Path<String>,
 ) -> ApiResult<Response> {
     Ok(stream(jobs::input(&app, &caller, id(&job)?, JobInput::State).await?, "application/json"))
@@ -107,7 +103,7 @@ async fn state(
 
 async fn plan(
     State(app): State<App>,
-    AuthenticatedRunner(caller): AuthenticatedRunner,
+    Authenticated(caller): Authenticated,
     Path(job): Path<String>,
 ) -> ApiResult<Response> {
     Ok(stream(jobs::input(&app, &caller, id(&job)?, JobInput::Plan).await?, "application/octet-stream"))
@@ -115,7 +111,7 @@ async fn plan(
 
 async fn log(
     State(app): State<App>,
-    AuthenticatedRunner(caller): AuthenticatedRunner,
+    Authenticated(caller): Authenticated,
     Path(job): Path<String>,
     Parameters(query): Parameters,
     body: Whole<LOG_CHUNK_BYTES>,
@@ -126,7 +122,7 @@ async fn log(
 
 async fn put_state(
     State(app): State<App>,
-    AuthenticatedRunner(caller): AuthenticatedRunner,
+    Authenticated(caller): Authenticated,
     Path(job): Path<String>,
     Parameters(query): Parameters,
     body: Streamed,
@@ -149,7 +145,7 @@ async fn put_document(
 
 async fn put_plan(
     State(app): State<App>,
-    AuthenticatedRunner(caller): AuthenticatedRunner,
+    Authenticated(caller): Authenticated,
     Path(job): Path<String>,
     Parameters(query): Parameters,
     body: Streamed,
@@ -159,7 +155,7 @@ async fn put_plan(
 
 async fn put_json_plan(
     State(app): State<App>,
-    AuthenticatedRunner(caller): AuthenticatedRunner,
+    Authenticated(caller): Authenticated,
     Path(job): Path<String>,
     Parameters(query): Parameters,
     body: Streamed,
@@ -169,7 +165,7 @@ async fn put_json_plan(
 
 async fn put_redacted_plan(
     State(app): State<App>,
-    AuthenticatedRunner(caller): AuthenticatedRunner,
+    Authenticated(caller): Authenticated,
     Path(job): Path<String>,
     Parameters(query): Parameters,
     body: Streamed,
@@ -179,7 +175,7 @@ async fn put_redacted_plan(
 
 async fn finish(
     State(app): State<App>,
-    AuthenticatedRunner(caller): AuthenticatedRunner,
+    Authenticated(caller): Authenticated,
     Path(job): Path<String>,
     body: Json,
 ) -> ApiResult<StatusCode> {
