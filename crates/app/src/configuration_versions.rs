@@ -98,9 +98,10 @@ pub async fn upload(app: &App, grant: &Grant, body: Body) -> AppResult<()> {
     if refusal.is_some() {
         app.store.remove_blob(&blob.key).await?;
     }
-    let (key, told) = (blob.key, refusal.clone());
+    let (key, told) = (blob.key.clone(), refusal.clone());
     let subject = grant.subject.clone();
-    app.store
+    let has_arrived = app
+        .store
         .write(move |tx| {
             Box::pin(async move {
                 let arrival = told.as_deref().map_or(Ok(key.as_str()), Err);
@@ -108,6 +109,7 @@ pub async fn upload(app: &App, grant: &Grant, body: Body) -> AppResult<()> {
                     .await?
                     .is_some_and(|version| version.status == ConfigurationVersionStatus::Pending);
                 let status = terrane_store::configuration_versions::set_arrival(tx, &id, arrival).await?;
+                let Some(status) = status else { return Ok(false) };
                 let details = json!({ "status": status, "bytes": blob.size, "error": told });
                 let (organization_id, actor) = (&version.organization_id, format!("upload {subject}"));
                 events::record_by(tx, actor, organization_id, "configuration-version.upload", id.as_str(), details)
@@ -116,12 +118,17 @@ pub async fn upload(app: &App, grant: &Grant, body: Body) -> AppResult<()> {
                     let caller = uploader(&subject);
                     runs::create_in(tx, &caller, runs::NewRun::for_configuration(&version)).await?;
                 }
-                Ok::<_, AppError>(())
+                Ok::<_, AppError>(true)
             })
         })
         .await?;
     match refusal {
-        None => Ok(()),
+        None if has_arrived => Ok(()),
+        // The version went away, or was archived, while its archive came.
+        None => {
+            app.store.remove_blob(&blob.key).await?;
+            Err(AppError::NotFound)
+        }
         Some(detail) => Err(AppError::Invalid { pointer: None, detail }),
     }
 }

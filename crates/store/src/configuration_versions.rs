@@ -40,20 +40,16 @@ pub async fn newest_usable(tx: &mut Tx, id: &WorkspaceId) -> Result<Option<Confi
     tx.one(&NEWEST_USABLE, values![*id]).await
 }
 
-/// Notes the archive's arrival, or its refusal with the reason.
+/// Notes the archive's arrival, or its refusal with the reason. `None` if that is not the time for it: the version is
+/// gone or archived, or what is refused would replace a sound archive.
 pub async fn set_arrival(
     tx: &mut Tx,
     id: &ConfigurationVersionId,
     arrival: Result<&str, &str>,
-) -> Result<ConfigurationVersionStatus, StoreError> {
-    match arrival {
-        Ok(blob) => {
-            tx.execute(&SET_UPLOADED, values![*id, blob.to_owned()]).await?;
-            Ok(ConfigurationVersionStatus::Uploaded)
-        }
-        Err(reason) => {
-            tx.execute(&SET_ERRORED, values![*id, reason.to_owned()]).await?;
-            Ok(ConfigurationVersionStatus::Errored)
-        }
-    }
+) -> Result<Option<ConfigurationVersionStatus>, StoreError> {
+    let (statement, text, status) = match arrival {
+        Ok(blob) => (&SET_UPLOADED, blob, ConfigurationVersionStatus::Uploaded),
+        Err(reason) => (&SET_ERRORED, reason, ConfigurationVersionStatus::Errored),
+    };
+    Ok(tx.changed(statement, values![*id, text.to_owned()]).await?.then_some(status))
 }

@@ -189,11 +189,6 @@ async fn page(tx: &mut Tx, id: &OrganizationId, seq: i64) -> Result<Option<(Vec<
     }
 }
 
-/// An organization's sealed events after `seq`, oldest first.
-pub async fn sealed_after(tx: &mut Tx, id: &OrganizationId, seq: i64, limit: i64) -> Result<Vec<Event>, StoreError> {
-    tx.all(&SEALED_EVENTS, values![*id, seq, limit]).await
-}
-
 /// Makes an event of the present moment; the caller owns the id's randomness.
 pub fn new_event(
     tx: &Tx,

@@ -30,7 +30,6 @@ statements! {
     OF_WORKSPACE: Run = select "WHERE workspace_id = $1 AND (plan_only = FALSE OR CAST($2 AS TEXT) = 'plan_only') ORDER BY created_at DESC, id DESC LIMIT $3 OFFSET $4";
     COUNT_OF_WORKSPACE = "SELECT COUNT(*) FROM runs WHERE workspace_id = $1 AND (plan_only = FALSE OR CAST($2 AS TEXT) = 'plan_only')";
     NEXT_IN_QUEUE: Run = select "WHERE workspace_id = $1 AND status NOT IN ('applied', 'planned_and_finished', 'policy_soft_failed', 'discarded', 'errored', 'canceled', 'force_canceled') AND status = 'pending' AND plan_only = FALSE AND save_plan = FALSE ORDER BY created_at, id LIMIT 1";
-    HOLDER_OF_QUEUE: Run = select "WHERE workspace_id = $1 AND status NOT IN ('applied', 'planned_and_finished', 'policy_soft_failed', 'discarded', 'errored', 'canceled', 'force_canceled') AND status NOT IN ('pending', 'planned_and_saved') AND plan_only = FALSE AND NOT (save_plan = TRUE AND confirmed_by IS NULL) LIMIT 1";
     QUEUE_OF_ORGANIZATION: Run = select "WHERE organization_id = $1 AND status NOT IN ('applied', 'planned_and_finished', 'policy_soft_failed', 'discarded', 'errored', 'canceled', 'force_canceled') AND status IN ('pending', 'plan_queued', 'planning', 'confirmed', 'apply_queued', 'applying', 'queuing', 'queuing_apply') ORDER BY created_at, id LIMIT 1000";
     SAVED_PLANS: Run = select "WHERE workspace_id = $1 AND status NOT IN ('applied', 'planned_and_finished', 'policy_soft_failed', 'discarded', 'errored', 'canceled', 'force_canceled') AND status = 'planned_and_saved' AND id <> $2";
     SET_STATUS = "UPDATE runs SET status = $3, status_timestamps = $4, has_changes = $5, reason = $6, reason_message = $7, confirmed_by = $8, canceled_at = $9 WHERE id = $1 AND status = $2";
@@ -103,11 +102,6 @@ pub async fn of_workspace(
 /// The run whose turn is next.
 pub async fn next_in_queue(tx: &mut Tx, id: &WorkspaceId) -> Result<Option<Run>, StoreError> {
     tx.one(&NEXT_IN_QUEUE, values![*id]).await
-}
-
-/// The run that holds the workspace's queue.
-pub async fn holder_of_queue(tx: &mut Tx, id: &WorkspaceId) -> Result<Option<Run>, StoreError> {
-    tx.one(&HOLDER_OF_QUEUE, values![*id]).await
 }
 
 /// An organization's runs that wait or run, oldest first.

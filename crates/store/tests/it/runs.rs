@@ -1,28 +1,21 @@
 //! The queue of runs, and conditional changes of their status.
 
-use terrane_domain::ids::UserId;
 use terrane_domain::reasons::ReasonCode;
 use terrane_domain::runs::{PhaseStatus, Run, RunStatus};
 use terrane_store::runs::{self, RunChange};
 
 use crate::databases::each;
-use crate::samples::{World, entropy, moment};
+use crate::samples::{World, moment};
 
 #[tokio::test]
-async fn the_queue_is_held_as_the_domain_says() {
+async fn runs_wait_in_the_queue_as_the_domain_says() {
     each(async |bench| {
-        for (plan_only, save_plan, is_confirmed) in
-            [(false, false, false), (true, false, false), (false, true, false), (false, true, true)]
-        {
+        for (plan_only, save_plan) in [(false, false), (true, false), (false, true)] {
             let world = World::new(&bench.store).await;
             for status in RunStatus::ALL {
-                let confirmed_by = is_confirmed.then(|| UserId::from_entropy(entropy()));
-                let run = Run { plan_only, save_plan, confirmed_by, ..world.run(*status, 0) };
+                let run = Run { plan_only, save_plan, ..world.run(*status, 0) };
                 let (run, _) = world.insert_run(&bench.store, run).await;
-                let holds = !plan_only && (!save_plan || is_confirmed) && status.holds_queue();
                 read!(bench.store, tx => {
-                    let holder = runs::holder_of_queue(tx, &world.workspace.id).await?;
-                    assert_eq!(holder.as_ref(), holds.then_some(run), "{run:?}");
                     let waits = *status == RunStatus::Pending && run.is_queued_in_turn();
                     let next = runs::next_in_queue(tx, &world.workspace.id).await?;
                     assert_eq!(next.as_ref(), waits.then_some(run), "{run:?}");
