@@ -9,7 +9,7 @@ use crate::{App, AppResult, callers, jobs};
 
 /// Starts the loops; they end with the process.
 pub async fn start(app: &App) -> AppResult<()> {
-    jobs::renew_all(app).await?;
+    jobs::renew_overdue(app).await?;
     tokio::spawn(seal_events(app.clone()));
     tokio::spawn(compact_logs(app.clone()));
     tokio::spawn(sweep(app.clone()));

@@ -187,7 +187,8 @@ pub async fn reattach(app: &App, caller: &Caller, id: JobId, runner_id: RunnerId
         .await
 }
 
-/// Admits an apply, once in its life, before its child starts.
+/// Admits an apply, once in its life, before its child starts. Asked again by the claim that was admitted, whose answer
+/// was lost, it admits again.
 pub async fn admit(app: &App, caller: &Caller, id: JobId, fence: i64) -> AppResult<()> {
     require_runner(caller)?;
     app.store
@@ -404,39 +405,33 @@ pub async fn put_state(app: &App, caller: &Caller, id: JobId, fence: i64, body: 
 /// Ends a job: the phase's status, the run's status and the end of the log become visible in one step.
 pub async fn finish(app: &App, caller: &Caller, id: JobId, finish: Finish) -> AppResult<()> {
     require_runner(caller)?;
-    if finish.outcome == Outcome::Errored {
-        let pause = until_plan_was_seen(app, id.clone(), finish.fence).await?;
+    let (again, told) = (id.clone(), finish.clone());
+    let pause = app.store.write(move |tx| Box::pin(async move { finish_in(tx, &id, &finish, true).await })).await?;
+    if let Some(pause) = pause {
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             () = app.drained() => {}
         }
+        app.store.write(move |tx| Box::pin(async move { finish_in(tx, &again, &told, false).await })).await?;
     }
-    app.store.write(move |tx| Box::pin(async move { finish_in(tx, &id, &finish).await })).await
+    Ok(())
 }
 
 /// How long the failure of an apply has to wait for those who still read the plan.
-async fn until_plan_was_seen(app: &App, id: JobId, fence: i64) -> AppResult<Duration> {
-    app.store
-        .read(move |tx| {
-            Box::pin(async move {
-                let Ok((job, run, _)) = held(tx, &id, fence).await else { return Ok(Duration::ZERO) };
-                if job.phase != Phase::Apply || !run.auto_apply || run.source != RunSource::TerraformCloud {
-                    return Ok(Duration::ZERO);
-                }
-                let confirmed = run.status_timestamps[RunStatus::Confirmed.timestamp_key()].as_str();
-                let confirmed: Option<Timestamp> = confirmed.and_then(|moment| moment.parse().ok());
-                Ok::<_, AppError>(
-                    confirmed.map_or(Duration::ZERO, |confirmed| UNSEEN_PLAN.saturating_sub(tx.now().since(confirmed))),
-                )
-            })
-        })
-        .await
+fn until_plan_was_seen(job: &JobRecord, run: &Run, now: Timestamp) -> Option<Duration> {
+    if job.phase != Phase::Apply || !run.auto_apply || run.source != RunSource::TerraformCloud {
+        return None;
+    }
+    let confirmed = run.status_timestamps[RunStatus::Confirmed.timestamp_key()].as_str();
+    let confirmed: Timestamp = confirmed?.parse().ok()?;
+    Some(UNSEEN_PLAN.saturating_sub(now.since(confirmed))).filter(|pause| !pause.is_zero())
 }
 
-async fn finish_in(tx: &mut Tx, id: &JobId, finish: &Finish) -> AppResult<()> {
+/// Ends the job, or answers how long to wait first, having changed nothing.
+async fn finish_in(tx: &mut Tx, id: &JobId, finish: &Finish, may_wait: bool) -> AppResult<Option<Duration>> {
     let job = terrane_store::jobs::by_id(tx, id).await?.ok_or(AppError::NotFound)?;
     if job.status == terrane_domain::jobs::JobStatus::Done && job.fence == finish.fence {
-        return Ok(());
+        return Ok(None);
     }
     let (job, mut run, mut phase) = held(tx, id, finish.fence).await?;
     if u64::try_from(phase.log_length).unwrap_or(0) != finish.log_length {
@@ -445,6 +440,12 @@ async fn finish_in(tx: &mut Tx, id: &JobId, finish: &Finish) -> AppResult<()> {
             message: format!("the log has {} bytes of {}", phase.log_length, finish.log_length),
             offset: u64::try_from(phase.log_length).ok(),
         }));
+    }
+    if may_wait
+        && finish.outcome == Outcome::Errored
+        && let Some(pause) = until_plan_was_seen(&job, &run, tx.now())
+    {
+        return Ok(Some(pause));
     }
     if !terrane_store::jobs::finish(tx, id, finish.fence).await? {
         return Err(lease_lost());
@@ -472,7 +473,7 @@ async fn finish_in(tx: &mut Tx, id: &JobId, finish: &Finish) -> AppResult<()> {
         }
         Outcome::Finished => plan_finished(tx, &mut run, finish.has_changes).await?,
     }
-    Ok(())
+    Ok(None)
 }
 
 async fn plan_finished(tx: &mut Tx, run: &mut Run, has_changes: bool) -> AppResult<()> {
@@ -535,13 +536,16 @@ async fn lose(tx: &mut Tx, job: JobRecord) -> AppResult<()> {
     Ok(())
 }
 
-/// After a stop of the server nobody could renew: leases begin anew.
-pub(crate) async fn renew_all(app: &App) -> AppResult<()> {
+/// After a stop of the server nobody could renew: leases that were not renewed for a while begin anew. Those that
+/// were, on another server of the same database, are left alone; what is overdue there belongs to a runner that is
+/// gone, and is found a lease later at most.
+pub(crate) async fn renew_overdue(app: &App) -> AppResult<()> {
     app.store
         .write(|tx| {
             Box::pin(async move {
+                let soon = tx.now().plus(Duration::from_secs(2 * RENEW_SECONDS));
                 let until = tx.now().plus(Duration::from_secs(LEASE_SECONDS));
-                Ok(terrane_store::jobs::renew_all(tx, until).await?)
+                Ok(terrane_store::jobs::renew_overdue(tx, soon, until).await?)
             })
         })
         .await

@@ -24,8 +24,8 @@ statements! {
     CLAIM = "UPDATE jobs SET status = 'claimed', runner_id = $2, fence = fence + 1, attempts = attempts + 1, lease_until = $3 WHERE id = $1 AND status = 'queued'";
     REATTACH = "UPDATE jobs SET runner_id = $2, fence = fence + 1, lease_until = $3 WHERE id = $1 AND status = 'claimed'";
     RENEW = "UPDATE jobs SET lease_until = $3 WHERE id = $1 AND fence = $2 AND status = 'claimed'";
-    RENEW_ALL = "UPDATE jobs SET lease_until = $1 WHERE status <> 'done' AND status = 'claimed'";
-    ADMIT = "UPDATE jobs SET admitted_at = $3 WHERE id = $1 AND fence = $2 AND status = 'claimed' AND admitted_at IS NULL";
+    RENEW_OVERDUE = "UPDATE jobs SET lease_until = $2 WHERE status <> 'done' AND status = 'claimed' AND lease_until < $1";
+    ADMIT = "UPDATE jobs SET admitted_at = COALESCE(admitted_at, $3), admitted_fence = $2 WHERE id = $1 AND fence = $2 AND status = 'claimed' AND (admitted_at IS NULL OR admitted_fence = $2)";
     DONE = "UPDATE jobs SET status = 'done', lease_until = NULL WHERE id = $1 AND fence = $2 AND status = 'claimed'";
     LOSE = "UPDATE jobs SET status = 'done', lease_until = NULL, fence = fence + 1 WHERE id = $1 AND fence = $2 AND status = 'claimed'";
     DROP_QUEUED = "UPDATE jobs SET status = 'done' WHERE run_id = $1 AND status = 'queued'";
@@ -72,12 +72,13 @@ pub async fn renew(tx: &mut Tx, id: &JobId, fence: i64, until: Timestamp) -> Res
     tx.changed(&RENEW, values![*id, fence, until]).await
 }
 
-/// Extends every lease.
-pub async fn renew_all(tx: &mut Tx, until: Timestamp) -> Result<(), StoreError> {
-    tx.execute(&RENEW_ALL, values![until]).await.map(drop)
+/// Extends the leases that end before `moment`.
+pub async fn renew_overdue(tx: &mut Tx, moment: Timestamp, until: Timestamp) -> Result<(), StoreError> {
+    tx.execute(&RENEW_OVERDUE, values![moment, until]).await.map(drop)
 }
 
-/// Admits an apply: true once in its life.
+/// Admits an apply, once in its life. The claim that was admitted gets the same answer as often as it asks, since its
+/// first may have been lost; any other claim, which has another fencing number, is refused.
 pub async fn admit(tx: &mut Tx, id: &JobId, fence: i64) -> Result<bool, StoreError> {
     let now = tx.now();
     tx.changed(&ADMIT, values![*id, fence, now]).await

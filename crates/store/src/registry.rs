@@ -52,12 +52,11 @@ mod tests {
     /// Statements that run often over tables that only grow, with the index that keeps them cheap.
     const INDEXES: &[(&str, &str)] = &[
         ("NEXT_IN_QUEUE", "runs_open"),
-        ("HOLDER_OF_QUEUE", "runs_open"),
         ("SAVED_PLANS", "runs_open"),
         ("QUEUE_OF_ORGANIZATION", "runs_open_of_organization"),
         ("NEXT", "jobs_open"),
         ("LOST", "jobs_open"),
-        ("RENEW_ALL", "jobs_open"),
+        ("RENEW_OVERDUE", "jobs_open"),
         ("UNCOMPACTED", "run_phases_uncompacted"),
         ("UNSEALED", "events_unsealed"),
         ("WAITING", "events_unsealed"),

@@ -61,8 +61,6 @@ async fn an_admitted_apply_is_never_given_out_again_and_blocks_the_workspace() {
     world.act(&run.id, RunAction::Apply).await.unwrap();
     let job = world.claim().await;
     jobs::admit(&world.app, &world.runner, job.id.clone(), job.fence).await.unwrap();
-    let again = jobs::admit(&world.app, &world.runner, job.id.clone(), job.fence).await;
-    assert_eq!(refusal(again), RefusalCode::AlreadyAdmitted);
     world.pass(LEASE);
     jobs::sweep_lost(&world.app).await.unwrap();
     let ended = world.read(&run.id).await;
@@ -75,6 +73,25 @@ async fn an_admitted_apply_is_never_given_out_again_and_blocks_the_workspace() {
     let key = workspaces::WorkspaceKey::Id(world.workspace_id.clone());
     workspaces::force_unlock(&world.app, &world.owner, key).await.unwrap();
     assert_eq!(world.read(&waiting.id).await.run.status, RunStatus::PlanQueued);
+}
+
+#[tokio::test]
+async fn a_repeated_admission_is_answered_alike_but_not_to_the_runners_next_life() {
+    let world = World::new().await;
+    let run = world.queue(world.new_run()).await.run;
+    world.finish(&world.claim().await, true).await.unwrap();
+    world.act(&run.id, RunAction::Apply).await.unwrap();
+    let job = world.claim().await;
+    for _ in 0..3 {
+        jobs::admit(&world.app, &world.runner, job.id.clone(), job.fence).await.unwrap();
+    }
+    let admit = |fence| jobs::admit(&world.app, &world.runner, job.id.clone(), fence);
+    assert_eq!(refusal(admit(job.fence + 1).await), RefusalCode::LeaseLost);
+    let runner_id = terrane_domain::ids::RunnerId::from_entropy(1);
+    let next = jobs::reattach(&world.app, &world.runner, job.id.clone(), runner_id).await.unwrap();
+    assert!(next.admitted);
+    assert_eq!(refusal(admit(job.fence).await), RefusalCode::LeaseLost);
+    assert_eq!(refusal(admit(next.fence).await), RefusalCode::AlreadyAdmitted);
 }
 
 #[tokio::test]

@@ -1,8 +1,11 @@
 //! One run holds a workspace; the others wait, or go beside the queue.
 
+use std::time::Duration;
+
 use terrane_app::AppError;
 use terrane_app::runs::{NewRun, RunAction};
-use terrane_domain::runs::RunStatus;
+use terrane_domain::runner_protocol::Outcome;
+use terrane_domain::runs::{RunSource, RunStatus};
 use terrane_domain::workspaces::LockHolder;
 
 use crate::world::World;
@@ -49,6 +52,22 @@ async fn of_many_confirmations_at_once_one_counts() {
     world.finish(&world.claim().await, true).await.unwrap();
     let all = futures_util::future::join_all((0..50).map(|_| world.act(&run.id, RunAction::Apply))).await;
     assert_eq!(all.iter().filter(|answer| answer.is_ok()).count(), 1);
+}
+
+#[tokio::test]
+async fn a_failed_apply_ends_its_run_whether_its_plan_was_seen_or_not() {
+    let world = World::new().await;
+    for pause in [0, 10] {
+        let new = NewRun { auto_apply: Some(true), source: RunSource::TerraformCloud, ..world.new_run() };
+        let run = world.queue(new).await.run;
+        world.finish(&world.claim().await, true).await.unwrap();
+        let job = world.claim().await;
+        world.pass(Duration::from_secs(pause));
+        for _ in 0..2 {
+            world.end(&job, Outcome::Errored, false).await.unwrap();
+        }
+        assert_eq!(world.read(&run.id).await.run.status, RunStatus::Errored);
+    }
 }
 
 #[tokio::test]

@@ -140,9 +140,13 @@ impl World {
     }
 
     pub(crate) async fn finish(&self, job: &Job, has_changes: bool) -> Result<(), AppError> {
+        self.end(job, Outcome::Finished, has_changes).await
+    }
+
+    pub(crate) async fn end(&self, job: &Job, outcome: Outcome, has_changes: bool) -> Result<(), AppError> {
         let finish = Finish {
             fence: job.fence,
-            outcome: Outcome::Finished,
+            outcome,
             reason: None,
             message: None,
             log_length: 0,

@@ -174,6 +174,8 @@ CREATE TABLE jobs (
     lease_until BIGINT,
     attempts BIGINT NOT NULL,
     admitted_at BIGINT,
+    -- The fencing number of the claim that was admitted: only that one may ask again, if the answer was lost.
+    admitted_fence BIGINT,
     stop TEXT COLLATE "C" NOT NULL,
     preferred_runner_id TEXT COLLATE "C",
     preferred_until BIGINT,

@@ -173,6 +173,8 @@ CREATE TABLE jobs (
     lease_until INTEGER,
     attempts INTEGER NOT NULL,
     admitted_at INTEGER,
+    -- The fencing number of the claim that was admitted: only that one may ask again, if the answer was lost.
+    admitted_fence INTEGER,
     stop TEXT NOT NULL,
     preferred_runner_id TEXT,
     preferred_until INTEGER,

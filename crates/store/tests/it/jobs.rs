@@ -89,7 +89,16 @@ async fn an_apply_is_admitted_once_in_its_life() {
             assert!(!jobs::admit(tx, &job.id, 0).await?, "admitted before its claim");
             assert!(jobs::claim(tx, &job.id, runner(), moment(30)).await?);
             assert!(jobs::admit(tx, &job.id, 1).await?);
-            assert!(!jobs::admit(tx, &job.id, 1).await?);
+            Ok(())
+        })
+        .unwrap();
+        bench.clock.set(moment(5).as_micros());
+        write!(bench.store, tx => {
+            assert!(jobs::admit(tx, &job.id, 1).await?, "refused though its answer may have been lost");
+            let found = jobs::by_id(tx, &job.id).await?.unwrap();
+            assert_ne!(found.admitted_at, Some(tx.now()), "the repetition moved the moment of admission");
+            assert!(found.admitted_at.is_some());
+            assert!(!jobs::admit(tx, &job.id, 2).await?);
             assert!(jobs::reattach(tx, &job.id, runner(), moment(60)).await?);
             assert!(!jobs::admit(tx, &job.id, 2).await?, "admitted again after a re-attachment");
             assert!(jobs::requeue(tx, &job.id, 2).await?);
@@ -155,8 +164,10 @@ async fn the_oldest_job_comes_first_and_a_lost_one_is_found() {
             assert!(jobs::renew(tx, &held.id, 1, moment(60)).await?);
             let found = jobs::lost(tx, moment(31)).await?;
             assert_eq!(found.iter().map(|job| &job.id).collect::<Vec<_>>(), [&lost.id]);
-            jobs::renew_all(tx, moment(70)).await?;
-            assert!(jobs::lost(tx, moment(61)).await?.is_empty());
+            jobs::renew_overdue(tx, moment(35), moment(70)).await?;
+            assert!(jobs::lost(tx, moment(60)).await?.is_empty());
+            // What was renewed lately is left as it is.
+            assert_eq!(jobs::by_id(tx, &held.id).await?.unwrap().lease_until, Some(moment(60)));
             assert_eq!(jobs::by_id(tx, &queued.id).await?.unwrap().lease_until, None);
             jobs::request_stop(tx, &held.run_id, StopRequest::Interrupt).await?;
             assert_eq!(jobs::by_id(tx, &held.id).await?.unwrap().stop, StopRequest::Interrupt);
