@@ -8,6 +8,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 
 use crate::error::StoreError;
+use crate::readers::Readers;
 use crate::transaction::Connection;
 
 /// An open database.
@@ -15,14 +16,13 @@ use crate::transaction::Connection;
 pub(crate) enum Database {
     Sqlite {
         /// Connections that only read.
-        readers: SqlitePool,
-        /// The one connection that writes; the writer task holds it while it works.
+        readers: Readers,
+        /// The one connection that writes; the writer task keeps it.
         writer: SqlitePool,
     },
     Postgres(PgPool),
 }
 
-const SQLITE_READERS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 16;
 
 impl Database {
@@ -49,19 +49,15 @@ impl Database {
             .statement_cache_capacity(256);
         // A file does not hang up: no ping at each use, no closing and opening again.
         let pool = SqlitePoolOptions::new().test_before_acquire(false).idle_timeout(None).max_lifetime(None);
-        let writer = pool.clone().max_connections(1).connect_with(options.clone()).await?;
-        let readers = pool
-            .max_connections(SQLITE_READERS)
-            .min_connections(1)
-            .connect_with(options.pragma("query_only", "on"))
-            .await?;
+        let writer = pool.max_connections(1).connect_with(options.clone()).await?;
+        let readers = Readers::open(options.pragma("query_only", "on")).await?;
         Ok(Self::Sqlite { readers, writer })
     }
 
     /// Begins a transaction that only reads and sees one moment.
     pub(crate) async fn begin_read(&self) -> Result<Connection, StoreError> {
         Ok(match self {
-            Self::Sqlite { readers, .. } => Connection::SqliteTransaction(readers.begin().await?),
+            Self::Sqlite { readers, .. } => Connection::SqliteReader(readers.acquire().await?),
             Self::Postgres(pool) => Connection::PostgresTransaction(
                 pool.begin_with("BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY").await?,
             ),

@@ -14,6 +14,7 @@ mod keys;
 pub mod logs;
 mod migrations;
 pub mod organizations;
+mod readers;
 mod registry;
 pub mod run_events;
 pub mod runs;

@@ -30,10 +30,14 @@ impl crate::Store {
         use sqlx::{Executor as _, SqlSafeStr as _};
         let mut count = 0;
         for statement in all() {
-            let text = statement.text().into_sql_str();
             let prepared = match &self.database {
-                crate::database::Database::Sqlite { writer, .. } => writer.prepare(text).await.map(drop),
-                crate::database::Database::Postgres(pool) => pool.prepare(text).await.map(drop),
+                crate::database::Database::Sqlite { readers, .. } => match readers.acquire().await {
+                    Ok(mut reader) => reader.prepare(statement).await,
+                    Err(error) => return Err(error.to_string()),
+                },
+                crate::database::Database::Postgres(pool) => {
+                    pool.prepare(statement.text().into_sql_str()).await.map(drop)
+                }
             };
             prepared.map_err(|error| format!("{}: {error}\n{}", statement.name, statement.text()))?;
             count += 1;
@@ -69,11 +73,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::open(&format!("sqlite:{}", folder.path().join("test.db").display())).await.unwrap();
         crate::migrations::migrate(&database).await.unwrap();
-        let Database::Sqlite { readers, .. } = database else { unreachable!("the URL is SQLite's") };
+        let Database::Sqlite { writer, .. } = database else { unreachable!("the URL is SQLite's") };
         for (name, index) in INDEXES {
             let statement = all().find(|statement| statement.name == *name).unwrap();
             let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", statement.text()));
-            let rows = sqlx::query(explain).fetch_all(&readers).await.unwrap();
+            let rows = sqlx::query(explain).fetch_all(&writer).await.unwrap();
             let plan: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
             assert!(plan.iter().any(|step| step.contains(&format!("INDEX {index}"))), "{name}: {plan:?}");
         }

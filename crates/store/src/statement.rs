@@ -9,11 +9,12 @@ pub(crate) struct Statement {
     head: &'static [&'static str],
     tail: &'static str,
     text: OnceLock<String>,
+    first_text: OnceLock<String>,
 }
 
 impl Statement {
     pub(crate) const fn new(name: &'static str, head: &'static [&'static str], tail: &'static str) -> Self {
-        Self { name, head, tail, text: OnceLock::new() }
+        Self { name, head, tail, text: OnceLock::new(), first_text: OnceLock::new() }
     }
 
     /// The whole text.
@@ -22,6 +23,11 @@ impl Statement {
             return self.tail;
         }
         self.text.get_or_init(|| format!("{}{}", self.head.concat(), self.tail))
+    }
+
+    /// The text for who begins a transaction with it.
+    pub(crate) fn first_text(&'static self) -> &'static str {
+        self.first_text.get_or_init(|| format!("BEGIN; {}", self.text()))
     }
 }
 

@@ -93,9 +93,8 @@ impl Store {
         let result = work(&mut tx).await;
         // Nothing was written: ending the transaction either way only gives the connection back.
         match tx.connection {
-            Connection::SqliteTransaction(tx) => tx.rollback().await.map_err(StoreError::from)?,
             Connection::PostgresTransaction(tx) => tx.rollback().await.map_err(StoreError::from)?,
-            Connection::SqliteWriter(_) => {}
+            Connection::SqliteReader(_) | Connection::SqliteWriter(_) => {}
         }
         result
     }

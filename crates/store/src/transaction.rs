@@ -11,6 +11,7 @@ use terrane_domain::time::Timestamp;
 
 use crate::error::StoreError;
 use crate::keys::Keys;
+use crate::readers::Reader;
 use crate::statement::{Record, Statement};
 use crate::value::{Row, Val};
 
@@ -18,7 +19,8 @@ use crate::value::{Row, Val};
 pub(crate) enum Connection {
     /// The writer's connection: the writer task begins and commits.
     SqliteWriter(PoolConnection<Sqlite>),
-    SqliteTransaction(Transaction<'static, Sqlite>),
+    /// Begins with its first statement and ends when it is dropped.
+    SqliteReader(Reader),
     PostgresTransaction(Transaction<'static, Postgres>),
 }
 
@@ -96,7 +98,14 @@ impl Tx {
         let text = statement.text();
         let rows = match &mut self.connection {
             Connection::SqliteWriter(connection) => sqlite_rows(connection, text, values).await,
-            Connection::SqliteTransaction(connection) => sqlite_rows(connection, text, values).await,
+            Connection::SqliteReader(reader) => {
+                let rows = match reader.next(statement) {
+                    Ok((connection, text)) => sqlite_rows(connection, text, values).await,
+                    Err(error) => Err(error),
+                };
+                reader.has_failed |= rows.is_err();
+                rows
+            }
             Connection::PostgresTransaction(connection) => {
                 let rows = connection.fetch_all(postgres_query(text, values)).await;
                 rows.map(|rows| rows.into_iter().map(Row::Postgres).collect())
@@ -113,8 +122,8 @@ impl Tx {
             Connection::SqliteWriter(connection) => {
                 connection.execute(sqlite_query(text, values)).await.map(|done| done.rows_affected())
             }
-            Connection::SqliteTransaction(connection) => {
-                connection.execute(sqlite_query(text, values)).await.map(|done| done.rows_affected())
+            Connection::SqliteReader(_) => {
+                Err(sqlx::Error::Protocol("a transaction that only reads cannot write".to_owned()))
             }
             Connection::PostgresTransaction(connection) => {
                 connection.execute(postgres_query(text, values)).await.map(|done| done.rows_affected())

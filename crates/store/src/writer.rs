@@ -4,10 +4,14 @@
 //! one transaction, a SAVEPOINT each, and share the fsync. Each answer is given only after the commit: what was
 //! acknowledged is durable. A closure that fails is rolled back to its savepoint and spares its neighbours; a
 //! commit that fails is told to every waiter of the batch.
+//!
+//! Where the disk is slow, clients fall into two groups: while one's commit runs the other waits for it, and each
+//! commit serves half of them. A short pause before the next batch lets both into the same one.
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -22,6 +26,9 @@ use crate::wake::Wakes;
 
 /// Most closures in one transaction.
 const MAX_BATCH: usize = 128;
+/// From here on a commit is so slow that waiting for more to share it pays.
+const SLOW_COMMIT: Duration = Duration::from_millis(2);
+const LONGEST_PAUSE: Duration = Duration::from_millis(2);
 
 type Outcome = Result<Box<dyn Any + Send>, Box<dyn Any + Send>>;
 type Work = Box<dyn for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Outcome> + Send>;
@@ -62,22 +69,38 @@ async fn run(
     wakes: Wakes,
 ) {
     let mut batch = Vec::with_capacity(MAX_BATCH);
+    let mut idle = None;
+    let mut last = Last::default();
     while receiver.recv_many(&mut batch, MAX_BATCH).await > 0 {
-        let connection = match pool.acquire().await {
-            Ok(connection) => connection,
-            Err(error) => {
-                for job in batch.drain(..) {
-                    let _ = job.answer.send(Err(StoreError::Commit(error.to_string())));
-                }
-                continue;
+        if let Some(pause) = last.pause_before(batch.len()) {
+            tokio::time::sleep(pause).await;
+            while batch.len() < MAX_BATCH
+                && let Ok(job) = receiver.try_recv()
+            {
+                batch.push(job);
             }
+        }
+        last.size = batch.len();
+        // Kept from one batch to the next: a pool would ask it each time whether it still lives.
+        let connection = match idle.take() {
+            Some(connection) => connection,
+            None => match pool.acquire().await {
+                Ok(connection) => Connection::SqliteWriter(connection),
+                Err(error) => {
+                    for job in batch.drain(..) {
+                        let _ = job.answer.send(Err(StoreError::Commit(error.to_string())));
+                    }
+                    continue;
+                }
+            },
         };
-        let mut tx = Tx::new(Connection::SqliteWriter(connection), keys.clone(), clock.now());
-        match commit_batch(&mut tx, &mut batch, &clock).await {
+        let mut tx = Tx::new(connection, keys.clone(), clock.now());
+        match commit_batch(&mut tx, &mut batch, &clock, &mut last.commit).await {
             Ok(answers) => {
                 for topic in &tx.wakes {
                     wakes.wake(topic);
                 }
+                idle = Some(tx.connection);
                 for (waiter, answer) in answers {
                     // A waiter that has gone away does not undo what is committed.
                     let _ = waiter.send(answer);
@@ -94,6 +117,24 @@ async fn run(
     }
 }
 
+/// What the next batch goes by.
+#[derive(Default)]
+struct Last {
+    /// How long the last commit took.
+    commit: Duration,
+    /// How many closures it served.
+    size: usize,
+}
+
+impl Last {
+    /// How long a batch that has `size` closures waits for more. One closure after the other is not slowed down, nor
+    /// is anybody where commits are fast.
+    fn pause_before(&self, size: usize) -> Option<Duration> {
+        let is_crowded = self.size + size > 2;
+        (is_crowded && self.commit >= SLOW_COMMIT).then(|| (self.commit / 4).min(LONGEST_PAUSE))
+    }
+}
+
 type Answers = Vec<(oneshot::Sender<Answer>, Answer)>;
 
 /// Runs the batch in one transaction. On an error, the waiters whose closures had run are handed back; the others
@@ -102,13 +143,16 @@ async fn commit_batch(
     tx: &mut Tx,
     batch: &mut Vec<Job>,
     clock: &Arc<dyn Clock>,
+    commit_time: &mut Duration,
 ) -> Result<Answers, (Vec<oneshot::Sender<Answer>>, String)> {
     let mut answers: Answers = Vec::with_capacity(batch.len());
-    let mut result = raw(tx, "BEGIN IMMEDIATE").await;
+    // Who is alone needs no savepoint.
+    let is_shared = batch.len() > 1;
+    let mut result = raw(tx, if is_shared { "BEGIN IMMEDIATE; SAVEPOINT one" } else { "BEGIN IMMEDIATE" }).await;
     for job in batch.drain(..) {
         if result.is_ok() {
             tx.now = clock.now();
-            match run_one(tx, job.work).await {
+            match run_one(tx, job.work, is_shared).await {
                 Ok(answer) => {
                     answers.push((job.answer, answer));
                     continue;
@@ -121,7 +165,9 @@ async fn commit_batch(
         }
     }
     if result.is_ok() {
+        let start = Instant::now();
         result = raw(tx, "COMMIT").await;
+        *commit_time = start.elapsed();
     }
     match result {
         Ok(()) => Ok(answers),
@@ -129,20 +175,21 @@ async fn commit_batch(
     }
 }
 
-async fn run_one(tx: &mut Tx, work: Work) -> Result<Answer, sqlx::Error> {
-    raw(tx, "SAVEPOINT one").await?;
+/// Runs one closure; what it did is undone if it failed. The next one's savepoint is then in place.
+async fn run_one(tx: &mut Tx, work: Work, is_shared: bool) -> Result<Answer, sqlx::Error> {
     let wakes = tx.wakes.len();
     tx.failed = false;
     let outcome = AssertUnwindSafe(work(tx)).catch_unwind().await;
     match outcome {
         Ok(Ok(value)) if !tx.failed => {
-            raw(tx, "RELEASE one").await?;
+            if is_shared {
+                raw(tx, "RELEASE one; SAVEPOINT one").await?;
+            }
             Ok(Ok(Ok(value)))
         }
         failed => {
             tx.wakes.truncate(wakes);
-            raw(tx, "ROLLBACK TO one").await?;
-            raw(tx, "RELEASE one").await?;
+            raw(tx, if is_shared { "ROLLBACK TO one" } else { "ROLLBACK; BEGIN" }).await?;
             match failed {
                 Ok(Ok(_)) => Ok(Err(StoreError::statement_failed())),
                 Ok(outcome) => Ok(Ok(outcome)),
@@ -165,9 +212,8 @@ async fn raw(tx: &mut Tx, text: &'static str) -> Result<(), sqlx::Error> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use futures_util::future::join_all;
+    use sqlx::{Connection as _, SqliteConnection};
 
     use super::*;
     use crate::clock::SystemClock;
@@ -186,19 +232,21 @@ mod tests {
     struct Bench {
         writer: Writer,
         wakes: Wakes,
-        readers: SqlitePool,
+        url: String,
         _folder: tempfile::TempDir,
     }
 
     async fn bench() -> Bench {
         let folder = tempfile::tempdir().unwrap();
-        let database = Database::open(&format!("sqlite:{}", folder.path().join("test.db").display())).await.unwrap();
-        let Database::Sqlite { readers, writer } = database else { unreachable!("the URL is SQLite's") };
+        let url = format!("sqlite:{}", folder.path().join("test.db").display());
+        let Database::Sqlite { writer, .. } = Database::open(&url).await.unwrap() else {
+            unreachable!("the URL is SQLite's")
+        };
         writer.execute(sqlx::raw_sql(SCHEMA)).await.unwrap();
         let wakes = Wakes::default();
         let keys = Arc::new(Keys::new(Key::generate()));
         let writer = Writer::start(writer, keys, Arc::new(SystemClock), wakes.clone());
-        Bench { writer, wakes, readers, _folder: folder }
+        Bench { writer, wakes, url, _folder: folder }
     }
 
     impl Bench {
@@ -216,7 +264,8 @@ mod tests {
         }
 
         async fn parents(&self) -> i64 {
-            sqlx::query_scalar("SELECT COUNT(*) FROM parents").fetch_one(&self.readers).await.unwrap()
+            let mut connection = SqliteConnection::connect(&self.url).await.unwrap();
+            sqlx::query_scalar("SELECT COUNT(*) FROM parents").fetch_one(&mut connection).await.unwrap()
         }
     }
 
