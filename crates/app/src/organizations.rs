@@ -34,8 +34,7 @@ pub async fn read(app: &App, caller: &Caller, name: &str) -> AppResult<(Organiza
         .read(move |tx| {
             Box::pin(async move {
                 let found = lookups::organization(tx, &caller, &name, Action::ReadOrganization).await?.into_inner();
-                let membership = lookups::membership(tx, &caller, &found.id).await?;
-                Ok((found, membership))
+                Ok((found.organization, found.membership))
             })
         })
         .await
@@ -99,11 +98,13 @@ pub async fn projects(
         .read(move |tx| {
             Box::pin(async move {
                 let found = lookups::organization(tx, &caller, &name, Action::ReadProject).await?;
+                let organization = &found.organization;
+                let counts = terrane_store::workspaces::count_by_project(tx, &organization.id).await?;
                 let mut views = Vec::new();
-                for project in terrane_store::organizations::projects(tx, &found.id).await? {
+                for project in terrane_store::organizations::projects(tx, &organization.id).await? {
                     if names.is_empty() || names.iter().any(|name| name.eq_ignore_ascii_case(&project.name)) {
-                        let workspace_count = terrane_store::workspaces::count_in_project(tx, &project.id).await?;
-                        views.push(ProjectView { project, organization: found.name.clone(), workspace_count });
+                        let workspace_count = counts.get(&project.id).copied().unwrap_or(0);
+                        views.push(ProjectView { project, organization: organization.name.clone(), workspace_count });
                     }
                 }
                 Ok(views)
@@ -138,6 +139,7 @@ pub async fn create_project(app: &App, caller: &Caller, organization: &str, name
         .write(move |tx| {
             Box::pin(async move {
                 let found = lookups::organization(tx, &caller, &organization, Action::CreateProject).await?;
+                let found = &found.organization;
                 let is_allowed =
                     |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | ' ');
                 if !(3..=40).contains(&name.len()) || !name.chars().all(is_allowed) || name.trim() != name {

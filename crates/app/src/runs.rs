@@ -1,5 +1,7 @@
 //! Runs: create, read, list, confirm, discard, cancel.
 
+use std::collections::{BTreeSet, HashMap};
+
 use serde_json::json;
 use terrane_domain::access::{Action, Authorized, Caller};
 use terrane_domain::configuration_versions::{ConfigurationVersion, ConfigurationVersionStatus};
@@ -9,6 +11,7 @@ use terrane_domain::run_events::RunEvent;
 use terrane_domain::runner_protocol::{ChangeCounts, LogFormat, Phase, StopRequest};
 use terrane_domain::runs::{PhaseStatus, PlanOptions, Run, RunPhase, RunSource, RunStatus, RunVariable};
 use terrane_domain::workspaces::{ExecutionMode, Workspace};
+use terrane_store::organizations::Standing;
 use terrane_store::runs::RunChange;
 use terrane_store::{StoreError, Topic, Tx};
 
@@ -86,32 +89,46 @@ pub struct RunView {
     pub is_confirmable: bool,
 }
 
-pub(crate) async fn view(tx: &mut Tx, caller: &Caller, run: Run) -> AppResult<RunView> {
-    let workspace = terrane_store::workspaces::by_id(tx, &run.workspace_id).await?.ok_or(AppError::NotFound)?;
-    let organization =
-        terrane_store::organizations::by_id(tx, &run.organization_id).await?.ok_or(AppError::NotFound)?.name;
-    let plan = terrane_store::runs::phase(tx, &run.id, Phase::Plan).await?.ok_or(AppError::NotFound)?;
-    let apply = terrane_store::runs::phase(tx, &run.id, Phase::Apply).await?.ok_or(AppError::NotFound)?;
-    let variables = terrane_store::runs::variables(tx, &run).await?;
-    let event_ids = terrane_store::run_events::of_run(tx, &run.id).await?.into_iter().map(|event| event.id).collect();
-    let can_apply =
-        lookups::allow(tx, caller, Action::ApplyRun, &run.organization_id, Some(&run.workspace_id)).await.is_ok();
-    let position_in_queue = i64::from(run.status == RunStatus::Pending);
-    // A saved plan has to get the workspace for itself before it can be confirmed.
-    let is_confirmable =
-        run.status.is_confirmable() && (run.status != RunStatus::PlannedAndSaved || workspace.lock_holder.is_none());
-    Ok(RunView {
-        run,
-        workspace,
-        organization,
-        plan,
-        apply,
-        variables,
-        event_ids,
-        position_in_queue,
-        can_apply,
-        is_confirmable,
-    })
+/// The views of an organization's runs, in their order, by as many statements for a page of them as for one.
+async fn views(tx: &mut Tx, caller: &Caller, standing: &Standing, runs: Vec<Run>) -> AppResult<Vec<RunView>> {
+    let organization = &standing.organization;
+    let ids: Vec<_> = runs.iter().map(|run| &run.id).collect();
+    let workspace_ids: BTreeSet<_> = runs.iter().map(|run| &run.workspace_id).collect();
+    let workspace_ids: Vec<_> = workspace_ids.into_iter().collect();
+    let workspaces = terrane_store::workspaces::by_ids(tx, &workspace_ids).await?;
+    let workspaces: HashMap<_, _> = workspaces.into_iter().map(|workspace| (workspace.id.clone(), workspace)).collect();
+    let (mut plans, mut applies) = (HashMap::new(), HashMap::new());
+    for phase in terrane_store::runs::phases(tx, &ids).await? {
+        let half = if phase.phase == Phase::Plan { &mut plans } else { &mut applies };
+        half.insert(phase.run_id.clone(), phase);
+    }
+    let mut variables = terrane_store::runs::variables_of(tx, &organization.id, &ids).await?;
+    let mut event_ids: HashMap<_, Vec<_>> = HashMap::new();
+    for event in terrane_store::run_events::of_runs(tx, &ids).await? {
+        event_ids.entry(event.run_id).or_default().push(event.id);
+    }
+    let view = |run: Run| {
+        let workspace = workspaces.get(&run.workspace_id).cloned()?;
+        Some(RunView {
+            organization: organization.name.clone(),
+            plan: plans.remove(&run.id)?,
+            apply: applies.remove(&run.id)?,
+            variables: variables.remove(&run.id).unwrap_or_default(),
+            event_ids: event_ids.remove(&run.id).unwrap_or_default(),
+            position_in_queue: i64::from(run.status == RunStatus::Pending),
+            can_apply: lookups::judge(caller, Action::ApplyRun, standing, Some(&workspace.id)).is_ok(),
+            // A saved plan has to get the workspace for itself before it can be confirmed.
+            is_confirmable: run.status.is_confirmable()
+                && (run.status != RunStatus::PlannedAndSaved || workspace.lock_holder.is_none()),
+            workspace,
+            run,
+        })
+    };
+    runs.into_iter().map(view).collect::<Option<_>>().ok_or(AppError::NotFound)
+}
+
+async fn view(tx: &mut Tx, caller: &Caller, standing: &Standing, run: Run) -> AppResult<RunView> {
+    views(tx, caller, standing, vec![run]).await?.pop().ok_or(AppError::NotFound)
 }
 
 /// Queues a run.
@@ -121,7 +138,8 @@ pub async fn create(app: &App, caller: &Caller, new: NewRun) -> AppResult<RunVie
         .write(move |tx| {
             Box::pin(async move {
                 let run = create_in(tx, &caller, new).await?;
-                view(tx, &caller, run).await
+                let standing = lookups::standing(tx, &caller, &run.organization_id).await?;
+                view(tx, &caller, &standing, run).await
             })
         })
         .await
@@ -129,12 +147,11 @@ pub async fn create(app: &App, caller: &Caller, new: NewRun) -> AppResult<RunVie
 
 pub(crate) async fn create_in(tx: &mut Tx, caller: &Caller, new: NewRun) -> AppResult<Run> {
     let key = WorkspaceKey::Id(new.workspace_id.clone());
-    let workspace = lookups::workspace(tx, caller, &key, Action::QueueRun).await?;
+    let (workspace, standing) = lookups::workspace_with_standing(tx, caller, &key, Action::QueueRun).await?;
     let configuration = configuration_for(tx, &workspace, new.configuration_version_id.as_ref()).await?;
     let blob = configuration.blob.clone().ok_or_else(|| no_configuration(&configuration))?;
     check_options(&workspace, &new)?;
-    let may_apply =
-        lookups::allow(tx, caller, Action::ApplyRun, &workspace.organization_id, Some(&workspace.id)).await.is_ok();
+    let may_apply = lookups::judge(caller, Action::ApplyRun, &standing, Some(&workspace.id)).is_ok();
     let plan_only = new.plan_only.unwrap_or(configuration.speculative);
     let now = tx.now();
     let log_format = if workspace.structured_run_output_enabled && new.client_renders_json {
@@ -279,8 +296,8 @@ pub async fn read(app: &App, caller: &Caller, id: RunId) -> AppResult<RunView> {
     app.store
         .read(move |tx| {
             Box::pin(async move {
-                let run = lookups::run(tx, &caller, &id, Action::ReadWorkspace).await?;
-                view(tx, &caller, run.into_inner()).await
+                let (run, standing) = lookups::run_with_standing(tx, &caller, &id, Action::ReadWorkspace).await?;
+                view(tx, &caller, &standing, run.into_inner()).await
             })
         })
         .await
@@ -316,14 +333,11 @@ pub async fn list(
     app.store
         .read(move |tx| {
             Box::pin(async move {
-                let workspace = lookups::workspace(tx, &caller, &key, Action::ReadWorkspace).await?;
+                let (workspace, standing) =
+                    lookups::workspace_with_standing(tx, &caller, &key, Action::ReadWorkspace).await?;
                 let (rows, total) =
                     terrane_store::runs::of_workspace(tx, &workspace.id, with_plan_only, limit, offset).await?;
-                let mut views = Vec::with_capacity(rows.len());
-                for run in rows {
-                    views.push(view(tx, &caller, run).await?);
-                }
-                Ok((views, total))
+                Ok((views(tx, &caller, &standing, rows).await?, total))
             })
         })
         .await
@@ -336,14 +350,13 @@ pub async fn organization_queue(app: &App, caller: &Caller, organization: &str) 
         .read(move |tx| {
             Box::pin(async move {
                 let found = lookups::organization(tx, &caller, &organization, Action::ReadWorkspace).await?;
-                let mut views = Vec::new();
+                let runs = terrane_store::runs::queue_of_organization(tx, &found.organization.id).await?;
+                let mut views = views(tx, &caller, &found, runs).await?;
                 let mut place = 0;
-                for run in terrane_store::runs::queue_of_organization(tx, &found.id).await? {
-                    let is_waiting = matches!(run.status, RunStatus::Pending | RunStatus::PlanQueued);
-                    let mut view = view(tx, &caller, run).await?;
+                for view in &mut views {
+                    let is_waiting = matches!(view.run.status, RunStatus::Pending | RunStatus::PlanQueued);
                     place += i64::from(is_waiting);
                     view.position_in_queue = if is_waiting { place } else { 0 };
-                    views.push(view);
                 }
                 Ok(views)
             })

@@ -1,11 +1,12 @@
 //! Workspaces: read, list, create, update, lock, unlock.
 
 use serde_json::json;
-use terrane_domain::access::{Action, Authorized, Caller, Membership, Principal, Scope, decide, visible_workspaces};
+use terrane_domain::access::{Action, Authorized, Caller, Principal, Scope, decide, visible_workspaces};
 use terrane_domain::ids::{ProjectId, WorkspaceId};
 use terrane_domain::organizations::is_name;
 use terrane_domain::workspaces::{ExecutionMode, LockConflict, LockHolder, Workspace};
 use terrane_store::Tx;
+use terrane_store::organizations::Standing;
 pub use terrane_store::workspaces::WorkspaceFilter;
 
 pub use crate::lookups::WorkspaceKey;
@@ -52,29 +53,14 @@ pub struct WorkspaceSettings {
     pub project_id: Option<ProjectId>,
 }
 
-/// What a view needs of the organization: the same for all its workspaces.
-struct Surroundings {
-    organization: String,
-    membership: Membership,
-}
-
-impl Surroundings {
-    fn view(&self, caller: &Caller, workspace: Workspace) -> WorkspaceView {
-        let scope = Scope {
-            organization_id: &workspace.organization_id,
-            workspace_id: Some(&workspace.id),
-            membership: self.membership,
-        };
-        let permissions = Action::ALL.iter().copied().filter(|action| decide(caller, *action, scope).is_ok()).collect();
-        WorkspaceView { organization: self.organization.clone(), permissions, workspace }
-    }
-}
-
-pub(crate) async fn view(tx: &mut Tx, caller: &Caller, workspace: Workspace) -> AppResult<WorkspaceView> {
-    let organization =
-        terrane_store::organizations::by_id(tx, &workspace.organization_id).await?.ok_or(AppError::NotFound)?.name;
-    let membership = lookups::membership(tx, caller, &workspace.organization_id).await?;
-    Ok(Surroundings { organization, membership }.view(caller, workspace))
+fn view(caller: &Caller, standing: &Standing, workspace: Workspace) -> WorkspaceView {
+    let scope = Scope {
+        organization_id: &workspace.organization_id,
+        workspace_id: Some(&workspace.id),
+        membership: standing.membership,
+    };
+    let permissions = Action::ALL.iter().copied().filter(|action| decide(caller, *action, scope).is_ok()).collect();
+    WorkspaceView { organization: standing.organization.name.clone(), permissions, workspace }
 }
 
 /// One workspace.
@@ -83,8 +69,9 @@ pub async fn read(app: &App, caller: &Caller, key: WorkspaceKey) -> AppResult<Wo
     app.store
         .read(move |tx| {
             Box::pin(async move {
-                let found = lookups::workspace(tx, &caller, &key, Action::ReadWorkspace).await?;
-                view(tx, &caller, found.into_inner()).await
+                let (found, standing) =
+                    lookups::workspace_with_standing(tx, &caller, &key, Action::ReadWorkspace).await?;
+                Ok(view(&caller, &standing, found.into_inner()))
             })
         })
         .await
@@ -104,13 +91,11 @@ pub async fn list(
         .read(move |tx| {
             Box::pin(async move {
                 let found = lookups::organization(tx, &caller, &organization, Action::ReadOrganization).await?;
-                let membership = lookups::membership(tx, &caller, &found.id).await?;
-                let visibility = visible_workspaces(&caller, &found.id, membership);
+                let id = &found.organization.id;
+                let visibility = visible_workspaces(&caller, id, found.membership);
                 let (rows, total) =
-                    terrane_store::workspaces::list(tx, &found.id, &visibility, &filter, limit, offset).await?;
-                let surroundings = Surroundings { organization: found.name.clone(), membership };
-                let views = rows.into_iter().map(|row| surroundings.view(&caller, row)).collect();
-                Ok((views, total))
+                    terrane_store::workspaces::list(tx, id, &visibility, &filter, limit, offset).await?;
+                Ok((rows.into_iter().map(|row| view(&caller, &found, row)).collect(), total))
             })
         })
         .await
@@ -193,14 +178,16 @@ pub async fn create(
         .write(move |tx| {
             Box::pin(async move {
                 let found = lookups::organization(tx, &caller, &organization, Action::CreateWorkspace).await?;
+                let organization_id = &found.organization.id;
                 if settings.name.is_none() {
                     return Err(AppError::invalid("name", "Name can't be blank"));
                 }
-                let project =
-                    terrane_store::organizations::default_project(tx, &found.id).await?.ok_or(AppError::NotFound)?;
+                let project = terrane_store::organizations::default_project(tx, organization_id)
+                    .await?
+                    .ok_or(AppError::NotFound)?;
                 let mut workspace = Workspace {
                     id: WorkspaceId::from_entropy(entropy()),
-                    organization_id: found.id.clone(),
+                    organization_id: organization_id.clone(),
                     project_id: project.id,
                     name: String::new(),
                     description: None,
@@ -221,8 +208,9 @@ pub async fn create(
                 apply_settings(tx, &mut workspace, settings).await?;
                 terrane_store::workspaces::insert(tx, &workspace).await?;
                 let details = json!({ "name": workspace.name });
-                events::record(tx, &caller, &found.id, "workspace.create", workspace.id.as_str(), details).await?;
-                view(tx, &caller, workspace).await
+                events::record(tx, &caller, organization_id, "workspace.create", workspace.id.as_str(), details)
+                    .await?;
+                Ok(view(&caller, &found, workspace))
             })
         })
         .await
@@ -239,14 +227,15 @@ pub async fn update(
     app.store
         .write(move |tx| {
             Box::pin(async move {
-                let found = lookups::workspace(tx, &caller, &key, Action::UpdateWorkspace).await?;
+                let (found, standing) =
+                    lookups::workspace_with_standing(tx, &caller, &key, Action::UpdateWorkspace).await?;
                 let mut workspace = found.into_inner();
                 apply_settings(tx, &mut workspace, settings).await?;
                 terrane_store::workspaces::update_settings(tx, &workspace).await?;
                 let (id, details) = (workspace.id.clone(), json!({ "name": workspace.name }));
                 events::record(tx, &caller, &workspace.organization_id, "workspace.update", id.as_str(), details)
                     .await?;
-                view(tx, &caller, workspace).await
+                Ok(view(&caller, &standing, workspace))
             })
         })
         .await
@@ -347,5 +336,6 @@ async fn after_lock_change(
     let (id, organization_id) = (found.id.clone(), found.organization_id.clone());
     events::record(tx, caller, &organization_id, action, id.as_str(), details).await?;
     let changed = terrane_store::workspaces::by_id(tx, &id).await?.ok_or(AppError::NotFound)?;
-    view(tx, caller, changed).await
+    let standing = lookups::standing(tx, caller, &organization_id).await?;
+    Ok(view(caller, &standing, changed))
 }

@@ -3,9 +3,10 @@
 use terrane_domain::access::Membership;
 use terrane_domain::ids::{OrganizationId, ProjectId, TeamId, UserId};
 use terrane_domain::organizations::{OWNERS, Organization, Project, Team, User};
+use terrane_domain::time::Timestamp;
 
 use crate::error::StoreError;
-use crate::statement::{record, statements};
+use crate::statement::{Statement, record, statements};
 use crate::transaction::{Tx, values};
 
 record!(Organization, "organizations", "$1, $2, $3, $4", { id, name, email, created_at });
@@ -13,17 +14,40 @@ record!(User, "users", "$1, $2, $3, $4, $5", { id, username, email, is_site_admi
 record!(Team, "teams", "$1, $2, $3", { id, organization_id, name });
 record!(Project, "projects", "$1, $2, $3, $4", { id, organization_id, name, created_at });
 
+/// An organization and what a person is in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// The organization.
+    pub organization: Organization,
+    /// What the person is.
+    pub membership: Membership,
+}
+
+struct StandingRow {
+    id: OrganizationId,
+    name: String,
+    email: String,
+    created_at: Timestamp,
+    rank: Option<i64>,
+}
+
+// $2: the person, or nobody; $3: the name of the team of owners. The rank is 2 for an owner, 1 for another member.
+record!(StandingRow, "(SELECT o.id, o.name, o.email, o.created_at, (SELECT CAST(MAX(CASE WHEN t.name = $3 THEN 2 ELSE 1 END) AS BIGINT) FROM teams t JOIN team_members m ON m.team_id = t.id WHERE t.organization_id = o.id AND m.user_id = $2) AS rank FROM organizations o) AS standings", "", {
+    id, name, email, created_at, rank
+});
+
 statements! {
     INSERT_ORGANIZATION: Organization = insert;
     BY_NAME: Organization = select "WHERE name = $1";
     BY_ID: Organization = select "WHERE id = $1";
+    STANDING_BY_NAME: StandingRow = select "WHERE name = $1";
+    STANDING_BY_ID: StandingRow = select "WHERE id = $1";
     OF_USER: Organization = select "WHERE id IN (SELECT t.organization_id FROM teams t JOIN team_members m ON m.team_id = t.id WHERE m.user_id = $1) ORDER BY name";
     INSERT_USER: User = insert;
     USER_BY_ID: User = select "WHERE id = $1";
     USER_BY_NAME: User = select "WHERE username = $1";
     INSERT_TEAM: Team = insert;
     INSERT_MEMBER = "INSERT INTO team_members (team_id, user_id) VALUES ($1, $2)";
-    TEAM_NAMES = "SELECT t.name FROM teams t JOIN team_members m ON m.team_id = t.id WHERE t.organization_id = $1 AND m.user_id = $2";
     INSERT_PROJECT: Project = insert;
     PROJECT_BY_ID: Project = select "WHERE id = $1";
     PROJECTS: Project = select "WHERE organization_id = $1 ORDER BY name";
@@ -52,18 +76,39 @@ pub async fn of_user(tx: &mut Tx, user_id: &UserId) -> Result<Vec<Organization>,
     tx.all(&OF_USER, values![*user_id]).await
 }
 
-/// What a person is in an organization.
-pub async fn membership(tx: &mut Tx, id: &OrganizationId, user_id: &UserId) -> Result<Membership, StoreError> {
-    let rows = tx.rows(&TEAM_NAMES, values![*id, *user_id]).await?;
-    let mut membership = Membership::None;
-    for row in &rows {
-        let name: String = crate::value::Col::get(row, 0)?;
-        if name == OWNERS {
-            return Ok(Membership::Owner);
-        }
-        membership = Membership::Member;
-    }
-    Ok(membership)
+async fn standing<K: crate::value::Col>(
+    tx: &mut Tx,
+    statement: &'static Statement,
+    key: K,
+    user_id: Option<&UserId>,
+) -> Result<Option<Standing>, StoreError> {
+    let row: Option<StandingRow> = tx.one(statement, values![key, user_id.cloned(), OWNERS.to_owned()]).await?;
+    Ok(row.map(|row| Standing {
+        organization: Organization { id: row.id, name: row.name, email: row.email, created_at: row.created_at },
+        membership: match row.rank {
+            None => Membership::None,
+            Some(1) => Membership::Member,
+            Some(_) => Membership::Owner,
+        },
+    }))
+}
+
+/// The organization of this name, with what `user_id` is in it.
+pub async fn standing_by_name(
+    tx: &mut Tx,
+    name: &str,
+    user_id: Option<&UserId>,
+) -> Result<Option<Standing>, StoreError> {
+    standing(tx, &STANDING_BY_NAME, name.to_owned(), user_id).await
+}
+
+/// The organization of this id, with what `user_id` is in it.
+pub async fn standing_by_id(
+    tx: &mut Tx,
+    id: &OrganizationId,
+    user_id: Option<&UserId>,
+) -> Result<Option<Standing>, StoreError> {
+    standing(tx, &STANDING_BY_ID, id.clone(), user_id).await
 }
 
 /// Inserts a user.

@@ -11,12 +11,20 @@ record!(RunEvent, "run_events", "$1, $2, $3, $4, $5, $6", { id, run_id, action, 
 
 statements! {
     INSERT: RunEvent = insert;
+    OF_RUNS: RunEvent = select_many "run_id";
     OF_RUN: RunEvent = select "WHERE run_id = $1 ORDER BY created_at, id";
 }
 
 /// Inserts an entry.
 pub async fn insert(tx: &mut Tx, event: &RunEvent) -> Result<(), StoreError> {
     tx.execute(&INSERT, event.values()).await.map(drop)
+}
+
+/// The histories of several runs, each oldest first.
+pub async fn of_runs(tx: &mut Tx, ids: &[&RunId]) -> Result<Vec<RunEvent>, StoreError> {
+    let mut events: Vec<RunEvent> = tx.many(&OF_RUNS, ids).await?;
+    events.sort_by(|left, right| (left.created_at, &left.id).cmp(&(right.created_at, &right.id)));
+    Ok(events)
 }
 
 /// A run's history, oldest first.

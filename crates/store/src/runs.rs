@@ -1,5 +1,7 @@
 //! Rows of runs and of their phases.
 
+use std::collections::HashMap;
+
 use terrane_domain::ids::{OrganizationId, RunId, UserId, WorkspaceId};
 use terrane_domain::reasons::ReasonCode;
 use terrane_domain::runner_protocol::{ChangeCounts, Phase};
@@ -20,11 +22,18 @@ record!(RunPhase, "run_phases", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $
     redacted_blob
 });
 
+struct PrivateRow {
+    id: RunId,
+    sealed_variables: Option<Vec<u8>>,
+}
+
+record!(PrivateRow, "runs", "", { id, sealed_variables });
+
 // SQLite takes the index of open runs only where its very condition is repeated.
 statements! {
     INSERT: Run = insert;
     SET_PRIVATE = "UPDATE runs SET sealed_variables = $2, configuration_blob = $3 WHERE id = $1";
-    SEALED_VARIABLES = "SELECT sealed_variables FROM runs WHERE id = $1";
+    SEALED_VARIABLES: PrivateRow = select_many "id";
     CONFIGURATION_BLOB = "SELECT configuration_blob FROM runs WHERE id = $1";
     BY_ID: Run = select "WHERE id = $1";
     OF_WORKSPACE: Run = select "WHERE workspace_id = $1 AND (plan_only = FALSE OR CAST($2 AS TEXT) = 'plan_only') ORDER BY created_at DESC, id DESC LIMIT $3 OFFSET $4";
@@ -35,6 +44,7 @@ statements! {
     SET_STATUS = "UPDATE runs SET status = $3, status_timestamps = $4, has_changes = $5, reason = $6, reason_message = $7, confirmed_by = $8, canceled_at = $9 WHERE id = $1 AND status = $2";
     INSERT_PHASE: RunPhase = insert;
     PHASE: RunPhase = select "WHERE run_id = $1 AND phase = $2";
+    PHASES: RunPhase = select_many "run_id";
     PHASE_BY_ID: RunPhase = select "WHERE id = $1";
     SET_PHASE_STATUS = "UPDATE run_phases SET status = $3, status_timestamps = $4, counts = $5 WHERE id = $1 AND status = $2";
     SET_PLAN_BLOB = "UPDATE run_phases SET plan_blob = $2 WHERE id = $1";
@@ -75,10 +85,23 @@ pub async fn by_id(tx: &mut Tx, id: &RunId) -> Result<Option<Run>, StoreError> {
 
 /// The run's own variables.
 pub async fn variables(tx: &mut Tx, run: &Run) -> Result<Vec<RunVariable>, StoreError> {
-    let sealed: Option<Option<Vec<u8>>> = tx.scalar(&SEALED_VARIABLES, values![run.id]).await?;
-    let Some(sealed) = sealed.flatten() else { return Ok(Vec::new()) };
-    let text = tx.open(&run.organization_id, variables_place(&run.id), &sealed).await?;
-    serde_json::from_slice(&text).map_err(|_| StoreError::Sealed("runs"))
+    Ok(variables_of(tx, &run.organization_id, &[&run.id]).await?.remove(&run.id).unwrap_or_default())
+}
+
+/// The own variables of several runs of one organization; runs without any are not named.
+pub async fn variables_of(
+    tx: &mut Tx,
+    organization_id: &OrganizationId,
+    ids: &[&RunId],
+) -> Result<HashMap<RunId, Vec<RunVariable>>, StoreError> {
+    let rows: Vec<PrivateRow> = tx.many(&SEALED_VARIABLES, ids).await?;
+    let mut found = HashMap::new();
+    for row in rows {
+        let Some(sealed) = row.sealed_variables else { continue };
+        let text = tx.open(organization_id, variables_place(&row.id), &sealed).await?;
+        found.insert(row.id, serde_json::from_slice(&text).map_err(|_| StoreError::Sealed("runs"))?);
+    }
+    Ok(found)
 }
 
 /// Key of the archive that the run uses, frozen at its creation.
@@ -166,6 +189,11 @@ pub async fn set_status(tx: &mut Tx, run: &mut Run, next: RunStatus, change: Run
 /// One half of a run.
 pub async fn phase(tx: &mut Tx, id: &RunId, phase: Phase) -> Result<Option<RunPhase>, StoreError> {
     tx.one(&PHASE, values![*id, phase]).await
+}
+
+/// Both halves of several runs, in no order.
+pub async fn phases(tx: &mut Tx, ids: &[&RunId]) -> Result<Vec<RunPhase>, StoreError> {
+    tx.many(&PHASES, ids).await
 }
 
 /// The plan or apply of this id.

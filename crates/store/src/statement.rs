@@ -31,6 +31,11 @@ impl Statement {
     }
 }
 
+/// How many values a `select_many` takes at once: one page as clients ask for it, unless they say otherwise.
+pub(crate) const MANY: usize = 20;
+pub(crate) const MANY_PLACEHOLDERS: &str =
+    "($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)";
+
 /// Maps a struct to the columns of a table, in the same order and with the same names.
 pub(crate) trait Record: Sized {
     const TABLE: &'static str;
@@ -68,6 +73,7 @@ pub(crate) use record;
 ///
 /// - `NAME = "..."` is the text as it stands;
 /// - `NAME: Type = select "WHERE ..."` selects the record's columns from its table;
+/// - `NAME: Type = select_many "column"` selects the records whose column is one of [`MANY`] values: see `Tx::many`;
 /// - `NAME: Type = insert` inserts a whole record.
 macro_rules! statements {
     ($($name:ident $(: $type:ty)? = $($kind:ident)? $($text:literal)?;)+) => {
@@ -82,6 +88,12 @@ macro_rules! statements {
             "SELECT ", <$type as $crate::statement::Record>::COLUMNS,
             " FROM ", <$type as $crate::statement::Record>::TABLE, " ",
         ], $text);
+    };
+    (@one $name:ident : $type:ty = select_many $column:literal) => {
+        static $name: $crate::statement::Statement = $crate::statement::Statement::new(stringify!($name), &[
+            "SELECT ", <$type as $crate::statement::Record>::COLUMNS,
+            " FROM ", <$type as $crate::statement::Record>::TABLE, " WHERE ", $column, " IN ",
+        ], $crate::statement::MANY_PLACEHOLDERS);
     };
     (@one $name:ident : $type:ty = insert) => {
         static $name: $crate::statement::Statement = $crate::statement::Statement::new(stringify!($name), &[

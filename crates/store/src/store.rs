@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::collections::HashSet;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use futures_util::future::BoxFuture;
@@ -16,7 +17,7 @@ use crate::migrations::migrate;
 use crate::sealing::Key;
 use crate::transaction::{Connection, Tx};
 use crate::wake::{Waiter, Wakes};
-use crate::writer::{Panicked, Writer};
+use crate::writer::{self, Panicked, Writer};
 
 /// What a store needs to open.
 pub struct StoreOptions {
@@ -38,6 +39,7 @@ pub struct Store {
     pub(crate) keys: Arc<Keys>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) wakes: Wakes,
+    statements: Arc<AtomicU64>,
     pub(crate) blob_folder: Arc<PathBuf>,
     /// Folders of blobs whose own entries this process has synced.
     pub(crate) durable_folders: Arc<Mutex<HashSet<PathBuf>>>,
@@ -51,20 +53,33 @@ impl Store {
         crate::blobs::create_root(&options.blob_folder)?;
         let keys = Arc::new(Keys::new(options.root_key));
         let wakes = Wakes::default();
+        let statements = Arc::<AtomicU64>::default();
         let writer = match &database {
             Database::Sqlite { writer, .. } => {
-                Some(Writer::start(writer.clone(), keys.clone(), options.clock.clone(), wakes.clone()))
+                let state = writer::State {
+                    keys: keys.clone(),
+                    clock: options.clock.clone(),
+                    wakes: wakes.clone(),
+                    statements: statements.clone(),
+                };
+                Some(Writer::start(writer.clone(), state))
             }
             Database::Postgres(_) => None,
         };
         let blob_folder = Arc::new(options.blob_folder);
         let durable_folders = Arc::default();
-        Ok(Self { database, writer, keys, clock: options.clock, wakes, blob_folder, durable_folders })
+        Ok(Self { database, writer, keys, clock: options.clock, wakes, statements, blob_folder, durable_folders })
     }
 
     /// The present moment, for leases and queues.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// How many statements were run through this store, BEGIN and COMMIT not counted: for tests that a request's
+    /// statements do not grow with its rows.
+    pub fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
     }
 
     /// A key for one purpose of the whole server.
@@ -89,7 +104,7 @@ impl Store {
         F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>>,
     {
         let connection = self.database.begin_read().await?;
-        let mut tx = Tx::new(connection, self.keys.clone(), self.now());
+        let mut tx = Tx::new(connection, self.keys.clone(), self.now(), self.statements.clone());
         let result = work(&mut tx).await;
         // Nothing was written: ending the transaction either way only gives the connection back.
         match tx.connection {
@@ -111,7 +126,7 @@ impl Store {
             (Database::Postgres(pool), _) => {
                 let transaction = pool.begin().await.map_err(StoreError::from)?;
                 let connection = Connection::PostgresTransaction(transaction);
-                let mut tx = Tx::new(connection, self.keys.clone(), self.now());
+                let mut tx = Tx::new(connection, self.keys.clone(), self.now(), self.statements.clone());
                 let result = work(&mut tx).await;
                 if let Connection::PostgresTransaction(transaction) = tx.connection {
                     if result.is_ok() && tx.failed {

@@ -1,6 +1,7 @@
 //! One transaction, the only way to the tables.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgArguments;
@@ -12,7 +13,7 @@ use terrane_domain::time::Timestamp;
 use crate::error::StoreError;
 use crate::keys::Keys;
 use crate::readers::Reader;
-use crate::statement::{Record, Statement};
+use crate::statement::{MANY, Record, Statement};
 use crate::value::{Row, Val};
 
 /// What a transaction runs on.
@@ -29,6 +30,7 @@ pub struct Tx {
     pub(crate) connection: Connection,
     pub(crate) keys: Arc<Keys>,
     pub(crate) now: Timestamp,
+    pub(crate) statements: Arc<AtomicU64>,
     pub(crate) wakes: Vec<crate::wake::Topic>,
     /// A statement failed. PostgreSQL then answers COMMIT with a rollback and no error, so nothing may be committed
     /// any more; the same holds on SQLite, so that both databases behave alike.
@@ -74,8 +76,14 @@ fn postgres_query(text: &'static str, values: Vec<Val>) -> Query<'static, Postgr
 }
 
 impl Tx {
-    pub(crate) const fn new(connection: Connection, keys: Arc<Keys>, now: Timestamp) -> Self {
-        Self { connection, keys, now, wakes: Vec::new(), failed: false }
+    /// `statements` counts what is run.
+    pub(crate) const fn new(
+        connection: Connection,
+        keys: Arc<Keys>,
+        now: Timestamp,
+        statements: Arc<AtomicU64>,
+    ) -> Self {
+        Self { connection, keys, now, statements, wakes: Vec::new(), failed: false }
     }
 
     /// The moment at which this transaction began, by the store's clock.
@@ -95,6 +103,7 @@ impl Tx {
         statement: &'static Statement,
         values: Vec<Val>,
     ) -> Result<Vec<Row>, StoreError> {
+        self.statements.fetch_add(1, Ordering::Relaxed);
         let text = statement.text();
         let rows = match &mut self.connection {
             Connection::SqliteWriter(connection) => sqlite_rows(connection, text, values).await,
@@ -117,6 +126,7 @@ impl Tx {
 
     /// The rows' count that the statement changed.
     pub(crate) async fn execute(&mut self, statement: &'static Statement, values: Vec<Val>) -> Result<u64, StoreError> {
+        self.statements.fetch_add(1, Ordering::Relaxed);
         let text = statement.text();
         let changed = match &mut self.connection {
             Connection::SqliteWriter(connection) => {
@@ -148,6 +158,22 @@ impl Tx {
         values: Vec<Val>,
     ) -> Result<Option<R>, StoreError> {
         Ok(self.all(statement, values).await?.pop())
+    }
+
+    /// The records that a `select_many` finds for `keys`, in no order: [`MANY`] keys in each statement, so that their
+    /// number is a twentieth of the keys'.
+    pub(crate) async fn many<R: Record, K: crate::value::Col>(
+        &mut self,
+        statement: &'static Statement,
+        keys: &[&K],
+    ) -> Result<Vec<R>, StoreError> {
+        let mut found = Vec::with_capacity(keys.len());
+        for keys in keys.chunks(MANY) {
+            let mut values: Vec<Val> = keys.iter().map(|key| key.val()).collect();
+            values.resize(MANY, Val::Null);
+            found.extend(self.all(statement, values).await?);
+        }
+        Ok(found)
     }
 
     /// The first column of the first row.

@@ -1,12 +1,13 @@
 //! Rows of workspaces.
 
 use terrane_domain::access::Visibility;
-use terrane_domain::ids::{OrganizationId, RunId, StateVersionId, WorkspaceId};
+use terrane_domain::ids::{OrganizationId, ProjectId, RunId, StateVersionId, WorkspaceId};
 use terrane_domain::workspaces::{LockHolder, Workspace};
 
 use crate::error::StoreError;
 use crate::statement::{Record as _, record, statements};
 use crate::transaction::{Tx, values};
+use crate::value::Col;
 
 record!(Workspace, "workspaces", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18", {
     id, organization_id, project_id, name, description, execution_mode, auto_apply, allow_destroy_plan,
@@ -22,7 +23,11 @@ statements! {
     // or all. REPLACE heeds letter case on both databases, LIKE does not.
     LIST: Workspace = select "WHERE organization_id = $1 AND LOWER(name) LIKE CAST($2 AS TEXT) ESCAPE '!' AND (CAST($3 AS TEXT) IS NULL OR project_id = CAST($3 AS TEXT)) AND (CAST($4 AS TEXT) IS NULL OR REPLACE(CAST($4 AS TEXT), id, '') <> CAST($4 AS TEXT)) ORDER BY created_at, id LIMIT $5 OFFSET $6";
     COUNT = "SELECT COUNT(*) FROM workspaces WHERE organization_id = $1 AND LOWER(name) LIKE CAST($2 AS TEXT) ESCAPE '!' AND (CAST($3 AS TEXT) IS NULL OR project_id = CAST($3 AS TEXT)) AND (CAST($4 AS TEXT) IS NULL OR REPLACE(CAST($4 AS TEXT), id, '') <> CAST($4 AS TEXT))";
+    // An index holds all that this reads, whereas the other count looks at every name.
+    COUNT_ALL = "SELECT COUNT(*) FROM workspaces WHERE organization_id = $1";
     COUNT_IN_PROJECT = "SELECT COUNT(*) FROM workspaces WHERE project_id = $1";
+    COUNT_BY_PROJECT = "SELECT project_id, COUNT(*) FROM workspaces WHERE project_id IN (SELECT id FROM projects WHERE organization_id = $1) GROUP BY project_id";
+    BY_IDS: Workspace = select_many "id";
     UPDATE_SETTINGS = "UPDATE workspaces SET name = $2, description = $3, execution_mode = $4, auto_apply = $5, allow_destroy_plan = $6, terraform_version = $7, working_directory = $8, structured_run_output_enabled = $9, project_id = $10, updated_at = $11 WHERE id = $1";
     LOCK = "UPDATE workspaces SET lock_holder = $2, lock_reason = $3 WHERE id = $1 AND lock_holder IS NULL";
     UNLOCK = "UPDATE workspaces SET lock_holder = NULL, lock_reason = NULL WHERE id = $1 AND lock_holder = $2";
@@ -37,7 +42,7 @@ pub struct WorkspaceFilter {
     /// Part of the name, the case of ASCII letters ignored.
     pub name_part: Option<String>,
     /// Only this project's.
-    pub project_id: Option<terrane_domain::ids::ProjectId>,
+    pub project_id: Option<ProjectId>,
 }
 
 /// Inserts a workspace.
@@ -72,14 +77,30 @@ pub async fn list(
     // Only ASCII: that is what LOWER knows on both databases.
     let part = filter.name_part.as_deref().unwrap_or_default().to_ascii_lowercase();
     let pattern = format!("%{}%", part.replace('!', "!!").replace('%', "!%").replace('_', "!_"));
+    let is_whole = only.is_none() && part.is_empty() && filter.project_id.is_none();
     let shared = values![*id, pattern, filter.project_id, only];
-    let total = tx.scalar(&COUNT, shared.clone()).await?.unwrap_or(0);
+    let total =
+        if is_whole { tx.scalar(&COUNT_ALL, values![*id]).await? } else { tx.scalar(&COUNT, shared.clone()).await? };
     let rows = tx.all(&LIST, [shared, values![limit, offset]].concat()).await?;
-    Ok((rows, total))
+    Ok((rows, total.unwrap_or(0)))
+}
+
+/// The workspaces of these ids, in no order.
+pub async fn by_ids(tx: &mut Tx, ids: &[&WorkspaceId]) -> Result<Vec<Workspace>, StoreError> {
+    tx.many(&BY_IDS, ids).await
+}
+
+/// Number of workspaces of each project of an organization; projects without any are not named.
+pub async fn count_by_project(
+    tx: &mut Tx,
+    id: &OrganizationId,
+) -> Result<std::collections::HashMap<ProjectId, i64>, StoreError> {
+    let rows = tx.rows(&COUNT_BY_PROJECT, values![*id]).await?;
+    Ok(rows.iter().map(|row| Ok((Col::get(row, 0)?, Col::get(row, 1)?))).collect::<Result<_, sqlx::Error>>()?)
 }
 
 /// Number of a project's workspaces.
-pub async fn count_in_project(tx: &mut Tx, id: &terrane_domain::ids::ProjectId) -> Result<i64, StoreError> {
+pub async fn count_in_project(tx: &mut Tx, id: &ProjectId) -> Result<i64, StoreError> {
     Ok(tx.scalar(&COUNT_IN_PROJECT, values![*id]).await?.unwrap_or(0))
 }
 

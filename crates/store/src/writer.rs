@@ -11,6 +11,7 @@
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
@@ -41,6 +42,14 @@ struct Job {
     answer: oneshot::Sender<Answer>,
 }
 
+/// What the writer task shares with its store.
+pub(crate) struct State {
+    pub(crate) keys: Arc<Keys>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) wakes: Wakes,
+    pub(crate) statements: Arc<AtomicU64>,
+}
+
 /// The way to the writer task.
 #[derive(Clone)]
 pub(crate) struct Writer {
@@ -48,9 +57,9 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn start(pool: SqlitePool, keys: Arc<Keys>, clock: Arc<dyn Clock>, wakes: Wakes) -> Self {
+    pub(crate) fn start(pool: SqlitePool, state: State) -> Self {
         let (jobs, receiver) = mpsc::channel(1024);
-        tokio::spawn(run(pool, receiver, keys, clock, wakes));
+        tokio::spawn(run(pool, receiver, state));
         Self { jobs }
     }
 
@@ -61,13 +70,8 @@ impl Writer {
     }
 }
 
-async fn run(
-    pool: SqlitePool,
-    mut receiver: mpsc::Receiver<Job>,
-    keys: Arc<Keys>,
-    clock: Arc<dyn Clock>,
-    wakes: Wakes,
-) {
+async fn run(pool: SqlitePool, mut receiver: mpsc::Receiver<Job>, state: State) {
+    let State { keys, clock, wakes, statements } = state;
     let mut batch = Vec::with_capacity(MAX_BATCH);
     let mut idle = None;
     let mut last = Last::default();
@@ -94,7 +98,7 @@ async fn run(
                 }
             },
         };
-        let mut tx = Tx::new(connection, keys.clone(), clock.now());
+        let mut tx = Tx::new(connection, keys.clone(), clock.now(), statements.clone());
         match commit_batch(&mut tx, &mut batch, &clock, &mut last.commit).await {
             Ok(answers) => {
                 for topic in &tx.wakes {
@@ -244,8 +248,13 @@ mod tests {
         };
         writer.execute(sqlx::raw_sql(SCHEMA)).await.unwrap();
         let wakes = Wakes::default();
-        let keys = Arc::new(Keys::new(Key::generate()));
-        let writer = Writer::start(writer, keys, Arc::new(SystemClock), wakes.clone());
+        let state = State {
+            keys: Arc::new(Keys::new(Key::generate())),
+            clock: Arc::new(SystemClock),
+            wakes: wakes.clone(),
+            statements: Arc::default(),
+        };
+        let writer = Writer::start(writer, state);
         Bench { writer, wakes, url, _folder: folder }
     }
 

@@ -77,6 +77,7 @@ CREATE TABLE workspaces (
     UNIQUE (organization_id, name)
 );
 CREATE INDEX workspaces_by_age ON workspaces (organization_id, created_at, id);
+CREATE INDEX workspaces_by_project ON workspaces (project_id);
 
 CREATE TABLE configuration_versions (
     id TEXT COLLATE "C" PRIMARY KEY,

@@ -76,6 +76,7 @@ CREATE TABLE workspaces (
     UNIQUE (organization_id, name)
 ) STRICT;
 CREATE INDEX workspaces_by_age ON workspaces (organization_id, created_at, id);
+CREATE INDEX workspaces_by_project ON workspaces (project_id);
 
 CREATE TABLE configuration_versions (
     id TEXT PRIMARY KEY,

@@ -21,7 +21,7 @@ use terrane_store::{
     workspaces,
 };
 
-use crate::databases::each;
+use crate::databases::{Bench, each};
 use crate::samples::{World, entropy, job, json, keep, moment, some, text, time};
 
 const COUNT: usize = 12;
@@ -90,16 +90,25 @@ async fn organizations_and_people() {
     .await;
 }
 
+async fn standing(bench: &Bench, world: &'static World) -> Membership {
+    read!(bench.store, tx => {
+        let (organization, user_id) = (&world.organization, Some(&world.user.id));
+        let found = organizations::standing_by_id(tx, &organization.id, user_id).await?.unwrap();
+        assert_eq!(&found.organization, organization);
+        let named = organizations::standing_by_name(tx, &organization.name, user_id).await?;
+        assert_eq!(named.as_ref(), Some(&found));
+        Ok(found.membership)
+    })
+    .unwrap()
+}
+
 #[tokio::test]
 async fn teams_make_members_and_owners() {
     each(async |bench| {
         let world = World::new(&bench.store).await;
         let mut seen = Vec::new();
         for name in ["readers", OWNERS] {
-            seen.push(
-                read!(bench.store, tx => organizations::membership(tx, &world.organization.id, &world.user.id).await)
-                    .unwrap(),
-            );
+            seen.push(standing(bench, world).await);
             let id = TeamId::from_entropy(entropy());
             let team = keep(Team { id, organization_id: world.organization.id.clone(), name: name.to_owned() });
             write!(bench.store, tx => {
@@ -108,10 +117,12 @@ async fn teams_make_members_and_owners() {
             })
             .unwrap();
         }
+        seen.push(standing(bench, world).await);
+        assert_eq!(seen, [Membership::None, Membership::Member, Membership::Owner]);
         read!(bench.store, tx => {
-            assert_eq!(seen, [Membership::None, Membership::Member]);
-            let membership = organizations::membership(tx, &world.organization.id, &world.user.id).await?;
-            assert_eq!(membership, Membership::Owner);
+            let nobody = organizations::standing_by_id(tx, &world.organization.id, None).await?.unwrap();
+            assert_eq!(nobody.membership, Membership::None);
+            assert_eq!(organizations::standing_by_name(tx, "missing", Some(&world.user.id)).await?, None);
             // Two teams of one organization name it once.
             let found = organizations::of_user(tx, &world.user.id).await?;
             assert_eq!(found.as_slice(), std::slice::from_ref(&world.organization));
