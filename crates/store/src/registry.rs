@@ -55,6 +55,13 @@ mod tests {
 
     /// Statements that run often over tables that only grow, with the index that keeps them cheap.
     const INDEXES: &[(&str, &str)] = &[
+        ("LIST_ALL", "workspaces_by_age"),
+        ("COUNT_ALL", "workspaces_by_age"),
+        ("COUNT_IN_PROJECT", "workspaces_by_project"),
+        ("COUNT_BY_PROJECT", "workspaces_by_project"),
+        ("OF_WORKSPACE", "runs_by_workspace"),
+        ("PHASES", "sqlite_autoindex_run_phases_2"),
+        ("OF_RUNS", "run_events_by_run"),
         ("NEXT_IN_QUEUE", "runs_open"),
         ("SAVED_PLANS", "runs_open"),
         ("QUEUE_OF_ORGANIZATION", "runs_open_of_organization"),

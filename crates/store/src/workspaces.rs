@@ -23,7 +23,9 @@ statements! {
     // or all. REPLACE heeds letter case on both databases, LIKE does not.
     LIST: Workspace = select "WHERE organization_id = $1 AND LOWER(name) LIKE CAST($2 AS TEXT) ESCAPE '!' AND (CAST($3 AS TEXT) IS NULL OR project_id = CAST($3 AS TEXT)) AND (CAST($4 AS TEXT) IS NULL OR REPLACE(CAST($4 AS TEXT), id, '') <> CAST($4 AS TEXT)) ORDER BY created_at, id LIMIT $5 OFFSET $6";
     COUNT = "SELECT COUNT(*) FROM workspaces WHERE organization_id = $1 AND LOWER(name) LIKE CAST($2 AS TEXT) ESCAPE '!' AND (CAST($3 AS TEXT) IS NULL OR project_id = CAST($3 AS TEXT)) AND (CAST($4 AS TEXT) IS NULL OR REPLACE(CAST($4 AS TEXT), id, '') <> CAST($4 AS TEXT))";
-    // An index holds all that this reads, whereas the other count looks at every name.
+    // For SQLite a pattern is part of the plan: it prepares a statement with LIKE anew for each use. And an index holds
+    // all that this count reads, whereas the other looks at every name.
+    LIST_ALL: Workspace = select "WHERE organization_id = $1 ORDER BY created_at, id LIMIT $2 OFFSET $3";
     COUNT_ALL = "SELECT COUNT(*) FROM workspaces WHERE organization_id = $1";
     COUNT_IN_PROJECT = "SELECT COUNT(*) FROM workspaces WHERE project_id = $1";
     COUNT_BY_PROJECT = "SELECT project_id, COUNT(*) FROM workspaces WHERE project_id IN (SELECT id FROM projects WHERE organization_id = $1) GROUP BY project_id";
@@ -76,12 +78,15 @@ pub async fn list(
     };
     // Only ASCII: that is what LOWER knows on both databases.
     let part = filter.name_part.as_deref().unwrap_or_default().to_ascii_lowercase();
-    let pattern = format!("%{}%", part.replace('!', "!!").replace('%', "!%").replace('_', "!_"));
-    let is_whole = only.is_none() && part.is_empty() && filter.project_id.is_none();
-    let shared = values![*id, pattern, filter.project_id, only];
-    let total =
-        if is_whole { tx.scalar(&COUNT_ALL, values![*id]).await? } else { tx.scalar(&COUNT, shared.clone()).await? };
-    let rows = tx.all(&LIST, [shared, values![limit, offset]].concat()).await?;
+    let (total, rows) = if only.is_none() && part.is_empty() && filter.project_id.is_none() {
+        let total = tx.scalar(&COUNT_ALL, values![*id]).await?;
+        (total, tx.all(&LIST_ALL, values![*id, limit, offset]).await?)
+    } else {
+        let pattern = format!("%{}%", part.replace('!', "!!").replace('%', "!%").replace('_', "!_"));
+        let shared = values![*id, pattern, filter.project_id, only];
+        let total = tx.scalar(&COUNT, shared.clone()).await?;
+        (total, tx.all(&LIST, [shared, values![limit, offset]].concat()).await?)
+    };
     Ok((rows, total.unwrap_or(0)))
 }
 
