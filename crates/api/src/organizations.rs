@@ -58,11 +58,8 @@ fn resource(app: &App, organization: &Organization, membership: Membership) -> R
 }
 
 async fn list(State(app): State<App>, Authenticated(caller): Authenticated) -> ApiResult<Response> {
-    let mut resources = Vec::new();
-    for organization in organizations::list(&app, &caller).await? {
-        let (organization, membership) = organizations::read(&app, &caller, &organization.name).await?;
-        resources.push(resource(&app, &organization, membership));
-    }
+    let found = organizations::list(&app, &caller).await?;
+    let resources = found.iter().map(|(organization, membership)| resource(&app, organization, *membership)).collect();
     Ok(document(StatusCode::OK, &Document::many(resources)))
 }
 
@@ -113,10 +110,10 @@ async fn capacity(
     Authenticated(caller): Authenticated,
     Path(name): Path<String>,
 ) -> ApiResult<Response> {
-    let views = runs::organization_queue(&app, &caller, &name).await?;
+    let statuses = runs::organization_load(&app, &caller, &name).await?;
     let waiting = |status| matches!(status, RunStatus::Pending | RunStatus::PlanQueued | RunStatus::ApplyQueued);
-    let pending = views.iter().filter(|view| waiting(view.run.status)).count();
+    let pending = statuses.iter().filter(|status| waiting(**status)).count();
     let resource = Resource::new("organization-capacity", name)
-        .attributes(&json!({ "pending": pending, "running": views.len() - pending }));
+        .attributes(&json!({ "pending": pending, "running": statuses.len() - pending }));
     Ok(document(StatusCode::OK, &Document::one(resource)))
 }

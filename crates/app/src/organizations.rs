@@ -19,11 +19,18 @@ pub async fn account(app: &App, caller: &Caller) -> AppResult<User> {
         .await
 }
 
-/// The caller's organizations, by name.
-pub async fn list(app: &App, caller: &Caller) -> AppResult<Vec<Organization>> {
+/// The caller's organizations, by name, with what the caller is in each.
+pub async fn list(app: &App, caller: &Caller) -> AppResult<Vec<(Organization, Membership)>> {
     let Some(user_id) = caller.user_id().cloned() else { return Ok(Vec::new()) };
+    let caller = caller.clone();
     app.store
-        .read(move |tx| Box::pin(async move { Ok(terrane_store::organizations::of_user(tx, &user_id).await?) }))
+        .read(move |tx| {
+            Box::pin(async move {
+                let mut found = terrane_store::organizations::of_user(tx, &user_id).await?;
+                found.retain(|standing| lookups::judge(&caller, Action::ReadOrganization, standing, None).is_ok());
+                Ok(found.into_iter().map(|standing| (standing.organization, standing.membership)).collect())
+            })
+        })
         .await
 }
 

@@ -364,6 +364,20 @@ pub async fn organization_queue(app: &App, caller: &Caller, organization: &str) 
         .await
 }
 
+/// Where an organization's runs stand that wait or run.
+pub async fn organization_load(app: &App, caller: &Caller, organization: &str) -> AppResult<Vec<RunStatus>> {
+    let (caller, organization) = (caller.clone(), organization.to_owned());
+    app.store
+        .read(move |tx| {
+            Box::pin(async move {
+                let found = lookups::organization(tx, &caller, &organization, Action::ReadWorkspace).await?;
+                let runs = terrane_store::runs::queue_of_organization(tx, &found.organization.id).await?;
+                Ok(runs.iter().map(|run| run.status).collect())
+            })
+        })
+        .await
+}
+
 /// A run's history.
 pub async fn run_events(app: &App, caller: &Caller, id: RunId) -> AppResult<Vec<RunEvent>> {
     let caller = caller.clone();

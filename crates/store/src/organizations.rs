@@ -36,13 +36,27 @@ record!(StandingRow, "(SELECT o.id, o.name, o.email, o.created_at, (SELECT CAST(
     id, name, email, created_at, rank
 });
 
+impl From<StandingRow> for Standing {
+    fn from(row: StandingRow) -> Self {
+        Self {
+            organization: Organization { id: row.id, name: row.name, email: row.email, created_at: row.created_at },
+            membership: match row.rank {
+                None => Membership::None,
+                Some(1) => Membership::Member,
+                Some(_) => Membership::Owner,
+            },
+        }
+    }
+}
+
 statements! {
     INSERT_ORGANIZATION: Organization = insert;
     BY_NAME: Organization = select "WHERE name = $1";
     BY_ID: Organization = select "WHERE id = $1";
     STANDING_BY_NAME: StandingRow = select "WHERE name = $1";
     STANDING_BY_ID: StandingRow = select "WHERE id = $1";
-    OF_USER: Organization = select "WHERE id IN (SELECT t.organization_id FROM teams t JOIN team_members m ON m.team_id = t.id WHERE m.user_id = $1) ORDER BY name";
+    // $1 is the same person as $2.
+    OF_USER: StandingRow = select "WHERE id IN (SELECT t.organization_id FROM teams t JOIN team_members m ON m.team_id = t.id WHERE m.user_id = $1) ORDER BY name";
     INSERT_USER: User = insert;
     USER_BY_ID: User = select "WHERE id = $1";
     USER_BY_NAME: User = select "WHERE username = $1";
@@ -71,9 +85,10 @@ pub async fn by_id(tx: &mut Tx, id: &OrganizationId) -> Result<Option<Organizati
     tx.one(&BY_ID, values![*id]).await
 }
 
-/// The organizations that a person is a member of, by name.
-pub async fn of_user(tx: &mut Tx, user_id: &UserId) -> Result<Vec<Organization>, StoreError> {
-    tx.all(&OF_USER, values![*user_id]).await
+/// The organizations that a person is a member of, by name, with what the person is there.
+pub async fn of_user(tx: &mut Tx, user_id: &UserId) -> Result<Vec<Standing>, StoreError> {
+    let rows: Vec<StandingRow> = tx.all(&OF_USER, values![*user_id, *user_id, OWNERS.to_owned()]).await?;
+    Ok(rows.into_iter().map(Standing::from).collect())
 }
 
 async fn standing<K: crate::value::Col>(
@@ -83,14 +98,7 @@ async fn standing<K: crate::value::Col>(
     user_id: Option<&UserId>,
 ) -> Result<Option<Standing>, StoreError> {
     let row: Option<StandingRow> = tx.one(statement, values![key, user_id.cloned(), OWNERS.to_owned()]).await?;
-    Ok(row.map(|row| Standing {
-        organization: Organization { id: row.id, name: row.name, email: row.email, created_at: row.created_at },
-        membership: match row.rank {
-            None => Membership::None,
-            Some(1) => Membership::Member,
-            Some(_) => Membership::Owner,
-        },
-    }))
+    Ok(row.map(Standing::from))
 }
 
 /// The organization of this name, with what `user_id` is in it.

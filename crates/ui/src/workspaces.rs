@@ -15,7 +15,7 @@ const PAGE: i64 = 100;
 /// Every organization of the caller with its workspaces.
 pub(crate) async fn home(State(app): State<App>, SignedIn(caller): SignedIn) -> PageResult<Markup> {
     let mut sections = Vec::new();
-    for organization in organizations::list(&app, &caller).await? {
+    for (organization, _) in organizations::list(&app, &caller).await? {
         let filter = WorkspaceFilter::default();
         let (views, total) = workspaces::list(&app, &caller, &organization.name, filter, PAGE, 0).await?;
         sections.push((organization.name, views, total));

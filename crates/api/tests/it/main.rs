@@ -4,4 +4,5 @@
 
 mod documents;
 mod matrix;
+mod statements;
 mod world;

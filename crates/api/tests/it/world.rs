@@ -19,6 +19,7 @@ use tower::ServiceExt as _;
 /// What the tests stand in.
 pub(crate) struct World {
     pub(crate) router: axum::Router,
+    pub(crate) store: Store,
     pub(crate) owner: String,
     pub(crate) outsider: String,
     pub(crate) runner: String,
@@ -60,6 +61,7 @@ impl World {
         terrane_app::callers::set_runner_token(&app, Secret::new("runner-secret")).await.unwrap();
         let outsider = add_account(&app, "outsider").await;
         let mut world = Self {
+            store: app.store().clone(),
             router: terrane_api::router(app),
             owner,
             outsider,

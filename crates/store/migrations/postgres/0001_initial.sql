@@ -33,6 +33,7 @@ CREATE TABLE team_members (
     user_id TEXT COLLATE "C" NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     PRIMARY KEY (team_id, user_id)
 );
+CREATE INDEX team_members_by_user ON team_members (user_id);
 
 CREATE TABLE projects (
     id TEXT COLLATE "C" PRIMARY KEY,

@@ -32,6 +32,7 @@ CREATE TABLE team_members (
     user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     PRIMARY KEY (team_id, user_id)
 ) STRICT;
+CREATE INDEX team_members_by_user ON team_members (user_id);
 
 CREATE TABLE projects (
     id TEXT PRIMARY KEY,

@@ -16,6 +16,7 @@ use terrane_domain::state_versions::{StateVersion, StateVersionOutput, StateVers
 use terrane_domain::tokens::{Token, TokenKind};
 use terrane_domain::variables::{Variable, VariableCategory};
 use terrane_domain::workspaces::{ExecutionMode, LockHolder, Workspace};
+use terrane_store::organizations::Standing;
 use terrane_store::{
     configuration_versions, events, hex, jobs, organizations, run_events, runs, state_versions, tokens, variables,
     workspaces,
@@ -125,7 +126,8 @@ async fn teams_make_members_and_owners() {
             assert_eq!(organizations::standing_by_name(tx, "missing", Some(&world.user.id)).await?, None);
             // Two teams of one organization name it once.
             let found = organizations::of_user(tx, &world.user.id).await?;
-            assert_eq!(found.as_slice(), std::slice::from_ref(&world.organization));
+            let expected = Standing { organization: world.organization.clone(), membership: Membership::Owner };
+            assert_eq!(found, [expected]);
             Ok(())
         })
         .unwrap();

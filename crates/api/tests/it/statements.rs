@@ -1,0 +1,135 @@
+//! How many SQL statements a list costs: few, and as many for forty rows as for three.
+
+use serde_json::json;
+use terrane_domain::ids::{StateVersionId, StateVersionOutputId, VariableId};
+use terrane_domain::state_versions::{StateVersion, StateVersionOutput, StateVersionStatus};
+use terrane_domain::variables::{Variable, VariableCategory};
+use terrane_store::StoreError;
+
+use crate::world::World;
+
+/// Lists with the most statements that each may run; the look for the caller's credential, once a second, is one more.
+const LISTS: &[(&str, u64)] = &[
+    ("/api/v2/organizations", 1),
+    ("/api/v2/organizations/demo/workspaces", 3),
+    ("/api/v2/organizations/demo/workspaces?search%5Bname%5D=w", 3),
+    ("/api/v2/organizations/demo/projects", 3),
+    ("/api/v2/organizations/demo/capacity", 2),
+    ("/api/v2/workspaces/{workspace}/runs", 8),
+    ("/api/v2/workspaces/{workspace}/vars", 3),
+    ("/api/v2/runs/{run}/run-events", 3),
+    ("/api/v2/state-versions?filter%5Borganization%5D%5Bname%5D=demo&filter%5Bworkspace%5D%5Bname%5D=app", 4),
+    ("/api/v2/state-versions/{state}/outputs", 3),
+    ("/api/v2/workspaces/{workspace}/current-state-version-outputs", 3),
+];
+/// Its rows do not come by the page: up to twenty of them cost as much as one.
+const QUEUE: (&str, u64) = ("/api/v2/organizations/demo/runs/queue", 6);
+const STATE: u128 = 1000;
+
+async fn statements_of(world: &World, path: &str) -> u64 {
+    let path = path
+        .replace("{workspace}", world.id("workspaces"))
+        .replace("{run}", &world.run)
+        .replace("{state}", StateVersionId::from_entropy(STATE).as_str());
+    let mut least = u64::MAX;
+    // One of two may have had to look for the credential.
+    for _ in 0..2 {
+        let before = world.store.statements();
+        let answer = world.send("GET", &path, Some(&world.owner), Vec::new()).await;
+        assert!(answer.status.is_success(), "{path}: {}", answer.json());
+        least = least.min(world.store.statements() - before);
+    }
+    least
+}
+
+/// Adds a row for each number to whatever the lists show.
+async fn add_rows(world: &World, numbers: std::ops::Range<u32>) {
+    for number in numbers {
+        let organization = json!({"data":{"attributes":{"name":format!("more-{number}"),"email":"a@example.org"}}});
+        world.owner_json("POST", "/api/v2/organizations", &organization).await;
+        for kind in ["projects", "workspaces"] {
+            let document = json!({"data":{"attributes":{"name":format!("{kind}-{number}")}}});
+            world.owner_json("POST", &format!("/api/v2/organizations/demo/{kind}"), &document).await;
+        }
+        let run = json!({"data":{
+            "attributes":{"variables":[{"key":"a","value":"\"b\""}]},
+            "relationships":{"workspace":{"data":{"type":"workspaces","id":world.id("workspaces")}}},
+        }});
+        world.owner_json("POST", "/api/v2/runs", &run).await;
+        add_what_has_no_door(world, number).await.unwrap();
+    }
+}
+
+async fn add_what_has_no_door(world: &World, number: u32) -> Result<(), StoreError> {
+    let workspace_id = world.id("workspaces").parse().unwrap();
+    let entropy = STATE + u128::from(number);
+    world
+        .store
+        .write(move |tx| {
+            Box::pin(async move {
+                let workspace = terrane_store::workspaces::by_id(tx, &workspace_id).await?.unwrap();
+                let organization_id = workspace.organization_id;
+                let state = StateVersion {
+                    id: StateVersionId::from_entropy(entropy),
+                    organization_id: organization_id.clone(),
+                    workspace_id: workspace_id.clone(),
+                    run_id: None,
+                    created_by: None,
+                    status: StateVersionStatus::Finalized,
+                    serial: number.into(),
+                    lineage: String::new(),
+                    md5: String::new(),
+                    size: 0,
+                    terraform_version: None,
+                    blob: None,
+                    json_blob: None,
+                    resources: json!([]),
+                    created_at: tx.now(),
+                };
+                terrane_store::state_versions::insert(tx, &state).await?;
+                // All outputs of all rows are the first state's.
+                let output = StateVersionOutput {
+                    id: StateVersionOutputId::from_entropy(entropy),
+                    state_version_id: StateVersionId::from_entropy(STATE),
+                    name: format!("output-{number}"),
+                    sensitive: false,
+                    detailed_type: json!("string"),
+                    value: json!("value"),
+                };
+                terrane_store::state_versions::insert_output(tx, &organization_id, &output).await?;
+                let variable = Variable {
+                    id: VariableId::from_entropy(entropy),
+                    organization_id,
+                    workspace_id,
+                    key: format!("key_{number}"),
+                    value: "value".to_owned(),
+                    description: String::new(),
+                    category: VariableCategory::Terraform,
+                    hcl: false,
+                    sensitive: false,
+                    created_at: tx.now(),
+                };
+                terrane_store::variables::insert(tx, &variable).await
+            })
+        })
+        .await
+}
+
+#[tokio::test]
+async fn a_list_costs_few_statements_however_many_rows_it_has() {
+    let world = World::new().await;
+    add_rows(&world, 0..3).await;
+    let mut few = Vec::new();
+    for (path, most) in LISTS.iter().chain([&QUEUE]) {
+        let count = statements_of(&world, path).await;
+        assert!(count <= *most, "{path}: {count} statements, not {most}");
+        few.push(count);
+    }
+    add_rows(&world, 3..40).await;
+    for ((path, _), few) in LISTS.iter().zip(few) {
+        assert_eq!(statements_of(&world, path).await, few, "{path}: forty rows cost otherwise than three");
+    }
+    let (path, most) = QUEUE;
+    // A run of the world's own is the forty-first.
+    assert!(statements_of(&world, path).await <= most + 2 * 3, "{path}");
+}
