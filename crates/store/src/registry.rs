@@ -56,7 +56,6 @@ mod tests {
     /// Statements that run often over tables that only grow, with the index that keeps them cheap.
     const INDEXES: &[(&str, &str)] = &[
         ("LIST_ALL", "workspaces_by_age"),
-        ("COUNT_ALL", "workspaces_by_age"),
         ("COUNT_IN_PROJECT", "workspaces_by_project"),
         ("COUNT_BY_PROJECT", "workspaces_by_project"),
         ("OF_WORKSPACE", "runs_by_workspace"),

@@ -23,10 +23,9 @@ statements! {
     // or all. REPLACE heeds letter case on both databases, LIKE does not.
     LIST: Workspace = select "WHERE organization_id = $1 AND LOWER(name) LIKE CAST($2 AS TEXT) ESCAPE '!' AND (CAST($3 AS TEXT) IS NULL OR project_id = CAST($3 AS TEXT)) AND (CAST($4 AS TEXT) IS NULL OR REPLACE(CAST($4 AS TEXT), id, '') <> CAST($4 AS TEXT)) ORDER BY created_at, id LIMIT $5 OFFSET $6";
     COUNT = "SELECT COUNT(*) FROM workspaces WHERE organization_id = $1 AND LOWER(name) LIKE CAST($2 AS TEXT) ESCAPE '!' AND (CAST($3 AS TEXT) IS NULL OR project_id = CAST($3 AS TEXT)) AND (CAST($4 AS TEXT) IS NULL OR REPLACE(CAST($4 AS TEXT), id, '') <> CAST($4 AS TEXT))";
-    // For SQLite a pattern is part of the plan: it prepares a statement with LIKE anew for each use. And an index holds
-    // all that this count reads, whereas the other looks at every name.
+    // For SQLite a pattern is part of the plan: it prepares a statement with LIKE anew for each use.
     LIST_ALL: Workspace = select "WHERE organization_id = $1 ORDER BY created_at, id LIMIT $2 OFFSET $3";
-    COUNT_ALL = "SELECT COUNT(*) FROM workspaces WHERE organization_id = $1";
+    COUNT_ALL = "SELECT count FROM workspace_counts WHERE organization_id = $1";
     COUNT_IN_PROJECT = "SELECT COUNT(*) FROM workspaces WHERE project_id = $1";
     COUNT_BY_PROJECT = "SELECT project_id, COUNT(*) FROM workspaces WHERE project_id IN (SELECT id FROM projects WHERE organization_id = $1) GROUP BY project_id";
     BY_IDS: Workspace = select_many "id";

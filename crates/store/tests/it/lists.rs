@@ -41,6 +41,29 @@ async fn page(
     (found.into_iter().map(|workspace| workspace.name).collect(), total)
 }
 
+#[tokio::test]
+async fn the_total_follows_what_comes_and_goes() {
+    each(async |bench| {
+        let (world, other) = (World::new(&bench.store).await, World::new(&bench.store).await);
+        let stored = insert(bench, world, &["a", "b", "c"]).await;
+        let taken = keep(Workspace { id: WorkspaceId::from_entropy(entropy()), ..stored[0].clone() });
+        assert!(write!(bench.store, tx => workspaces::insert(tx, taken).await).is_err());
+        let total = async |world| page(bench, world, Visibility::All, WorkspaceFilter::default(), (1, 0)).await.1;
+        assert_eq!((total(world).await, total(other).await), (4, 1));
+        bench
+            .raw(&format!("DELETE FROM workspaces WHERE id IN ('{}', '{}')", stored[0].id, stored[2].id))
+            .await
+            .unwrap();
+        assert_eq!((total(world).await, total(other).await), (2, 1));
+        bench
+            .raw(&format!("DELETE FROM workspaces WHERE organization_id = '{}'", other.organization.id))
+            .await
+            .unwrap();
+        assert_eq!((total(world).await, total(other).await), (2, 0));
+    })
+    .await;
+}
+
 async fn search(bench: &Bench, world: &'static World, part: &str) -> Vec<String> {
     let filter = WorkspaceFilter { name_part: Some(part.to_owned()), project_id: None };
     let (mut found, total) = page(bench, world, Visibility::All, filter, (100, 0)).await;
