@@ -260,13 +260,18 @@ mod tests {
 
     impl Bench {
         async fn run(&self, texts: &'static [&'static str]) -> Answer {
+            self.work(texts, false).await
+        }
+
+        async fn work(&self, texts: &'static [&'static str], fails: bool) -> Answer {
             let work: Work = Box::new(move |tx| {
                 Box::pin(async move {
                     tx.wake(Topic::Jobs);
                     for text in texts {
                         raw(tx, text).await.unwrap();
                     }
-                    Ok(Box::new(()) as Box<dyn Any + Send>)
+                    let value = Box::new(()) as Box<dyn Any + Send>;
+                    if fails { Err(value) } else { Ok(value) }
                 })
             });
             self.writer.submit(work).await
@@ -279,13 +284,44 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_failed_closure_leaves_nothing_and_spares_its_neighbours() {
+        for (size, place) in [(1, 0), (3, 0), (3, 1), (3, 2)] {
+            let bench = bench().await;
+            let batch = (0..size).map(|number| bench.work(GOOD, number == place));
+            for (number, answer) in join_all(batch).await.into_iter().enumerate() {
+                assert_eq!(answer.unwrap().is_err(), number == place);
+            }
+            assert_eq!(bench.parents().await, i64::try_from(size).unwrap() - 1);
+            assert!(bench.run(GOOD).await.is_ok());
+            assert_eq!(bench.parents().await, i64::try_from(size).unwrap());
+        }
+    }
+
+    #[test]
+    fn only_a_crowd_before_a_slow_disk_waits() {
+        let pause = |commit, last, now| Last { commit: Duration::from_micros(commit), size: last }.pause_before(now);
+        for fast in [0, 300, 1_999] {
+            assert_eq!(pause(fast, 1, 1), None);
+            assert_eq!(pause(fast, 100, 100), None);
+        }
+        for slow in [2_000, 6_000, 1_000_000] {
+            assert_eq!(pause(slow, 0, 1), None);
+            assert_eq!(pause(slow, 1, 1), None, "one after the other");
+            for (last, now) in [(1, 2), (8, 1), (8, 8)] {
+                let pause = pause(slow, last, now).unwrap();
+                assert!(pause <= LONGEST_PAUSE && pause.as_micros() <= u128::from(slow) / 4, "{pause:?}");
+            }
+        }
+    }
+
+    #[tokio::test]
     async fn a_failed_commit_is_told_to_all_and_stores_nothing() {
         for bad in [ORPHAN, ROLLED_BACK] {
-            for place in 0..3 {
+            for (size, place) in [(1, 0), (3, 0), (3, 1), (3, 2)] {
                 let bench = bench().await;
                 let waiter = bench.wakes.waiter(Topic::Jobs);
                 let notified = waiter.notified();
-                let batch = (0..3).map(|number| bench.run(if number == place { bad } else { GOOD }));
+                let batch = (0..size).map(|number| bench.run(if number == place { bad } else { GOOD }));
                 for answer in join_all(batch).await {
                     assert!(matches!(answer, Err(StoreError::Commit(_))), "{bad:?} at {place}");
                 }
