@@ -4,8 +4,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::json;
-use terrane_app::{App, organizations};
-use terrane_domain::organizations::User;
+use terrane_app::{App, users};
+use terrane_domain::users::User;
 use terrane_jsonapi::{Document, Relationship, Resource};
 
 use crate::error::ApiResult;
@@ -32,7 +32,7 @@ pub(crate) fn resource(user: &User) -> Resource {
 }
 
 async fn details(State(app): State<App>, Authenticated(caller): Authenticated) -> ApiResult<Response> {
-    let user = organizations::account(&app, &caller).await?;
+    let user = users::account(&app, &caller).await?;
     let resource = resource(&user)
         .attribute("email", user.email.clone())
         .relation("authenticated-resource", Relationship::to_one("users", user.id.as_str()));

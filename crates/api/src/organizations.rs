@@ -4,9 +4,9 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Map, Value, json};
+use terrane_app::organizations::OrganizationView;
 use terrane_app::{App, organizations, runs};
-use terrane_domain::access::{Action, Membership};
-use terrane_domain::organizations::Organization;
+use terrane_domain::access::Action;
 use terrane_domain::runs::RunStatus;
 use terrane_jsonapi::{Document, Input, Relationship, Resource};
 
@@ -21,27 +21,28 @@ pub(crate) fn routes() -> Routes {
         .post("/api/v2/organizations", Access::Authenticated, create)
         .get("/api/v2/organizations/{organization}", read, show)
         .get("/api/v2/organizations/{organization}/entitlement-set", read, entitlement_set)
-        .get("/api/v2/organizations/{organization}/runs/queue", Access::Right(Action::ReadWorkspace), queue)
-        .get("/api/v2/organizations/{organization}/capacity", Access::Right(Action::ReadWorkspace), capacity)
+        .get("/api/v2/organizations/{organization}/runs/queue", read, queue)
+        .get("/api/v2/organizations/{organization}/capacity", read, capacity)
 }
 
-const PERMISSIONS: &[&str] = &[
-    "can-update",
-    "can-destroy",
-    "can-access-via-teams",
-    "can-create-team",
-    "can-create-workspace",
-    "can-create-project",
-    "can-manage-users",
-    "can-update-api-token",
-    "can-manage-tags",
+/// The names of the permissions and what each asks for.
+const PERMISSIONS: &[(&str, Action)] = &[
+    ("can-update", Action::UpdateOrganization),
+    ("can-destroy", Action::DeleteOrganization),
+    ("can-access-via-teams", Action::ReadOrganization),
+    ("can-create-team", Action::CreateTeam),
+    ("can-create-project", Action::CreateProject),
+    ("can-manage-users", Action::ManageMembership),
+    ("can-update-api-token", Action::ManageOrganizationToken),
+    ("can-update-agent-pools", Action::ManageAgentPools),
+    ("can-manage-tags", Action::ManageTags),
+    ("can-traverse", Action::ReadOrganization),
 ];
 
-fn resource(app: &App, organization: &Organization, membership: Membership) -> Resource {
-    let is_owner = membership == Membership::Owner;
-    let mut permissions: Map<String, Value> =
-        PERMISSIONS.iter().map(|name| ((*name).to_owned(), is_owner.into())).collect();
-    permissions.insert("can-traverse".to_owned(), true.into());
+fn resource(app: &App, view: &OrganizationView) -> Resource {
+    let organization = &view.organization;
+    let permissions: Map<String, Value> =
+        PERMISSIONS.iter().map(|(name, action)| ((*name).to_owned(), view.may(*action).into())).collect();
     Resource::new("organizations", organization.name.as_str())
         .attributes(&json!({
             "name": organization.name,
@@ -54,20 +55,21 @@ fn resource(app: &App, organization: &Organization, membership: Membership) -> R
             "permissions": permissions,
         }))
         .relation("entitlement-set", Relationship::to_one("entitlement-sets", organization.id.as_str()))
+        .relation("default-project", Relationship::to_one("projects", organization.default_project_id.as_str()))
         .link("self", address(app, &format!("organizations/{}", organization.name)))
 }
 
 async fn list(State(app): State<App>, Authenticated(caller): Authenticated) -> ApiResult<Response> {
     let found = organizations::list(&app, &caller).await?;
-    let resources = found.iter().map(|(organization, membership)| resource(&app, organization, *membership)).collect();
+    let resources = found.iter().map(|view| resource(&app, view)).collect();
     Ok(document(StatusCode::OK, &Document::many(resources)))
 }
 
 async fn create(State(app): State<App>, Authenticated(caller): Authenticated, body: Json) -> ApiResult<Response> {
     let input = Input::parse(&body.0, MAX_JSON_BYTES)?;
     let (name, email) = (input.required("name")?, input.required("email")?);
-    let organization = organizations::create(&app, &caller, name, email).await?;
-    Ok(document(StatusCode::CREATED, &Document::one(resource(&app, &organization, Membership::Owner))))
+    let view = organizations::create(&app, &caller, name, email).await?;
+    Ok(document(StatusCode::CREATED, &Document::one(resource(&app, &view))))
 }
 
 async fn show(
@@ -75,8 +77,8 @@ async fn show(
     Authenticated(caller): Authenticated,
     Path(name): Path<String>,
 ) -> ApiResult<Response> {
-    let (organization, membership) = organizations::read(&app, &caller, &name).await?;
-    Ok(document(StatusCode::OK, &Document::one(resource(&app, &organization, membership))))
+    let view = organizations::read(&app, &caller, &name).await?;
+    Ok(document(StatusCode::OK, &Document::one(resource(&app, &view))))
 }
 
 /// What is true here is there: the CLI runs everything locally unless `operations` is true.
@@ -85,7 +87,7 @@ async fn entitlement_set(
     Authenticated(caller): Authenticated,
     Path(name): Path<String>,
 ) -> ApiResult<Response> {
-    let (organization, _) = organizations::read(&app, &caller, &name).await?;
+    let organization = organizations::read(&app, &caller, &name).await?.organization;
     let resource = Resource::new("entitlement-sets", organization.id.as_str())
         .attributes(&json!({ "operations": true, "state-storage": true }))
         .link("self", address(&app, &format!("organizations/{name}/entitlement-set")));

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::json;
 use terrane_app::App;
-use terrane_app::organizations::{self, ProjectView};
+use terrane_app::projects::{self, ProjectView};
 use terrane_domain::access::Action;
 use terrane_jsonapi::{Document, Input, Page, Relationship, Resource};
 
@@ -15,7 +15,7 @@ use crate::routes::{Access, Routes};
 
 pub(crate) fn routes() -> Routes {
     Routes::default()
-        .get("/api/v2/organizations/{organization}/projects", Access::Right(Action::ReadProject), list)
+        .get("/api/v2/organizations/{organization}/projects", Access::Right(Action::ReadOrganization), list)
         .post("/api/v2/organizations/{organization}/projects", Access::Right(Action::CreateProject), create)
         .get("/api/v2/projects/{project}", Access::Right(Action::ReadProject), show)
 }
@@ -26,7 +26,15 @@ fn resource(app: &App, view: &ProjectView) -> Resource {
             "name": view.project.name,
             "created-at": view.project.created_at,
             "workspace-count": view.workspace_count,
-            "permissions": { "can-read": true, "can-create-workspace": true },
+            "permissions": {
+                "can-read": true,
+                "can-update": view.may(Action::UpdateProject),
+                "can-destroy": view.may(Action::DeleteProject),
+                "can-create-workspace": view.may(Action::CreateWorkspace),
+                "can-move-workspace": view.may(Action::MoveWorkspace),
+                "can-read-teams": view.may(Action::ReadProjectTeams),
+                "can-manage-teams": view.may(Action::ManageProjectTeams),
+            },
         }))
         .relation("organization", Relationship::to_one("organizations", view.organization.as_str()))
         .link("self", address(app, &format!("projects/{}", view.project.id)))
@@ -40,7 +48,7 @@ async fn list(
 ) -> ApiResult<Response> {
     let page = Page::parse(&query)?;
     let names = query.list("filter[names]").into_iter().map(str::to_owned).collect();
-    let views = organizations::projects(&app, &caller, &organization, names).await?;
+    let views = projects::list(&app, &caller, &organization, names).await?;
     let total = views.len() as u64;
     let skip = usize::try_from(page.offset()).unwrap_or(usize::MAX);
     let take = usize::try_from(page.limit()).unwrap_or(0);
@@ -56,7 +64,7 @@ async fn create(
     body: Json,
 ) -> ApiResult<Response> {
     let input = Input::parse(&body.0, MAX_JSON_BYTES)?;
-    let view = organizations::create_project(&app, &caller, &organization, input.required("name")?).await?;
+    let view = projects::create(&app, &caller, &organization, input.required("name")?).await?;
     Ok(document(StatusCode::CREATED, &Document::one(resource(&app, &view))))
 }
 
@@ -65,6 +73,6 @@ async fn show(
     Authenticated(caller): Authenticated,
     Path(project): Path<String>,
 ) -> ApiResult<Response> {
-    let view = organizations::project(&app, &caller, &id(&project)?).await?;
+    let view = projects::read(&app, &caller, &id(&project)?).await?;
     Ok(document(StatusCode::OK, &Document::one(resource(&app, &view))))
 }

@@ -114,6 +114,10 @@ pub(crate) fn resource(app: &App, view: &WorkspaceView) -> Resource {
         .link("self-html", format!("{}{page}", app.public_url()));
     match &workspace.lock_holder {
         Some(LockHolder::User(id)) => resource.relation("locked-by", Relationship::to_one("users", id.as_str())),
+        Some(LockHolder::Team(id)) => resource.relation("locked-by", Relationship::to_one("teams", id.as_str())),
+        Some(LockHolder::Organization(_)) => {
+            resource.relation("locked-by", Relationship::to_one("organizations", view.organization.as_str()))
+        }
         Some(LockHolder::Run(id) | LockHolder::Recovery(id)) => {
             resource.relation("locked-by", Relationship::to_one("runs", id.as_str()))
         }

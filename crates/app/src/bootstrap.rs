@@ -2,7 +2,7 @@
 
 use terrane_domain::access::{Caller, CredentialKind, Principal};
 use terrane_domain::ids::UserId;
-use terrane_domain::organizations::User;
+use terrane_domain::users::User;
 use terrane_store::{StoreError, Tx};
 
 use crate::callers::{Secret, authenticate, create_sign_in_link, create_user_token};
@@ -60,7 +60,7 @@ pub async fn dev(app: &App, previous: Option<Secret>) -> AppResult<DevFacts> {
 }
 
 async fn dev_user(tx: &mut Tx) -> Result<User, StoreError> {
-    if let Some(user) = terrane_store::organizations::user_by_name(tx, DEV_USER).await? {
+    if let Some(user) = terrane_store::users::by_name(tx, DEV_USER).await? {
         return Ok(user);
     }
     let user = User {
@@ -70,6 +70,6 @@ async fn dev_user(tx: &mut Tx) -> Result<User, StoreError> {
         is_site_admin: true,
         created_at: tx.now(),
     };
-    terrane_store::organizations::insert_user(tx, &user).await?;
+    terrane_store::users::insert(tx, &user).await?;
     Ok(user)
 }

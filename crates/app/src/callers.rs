@@ -83,6 +83,13 @@ async fn find(tx: &mut Tx, secret: &str) -> Result<Option<Caller>, AppError> {
     let (kind, principal) = match token.kind {
         TokenKind::User => (CredentialKind::User, token.user_id.map(Principal::User)),
         TokenKind::Session => (CredentialKind::Session, token.user_id.map(Principal::User)),
+        TokenKind::Team => {
+            let team = token.team_id.zip(token.organization_id);
+            let principal = team.map(|(team_id, organization_id)| Principal::Team { team_id, organization_id });
+            (CredentialKind::Team, principal)
+        }
+        TokenKind::Organization => (CredentialKind::Organization, token.organization_id.map(Principal::Organization)),
+        TokenKind::AuditTrails => (CredentialKind::AuditTrails, Some(Principal::Nobody)),
         TokenKind::Runner => (CredentialKind::RunnerPool, Some(Principal::Runner(None))),
         TokenKind::Run => {
             let run = match &token.run_id {
@@ -108,10 +115,13 @@ pub(crate) fn new_token(tx: &Tx, kind: TokenKind, description: &str) -> (Token, 
         id: TokenId::from_entropy(entropy()),
         kind,
         user_id: None,
+        team_id: None,
         run_id: None,
         organization_id: None,
-        description: description.to_owned(),
+        created_by: None,
+        description: Some(description.to_owned()),
         created_at: tx.now(),
+        last_used_at: None,
         expires_at: None,
     };
     (token, Secret::generate())

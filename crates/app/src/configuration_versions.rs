@@ -70,10 +70,9 @@ pub async fn read(app: &App, caller: &Caller, id: ConfigurationVersionId) -> App
         .read(move |tx| {
             Box::pin(async move {
                 let version = terrane_store::configuration_versions::by_id(tx, &id).await?.ok_or(AppError::NotFound)?;
-                let (organization_id, workspace_id) = (&version.organization_id, &version.workspace_id);
-                let allowed =
-                    lookups::allow(tx, &caller, Action::ReadWorkspace, organization_id, Some(workspace_id)).await?;
-                Ok(terrane_domain::access::Authorized::new(version, allowed).into_inner())
+                let key = WorkspaceKey::Id(version.workspace_id.clone());
+                lookups::workspace(tx, &caller, &key, Action::ReadWorkspace).await?;
+                Ok(version)
             })
         })
         .await

@@ -124,8 +124,7 @@ async fn describe(app: &App, tx: &mut Tx, id: &JobId, run: &Run, phase: &RunPhas
     let workspace = terrane_store::workspaces::by_id(tx, &run.workspace_id).await?.ok_or(AppError::NotFound)?;
     let organization =
         terrane_store::organizations::by_id(tx, &run.organization_id).await?.ok_or(AppError::NotFound)?;
-    let project =
-        terrane_store::organizations::project_by_id(tx, &workspace.project_id).await?.ok_or(AppError::NotFound)?;
+    let project = terrane_store::projects::by_id(tx, &workspace.project_id).await?.ok_or(AppError::NotFound)?;
     let (mut variables, mut environment) = (Vec::new(), Vec::new());
     for variable in terrane_store::variables::of_workspace(tx, &workspace.id).await? {
         let list = match variable.category {

@@ -15,6 +15,7 @@ pub mod logs;
 mod lookups;
 pub mod organizations;
 pub mod plans;
+pub mod projects;
 mod queue;
 pub mod runs;
 pub mod signed_urls;
@@ -22,6 +23,7 @@ mod state_documents;
 pub mod state_uploads;
 pub mod state_versions;
 pub mod streams;
+pub mod users;
 pub mod variables;
 pub mod workspaces;
 

@@ -1,42 +1,70 @@
 //! Look-ups that name the action: nobody gets a row without saying what for, and what the caller may not see is
 //! missing.
 
-use terrane_domain::access::{Action, Allowed, Authorized, Caller, Scope, decide};
-use terrane_domain::ids::{OrganizationId, RunId, WorkspaceId};
+use terrane_domain::access::{Action, Allowed, Authorized, Caller, Scope, Standing, Target, decide};
+use terrane_domain::ids::{OrganizationId, ProjectId, RunId, WorkspaceId};
+use terrane_domain::organizations::Organization;
+use terrane_domain::projects::Project;
 use terrane_domain::runs::Run;
 use terrane_domain::workspaces::Workspace;
-use terrane_store::Tx;
-use terrane_store::organizations::{Standing, standing_by_id, standing_by_name};
+use terrane_store::{Tx, standings};
 
 use crate::{AppError, AppResult};
 
-/// An organization with what the caller is in it.
-pub(crate) async fn standing(tx: &mut Tx, caller: &Caller, id: &OrganizationId) -> AppResult<Standing> {
-    standing_by_id(tx, id, caller.user_id()).await?.ok_or(AppError::NotFound)
+/// An organization, and what the caller is at one place of it.
+#[derive(Clone)]
+pub(crate) struct Place {
+    pub(crate) organization: Organization,
+    pub(crate) standing: Standing,
 }
 
-/// Whether the caller may do `action` there.
-pub(crate) fn judge(
-    caller: &Caller,
-    action: Action,
-    standing: &Standing,
-    workspace_id: Option<&WorkspaceId>,
-) -> AppResult<Allowed> {
-    let (organization_id, membership) = (&standing.organization.id, standing.membership);
-    decide(caller, action, Scope { organization_id, workspace_id, membership }).map_err(|reason| {
-        tracing::debug!(actor = caller.actor(), %action, %reason, "refused");
-        AppError::NotFound
-    })
+impl Place {
+    /// Whether the caller may do `action` to `target`; what he may not do looks missing.
+    pub(crate) fn judge(&self, caller: &Caller, action: Action, target: Target<'_>) -> AppResult<Allowed> {
+        let scope = Scope { organization_id: &self.organization.id, target, standing: &self.standing };
+        decide(caller, action, scope).map_err(|reason| {
+            tracing::debug!(actor = caller.actor(), %action, %reason, "refused");
+            AppError::NotFound
+        })
+    }
+
+    /// What the caller may do to `target`.
+    pub(crate) fn actions(&self, caller: &Caller, target: Target<'_>) -> Vec<Action> {
+        let scope = Scope { organization_id: &self.organization.id, target, standing: &self.standing };
+        Action::ALL.iter().copied().filter(|action| decide(caller, *action, scope).is_ok()).collect()
+    }
 }
 
-pub(crate) async fn allow(
+async fn place(
     tx: &mut Tx,
     caller: &Caller,
-    action: Action,
+    organization: Option<Organization>,
+    place: standings::Place<'_>,
+) -> AppResult<Place> {
+    let organization = organization.ok_or(AppError::NotFound)?;
+    let standing = standings::of(tx, &caller.principal, &organization.id, place).await?;
+    Ok(Place { organization, standing })
+}
+
+async fn place_in(
+    tx: &mut Tx,
+    caller: &Caller,
     organization_id: &OrganizationId,
-    workspace_id: Option<&WorkspaceId>,
-) -> AppResult<Allowed> {
-    judge(caller, action, &standing(tx, caller, organization_id).await?, workspace_id)
+    at: standings::Place<'_>,
+) -> AppResult<Place> {
+    let organization = terrane_store::organizations::by_id(tx, organization_id).await?;
+    place(tx, caller, organization, at).await
+}
+
+/// What the caller is in an organization, whatever he may do there.
+pub(crate) async fn place_in_organization(tx: &mut Tx, caller: &Caller, id: &OrganizationId) -> AppResult<Place> {
+    place_in(tx, caller, id, standings::Place::default()).await
+}
+
+/// What the caller is at a workspace, whatever he may do there.
+pub(crate) async fn place_of_workspace(tx: &mut Tx, caller: &Caller, workspace: &Workspace) -> AppResult<Place> {
+    let at = standings::Place { project_id: Some(&workspace.project_id), workspace_id: Some(&workspace.id) };
+    place_in(tx, caller, &workspace.organization_id, at).await
 }
 
 /// An organization by name, with what the caller is in it.
@@ -45,10 +73,26 @@ pub(crate) async fn organization(
     caller: &Caller,
     name: &str,
     action: Action,
-) -> AppResult<Authorized<Standing>> {
-    let found = standing_by_name(tx, name, caller.user_id()).await?.ok_or(AppError::NotFound)?;
-    let allowed = judge(caller, action, &found, None)?;
-    Ok(Authorized::new(found, allowed))
+) -> AppResult<Authorized<Place>> {
+    let found = terrane_store::organizations::by_name(tx, name).await?;
+    let place = place(tx, caller, found, standings::Place::default()).await?;
+    let allowed = place.judge(caller, action, Target::Organization)?;
+    Ok(Authorized::new(place, allowed))
+}
+
+/// A project, and what the caller is there.
+pub(crate) async fn project(
+    tx: &mut Tx,
+    caller: &Caller,
+    id: &ProjectId,
+    action: Action,
+) -> AppResult<(Authorized<Project>, Place)> {
+    let found = terrane_store::projects::by_id(tx, id).await?.ok_or(AppError::NotFound)?;
+    let at = standings::Place { project_id: Some(id), workspace_id: None };
+    let place = place_in(tx, caller, &found.organization_id, at).await?;
+    let is_default = place.organization.default_project_id == *id;
+    let allowed = place.judge(caller, action, Target::Project { is_default })?;
+    Ok((Authorized::new(found, allowed), place))
 }
 
 /// How a client names a workspace.
@@ -72,46 +116,43 @@ pub(crate) async fn workspace(
     key: &WorkspaceKey,
     action: Action,
 ) -> AppResult<Authorized<Workspace>> {
-    Ok(workspace_with_standing(tx, caller, key, action).await?.0)
+    Ok(workspace_with_place(tx, caller, key, action).await?.0)
 }
 
-/// A workspace, its organization, and what the caller is there.
-pub(crate) async fn workspace_with_standing(
+/// A workspace, and what the caller is there.
+pub(crate) async fn workspace_with_place(
     tx: &mut Tx,
     caller: &Caller,
     key: &WorkspaceKey,
     action: Action,
-) -> AppResult<(Authorized<Workspace>, Standing)> {
-    let (found, standing) = match key {
-        WorkspaceKey::Id(id) => {
-            let found = terrane_store::workspaces::by_id(tx, id).await?.ok_or(AppError::NotFound)?;
-            let standing = standing(tx, caller, &found.organization_id).await?;
-            (found, standing)
-        }
+) -> AppResult<(Authorized<Workspace>, Place)> {
+    let found = match key {
+        WorkspaceKey::Id(id) => terrane_store::workspaces::by_id(tx, id).await?,
         WorkspaceKey::Name { organization, workspace } => {
-            let standing = standing_by_name(tx, organization, caller.user_id()).await?.ok_or(AppError::NotFound)?;
-            let found = terrane_store::workspaces::by_name(tx, &standing.organization.id, workspace).await?;
-            (found.ok_or(AppError::NotFound)?, standing)
+            terrane_store::workspaces::by_names(tx, organization, workspace).await?
         }
     };
-    let allowed = judge(caller, action, &standing, Some(&found.id))?;
-    Ok((Authorized::new(found, allowed), standing))
+    let found = found.ok_or(AppError::NotFound)?;
+    let place = place_of_workspace(tx, caller, &found).await?;
+    let allowed = place.judge(caller, action, Target::Workspace(&found.id))?;
+    Ok((Authorized::new(found, allowed), place))
 }
 
 /// A run; the right is asked for in its workspace.
 pub(crate) async fn run(tx: &mut Tx, caller: &Caller, id: &RunId, action: Action) -> AppResult<Authorized<Run>> {
-    Ok(run_with_standing(tx, caller, id, action).await?.0)
+    Ok(run_with_place(tx, caller, id, action).await?.0)
 }
 
-/// A run, its organization, and what the caller is there.
-pub(crate) async fn run_with_standing(
+/// A run, and what the caller is in its workspace.
+pub(crate) async fn run_with_place(
     tx: &mut Tx,
     caller: &Caller,
     id: &RunId,
     action: Action,
-) -> AppResult<(Authorized<Run>, Standing)> {
+) -> AppResult<(Authorized<Run>, Place)> {
     let found = terrane_store::runs::by_id(tx, id).await?.ok_or(AppError::NotFound)?;
-    let standing = standing(tx, caller, &found.organization_id).await?;
-    let allowed = judge(caller, action, &standing, Some(&found.workspace_id))?;
-    Ok((Authorized::new(found, allowed), standing))
+    let key = WorkspaceKey::Id(found.workspace_id.clone());
+    let (workspace, place) = workspace_with_place(tx, caller, &key, action).await?;
+    let allowed = place.judge(caller, action, Target::Workspace(&workspace.id))?;
+    Ok((Authorized::new(found, allowed), place))
 }

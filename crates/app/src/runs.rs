@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use serde_json::json;
-use terrane_domain::access::{Action, Authorized, Caller};
+use terrane_domain::access::{Action, Authorized, Caller, Target};
 use terrane_domain::configuration_versions::{ConfigurationVersion, ConfigurationVersionStatus};
 use terrane_domain::ids::{ApplyId, ConfigurationVersionId, PlanId, RunEventId, RunId, WorkspaceId};
 use terrane_domain::reasons::ReasonCode;
@@ -11,11 +11,10 @@ use terrane_domain::run_events::RunEvent;
 use terrane_domain::runner_protocol::{ChangeCounts, LogFormat, Phase, StopRequest};
 use terrane_domain::runs::{PhaseStatus, PlanOptions, Run, RunPhase, RunSource, RunStatus, RunVariable};
 use terrane_domain::workspaces::{ExecutionMode, Workspace};
-use terrane_store::organizations::Standing;
 use terrane_store::runs::RunChange;
-use terrane_store::{StoreError, Topic, Tx};
+use terrane_store::{StoreError, Topic, Tx, standings};
 
-use crate::lookups::{self, WorkspaceKey};
+use crate::lookups::{self, Place, WorkspaceKey};
 use crate::{App, AppError, AppResult, entropy, events, queue};
 
 /// What a request for a run says.
@@ -83,6 +82,8 @@ pub struct RunView {
     pub event_ids: Vec<RunEventId>,
     /// Place in the queue: 0 once it has started.
     pub position_in_queue: i64,
+    /// Whether the caller may see it.
+    can_read: bool,
     /// Whether the caller may confirm, discard and cancel.
     pub can_apply: bool,
     /// Whether the run can be confirmed now.
@@ -90,8 +91,8 @@ pub struct RunView {
 }
 
 /// The views of an organization's runs, in their order, by as many statements for a page of them as for one.
-async fn views(tx: &mut Tx, caller: &Caller, standing: &Standing, runs: Vec<Run>) -> AppResult<Vec<RunView>> {
-    let organization = &standing.organization;
+async fn views(tx: &mut Tx, caller: &Caller, place: &Place, runs: Vec<Run>) -> AppResult<Vec<RunView>> {
+    let organization = &place.organization;
     let ids: Vec<_> = runs.iter().map(|run| &run.id).collect();
     let workspace_ids: BTreeSet<_> = runs.iter().map(|run| &run.workspace_id).collect();
     let workspace_ids: Vec<_> = workspace_ids.into_iter().collect();
@@ -107,16 +108,22 @@ async fn views(tx: &mut Tx, caller: &Caller, standing: &Standing, runs: Vec<Run>
     for event in terrane_store::run_events::of_runs(tx, &ids).await? {
         event_ids.entry(event.run_id).or_default().push(event.id);
     }
+    let places: Vec<_> = workspaces.values().map(|workspace| (&workspace.project_id, &workspace.id)).collect();
+    let grants = standings::grants(tx, &place.standing, &places).await?;
     let view = |run: Run| {
         let workspace = workspaces.get(&run.workspace_id).cloned()?;
+        let standing = grants.at(&place.standing, &workspace.project_id, &workspace.id);
+        let here = Place { standing, ..place.clone() };
+        let may = |action| here.judge(caller, action, Target::Workspace(&workspace.id)).is_ok();
         Some(RunView {
+            can_read: may(Action::ReadWorkspace),
             organization: organization.name.clone(),
             plan: plans.remove(&run.id)?,
             apply: applies.remove(&run.id)?,
             variables: variables.remove(&run.id).unwrap_or_default(),
             event_ids: event_ids.remove(&run.id).unwrap_or_default(),
             position_in_queue: i64::from(run.status == RunStatus::Pending),
-            can_apply: lookups::judge(caller, Action::ApplyRun, standing, Some(&workspace.id)).is_ok(),
+            can_apply: may(Action::ApplyRun),
             // A saved plan has to get the workspace for itself before it can be confirmed.
             is_confirmable: run.status.is_confirmable()
                 && (run.status != RunStatus::PlannedAndSaved || workspace.lock_holder.is_none()),
@@ -127,8 +134,8 @@ async fn views(tx: &mut Tx, caller: &Caller, standing: &Standing, runs: Vec<Run>
     runs.into_iter().map(view).collect::<Option<_>>().ok_or(AppError::NotFound)
 }
 
-async fn view(tx: &mut Tx, caller: &Caller, standing: &Standing, run: Run) -> AppResult<RunView> {
-    views(tx, caller, standing, vec![run]).await?.pop().ok_or(AppError::NotFound)
+async fn view(tx: &mut Tx, caller: &Caller, place: &Place, run: Run) -> AppResult<RunView> {
+    views(tx, caller, place, vec![run]).await?.pop().ok_or(AppError::NotFound)
 }
 
 /// Queues a run.
@@ -138,8 +145,8 @@ pub async fn create(app: &App, caller: &Caller, new: NewRun) -> AppResult<RunVie
         .write(move |tx| {
             Box::pin(async move {
                 let run = create_in(tx, &caller, new).await?;
-                let standing = lookups::standing(tx, &caller, &run.organization_id).await?;
-                view(tx, &caller, &standing, run).await
+                let (run, place) = lookups::run_with_place(tx, &caller, &run.id, Action::ReadWorkspace).await?;
+                view(tx, &caller, &place, run.into_inner()).await
             })
         })
         .await
@@ -147,11 +154,11 @@ pub async fn create(app: &App, caller: &Caller, new: NewRun) -> AppResult<RunVie
 
 pub(crate) async fn create_in(tx: &mut Tx, caller: &Caller, new: NewRun) -> AppResult<Run> {
     let key = WorkspaceKey::Id(new.workspace_id.clone());
-    let (workspace, standing) = lookups::workspace_with_standing(tx, caller, &key, Action::QueueRun).await?;
+    let (workspace, place) = lookups::workspace_with_place(tx, caller, &key, Action::QueueRun).await?;
     let configuration = configuration_for(tx, &workspace, new.configuration_version_id.as_ref()).await?;
     let blob = configuration.blob.clone().ok_or_else(|| no_configuration(&configuration))?;
     check_options(&workspace, &new)?;
-    let may_apply = lookups::judge(caller, Action::ApplyRun, &standing, Some(&workspace.id)).is_ok();
+    let may_apply = place.judge(caller, Action::ApplyRun, Target::Workspace(&workspace.id)).is_ok();
     let plan_only = new.plan_only.unwrap_or(configuration.speculative);
     let now = tx.now();
     let log_format = if workspace.structured_run_output_enabled && new.client_renders_json {
@@ -296,8 +303,8 @@ pub async fn read(app: &App, caller: &Caller, id: RunId) -> AppResult<RunView> {
     app.store
         .read(move |tx| {
             Box::pin(async move {
-                let (run, standing) = lookups::run_with_standing(tx, &caller, &id, Action::ReadWorkspace).await?;
-                view(tx, &caller, &standing, run.into_inner()).await
+                let (run, place) = lookups::run_with_place(tx, &caller, &id, Action::ReadWorkspace).await?;
+                view(tx, &caller, &place, run.into_inner()).await
             })
         })
         .await
@@ -333,11 +340,11 @@ pub async fn list(
     app.store
         .read(move |tx| {
             Box::pin(async move {
-                let (workspace, standing) =
-                    lookups::workspace_with_standing(tx, &caller, &key, Action::ReadWorkspace).await?;
+                let (workspace, place) =
+                    lookups::workspace_with_place(tx, &caller, &key, Action::ReadWorkspace).await?;
                 let (rows, total) =
                     terrane_store::runs::of_workspace(tx, &workspace.id, with_plan_only, limit, offset).await?;
-                Ok((views(tx, &caller, &standing, rows).await?, total))
+                Ok((views(tx, &caller, &place, rows).await?, total))
             })
         })
         .await
@@ -349,15 +356,16 @@ pub async fn organization_queue(app: &App, caller: &Caller, organization: &str) 
     app.store
         .read(move |tx| {
             Box::pin(async move {
-                let found = lookups::organization(tx, &caller, &organization, Action::ReadWorkspace).await?;
+                let found = lookups::organization(tx, &caller, &organization, Action::ReadOrganization).await?;
                 let runs = terrane_store::runs::queue_of_organization(tx, &found.organization.id).await?;
                 let mut views = views(tx, &caller, &found, runs).await?;
-                let mut place = 0;
+                let mut position = 0;
                 for view in &mut views {
                     let is_waiting = matches!(view.run.status, RunStatus::Pending | RunStatus::PlanQueued);
-                    place += i64::from(is_waiting);
-                    view.position_in_queue = if is_waiting { place } else { 0 };
+                    position += i64::from(is_waiting);
+                    view.position_in_queue = if is_waiting { position } else { 0 };
                 }
+                views.retain(|view| view.can_read);
                 Ok(views)
             })
         })
@@ -370,7 +378,7 @@ pub async fn organization_load(app: &App, caller: &Caller, organization: &str) -
     app.store
         .read(move |tx| {
             Box::pin(async move {
-                let found = lookups::organization(tx, &caller, &organization, Action::ReadWorkspace).await?;
+                let found = lookups::organization(tx, &caller, &organization, Action::ReadOrganization).await?;
                 let runs = terrane_store::runs::queue_of_organization(tx, &found.organization.id).await?;
                 Ok(runs.iter().map(|run| run.status).collect())
             })

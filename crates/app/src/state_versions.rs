@@ -202,8 +202,8 @@ async fn authorized(
     version: StateVersion,
     action: Action,
 ) -> AppResult<Authorized<StateVersion>> {
-    let allowed = lookups::allow(tx, caller, action, &version.organization_id, Some(&version.workspace_id)).await?;
-    Ok(Authorized::new(version, allowed))
+    let workspace = lookups::workspace(tx, caller, &WorkspaceKey::Id(version.workspace_id.clone()), action).await?;
+    Ok(workspace.with(version))
 }
 
 /// One state version.

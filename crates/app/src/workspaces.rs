@@ -1,14 +1,14 @@
 //! Workspaces: read, list, create, update, lock, unlock.
 
 use serde_json::json;
-use terrane_domain::access::{Action, Authorized, Caller, Principal, Scope, decide, visible_workspaces};
+use terrane_domain::access::{Action, Authorized, Caller, Principal, Target, visible_workspaces};
 use terrane_domain::ids::{ProjectId, WorkspaceId};
 use terrane_domain::organizations::is_name;
 use terrane_domain::workspaces::{ExecutionMode, LockConflict, LockHolder, Workspace};
-use terrane_store::Tx;
-use terrane_store::organizations::Standing;
 pub use terrane_store::workspaces::WorkspaceFilter;
+use terrane_store::{Tx, standings};
 
+use crate::lookups::Place;
 pub use crate::lookups::WorkspaceKey;
 use crate::{App, AppError, AppResult, entropy, events, lookups, queue};
 
@@ -53,14 +53,20 @@ pub struct WorkspaceSettings {
     pub project_id: Option<ProjectId>,
 }
 
-fn view(caller: &Caller, standing: &Standing, workspace: Workspace) -> WorkspaceView {
-    let scope = Scope {
-        organization_id: &workspace.organization_id,
-        workspace_id: Some(&workspace.id),
-        membership: standing.membership,
+fn view(caller: &Caller, place: &Place, workspace: Workspace) -> WorkspaceView {
+    let permissions = place.actions(caller, Target::Workspace(&workspace.id));
+    WorkspaceView { organization: place.organization.name.clone(), permissions, workspace }
+}
+
+/// The views of an organization's workspaces, by as many statements for a page of them as for one.
+async fn views(tx: &mut Tx, caller: &Caller, place: &Place, rows: Vec<Workspace>) -> AppResult<Vec<WorkspaceView>> {
+    let places: Vec<_> = rows.iter().map(|row| (&row.project_id, &row.id)).collect();
+    let grants = standings::grants(tx, &place.standing, &places).await?;
+    let here = |row: &Workspace| Place {
+        organization: place.organization.clone(),
+        standing: grants.at(&place.standing, &row.project_id, &row.id),
     };
-    let permissions = Action::ALL.iter().copied().filter(|action| decide(caller, *action, scope).is_ok()).collect();
-    WorkspaceView { organization: standing.organization.name.clone(), permissions, workspace }
+    Ok(rows.into_iter().map(|row| view(caller, &here(&row), row)).collect())
 }
 
 /// One workspace.
@@ -69,9 +75,8 @@ pub async fn read(app: &App, caller: &Caller, key: WorkspaceKey) -> AppResult<Wo
     app.store
         .read(move |tx| {
             Box::pin(async move {
-                let (found, standing) =
-                    lookups::workspace_with_standing(tx, &caller, &key, Action::ReadWorkspace).await?;
-                Ok(view(&caller, &standing, found.into_inner()))
+                let (found, place) = lookups::workspace_with_place(tx, &caller, &key, Action::ReadWorkspace).await?;
+                Ok(view(&caller, &place, found.into_inner()))
             })
         })
         .await
@@ -92,16 +97,21 @@ pub async fn list(
             Box::pin(async move {
                 let found = lookups::organization(tx, &caller, &organization, Action::ReadOrganization).await?;
                 let id = &found.organization.id;
-                let visibility = visible_workspaces(&caller, id, found.membership);
+                let visibility = visible_workspaces(&caller, id, &found.standing);
                 let (rows, total) =
                     terrane_store::workspaces::list(tx, id, &visibility, &filter, limit, offset).await?;
-                Ok((rows.into_iter().map(|row| view(&caller, &found, row)).collect(), total))
+                Ok((views(tx, &caller, &found, rows).await?, total))
             })
         })
         .await
 }
 
-async fn apply_settings(tx: &mut Tx, workspace: &mut Workspace, settings: WorkspaceSettings) -> AppResult<()> {
+async fn apply_settings(
+    tx: &mut Tx,
+    caller: &Caller,
+    workspace: &mut Workspace,
+    settings: WorkspaceSettings,
+) -> AppResult<()> {
     if let Some(name) = settings.name {
         if !is_name(&name) {
             return Err(AppError::invalid("name", "Name may only contain letters, numbers, dashes and underscores"));
@@ -145,13 +155,13 @@ async fn apply_settings(tx: &mut Tx, workspace: &mut Workspace, settings: Worksp
         }
         directory.trim_matches('/').clone_into(&mut workspace.working_directory);
     }
-    if let Some(project_id) = settings.project_id {
-        let project = terrane_store::organizations::project_by_id(tx, &project_id).await?;
-        if project.is_none_or(|project| project.organization_id != workspace.organization_id) {
-            return Err(AppError::Invalid {
-                pointer: Some("/data/relationships/project".to_owned()),
-                detail: "The project does not exist".to_owned(),
-            });
+    if let Some(project_id) = settings.project_id
+        && project_id != workspace.project_id
+    {
+        lookups::project(tx, caller, &workspace.project_id, Action::MoveWorkspace).await?;
+        let (project, _) = lookups::project(tx, caller, &project_id, Action::MoveWorkspace).await?;
+        if project.organization_id != workspace.organization_id {
+            return Err(AppError::NotFound);
         }
         workspace.project_id = project_id;
     }
@@ -171,24 +181,26 @@ pub async fn create(
     app: &App,
     caller: &Caller,
     organization: &str,
-    settings: WorkspaceSettings,
+    mut settings: WorkspaceSettings,
 ) -> AppResult<WorkspaceView> {
     let (caller, organization) = (caller.clone(), organization.to_owned());
     app.store
         .write(move |tx| {
             Box::pin(async move {
-                let found = lookups::organization(tx, &caller, &organization, Action::CreateWorkspace).await?;
+                let found = lookups::organization(tx, &caller, &organization, Action::ReadOrganization).await?;
                 let organization_id = &found.organization.id;
+                let project_id = settings.project_id.take().unwrap_or(found.organization.default_project_id.clone());
+                let (project, _) = lookups::project(tx, &caller, &project_id, Action::CreateWorkspace).await?;
+                if project.organization_id != *organization_id {
+                    return Err(AppError::NotFound);
+                }
                 if settings.name.is_none() {
                     return Err(AppError::invalid("name", "Name can't be blank"));
                 }
-                let project = terrane_store::organizations::default_project(tx, organization_id)
-                    .await?
-                    .ok_or(AppError::NotFound)?;
                 let mut workspace = Workspace {
                     id: WorkspaceId::from_entropy(entropy()),
                     organization_id: organization_id.clone(),
-                    project_id: project.id,
+                    project_id,
                     name: String::new(),
                     description: None,
                     execution_mode: ExecutionMode::Remote,
@@ -205,12 +217,13 @@ pub async fn create(
                     created_at: tx.now(),
                     updated_at: tx.now(),
                 };
-                apply_settings(tx, &mut workspace, settings).await?;
+                apply_settings(tx, &caller, &mut workspace, settings).await?;
                 terrane_store::workspaces::insert(tx, &workspace).await?;
                 let details = json!({ "name": workspace.name });
                 events::record(tx, &caller, organization_id, "workspace.create", workspace.id.as_str(), details)
                     .await?;
-                Ok(view(&caller, &found, workspace))
+                let place = lookups::place_of_workspace(tx, &caller, &workspace).await?;
+                Ok(view(&caller, &place, workspace))
             })
         })
         .await
@@ -227,15 +240,14 @@ pub async fn update(
     app.store
         .write(move |tx| {
             Box::pin(async move {
-                let (found, standing) =
-                    lookups::workspace_with_standing(tx, &caller, &key, Action::UpdateWorkspace).await?;
+                let (found, place) = lookups::workspace_with_place(tx, &caller, &key, Action::UpdateWorkspace).await?;
                 let mut workspace = found.into_inner();
-                apply_settings(tx, &mut workspace, settings).await?;
+                apply_settings(tx, &caller, &mut workspace, settings).await?;
                 terrane_store::workspaces::update_settings(tx, &workspace).await?;
                 let (id, details) = (workspace.id.clone(), json!({ "name": workspace.name }));
                 events::record(tx, &caller, &workspace.organization_id, "workspace.update", id.as_str(), details)
                     .await?;
-                Ok(view(&caller, &standing, workspace))
+                Ok(view(&caller, &place, workspace))
             })
         })
         .await
@@ -245,6 +257,8 @@ pub async fn update(
 pub(crate) fn holder_of(caller: &Caller) -> AppResult<LockHolder> {
     match &caller.principal {
         Principal::User(id) => Ok(LockHolder::User(id.clone())),
+        Principal::Team { team_id, .. } => Ok(LockHolder::Team(team_id.clone())),
+        Principal::Organization(id) => Ok(LockHolder::Organization(id.clone())),
         Principal::Run { run_id, .. } => Ok(LockHolder::Run(run_id.clone())),
         Principal::Nobody | Principal::Runner(_) => Err(AppError::NotFound),
     }
@@ -336,6 +350,6 @@ async fn after_lock_change(
     let (id, organization_id) = (found.id.clone(), found.organization_id.clone());
     events::record(tx, caller, &organization_id, action, id.as_str(), details).await?;
     let changed = terrane_store::workspaces::by_id(tx, &id).await?.ok_or(AppError::NotFound)?;
-    let standing = lookups::standing(tx, caller, &organization_id).await?;
-    Ok(view(caller, &standing, changed))
+    let place = lookups::place_of_workspace(tx, caller, &changed).await?;
+    Ok(view(caller, &place, changed))
 }

@@ -99,6 +99,8 @@ ids! {
     EventId = "ev";
     /// A unit of work for a runner: one phase of one run.
     JobId = "job";
+    /// A membership in an organization.
+    OrganizationMembershipId = "ou";
     /// An organization's `external-id`; its JSON:API id is its name.
     OrganizationId = "org";
     /// A plan; exists from the creation of its run.
@@ -117,6 +119,10 @@ ids! {
     StateVersionId = "sv";
     /// A team.
     TeamId = "team";
+    /// A team's access to a project.
+    TeamProjectId = "tprj";
+    /// A team's access to a workspace.
+    TeamWorkspaceId = "tws";
     /// An API token or a browser session.
     TokenId = "at";
     /// A person or a service account.

@@ -1,6 +1,6 @@
-//! Organizations, their projects, and the people in them.
+//! Organizations.
 
-use crate::ids::{OrganizationId, ProjectId, TeamId, UserId};
+use crate::ids::{OrganizationId, ProjectId};
 use crate::time::Timestamp;
 
 /// An organization: the owner of everything below it.
@@ -12,54 +12,11 @@ pub struct Organization {
     pub name: String,
     /// Address for notices.
     pub email: String,
+    /// The project of workspaces that name none.
+    pub default_project_id: ProjectId,
     /// When it was made.
     pub created_at: Timestamp,
 }
-
-/// A project: a group of workspaces.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Project {
-    /// Identifier.
-    pub id: ProjectId,
-    /// The organization.
-    pub organization_id: OrganizationId,
-    /// Unique in the organization, letter case ignored.
-    pub name: String,
-    /// When it was made.
-    pub created_at: Timestamp,
-}
-
-/// A person, or the service account of a team or an organization.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct User {
-    /// Identifier.
-    pub id: UserId,
-    /// Unique name.
-    pub username: String,
-    /// Address.
-    pub email: String,
-    /// Whether the person may use the administration routes.
-    pub is_site_admin: bool,
-    /// When the account was made.
-    pub created_at: Timestamp,
-}
-
-/// A team: the carrier of rights.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Team {
-    /// Identifier.
-    pub id: TeamId,
-    /// The organization.
-    pub organization_id: OrganizationId,
-    /// Unique in the organization; `owners` has every right.
-    pub name: String,
-}
-
-/// Name of the team that has every right.
-pub const OWNERS: &str = "owners";
-
-/// Name of the project that every organization starts with.
-pub const DEFAULT_PROJECT: &str = "Default Project";
 
 /// Whether `name` may name an organization or a workspace.
 pub fn is_name(name: &str) -> bool {

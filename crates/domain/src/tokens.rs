@@ -1,6 +1,6 @@
 //! Tokens: what a caller shows to be known. The secret itself is never here, only what is stored of it.
 
-use crate::ids::{OrganizationId, RunId, TokenId, UserId};
+use crate::ids::{OrganizationId, RunId, TeamId, TokenId, UserId};
 use crate::time::Timestamp;
 
 words! {
@@ -12,6 +12,12 @@ words! {
         Session = "session",
         /// A link that opens one browser session.
         SignIn = "sign-in",
+        /// A team.
+        Team = "team",
+        /// An organization.
+        Organization = "organization",
+        /// The reader of an organization's audit trail.
+        AuditTrails = "audit-trails",
         /// One phase of one run.
         Run = "run",
         /// A runner.
@@ -28,14 +34,20 @@ pub struct Token {
     pub kind: TokenKind,
     /// The person, for `user`, `session` and `sign-in`.
     pub user_id: Option<UserId>,
+    /// The team, for `team`.
+    pub team_id: Option<TeamId>,
     /// The run, for `run`.
     pub run_id: Option<RunId>,
-    /// The run's organization, for `run`.
+    /// The organization, for `team`, `organization`, `audit-trails` and `run`.
     pub organization_id: Option<OrganizationId>,
-    /// For people.
-    pub description: String,
+    /// The person who made it.
+    pub created_by: Option<UserId>,
+    /// For people; the one team token without a name has none.
+    pub description: Option<String>,
     /// When it was made.
     pub created_at: Timestamp,
+    /// When it was last shown, to about a minute.
+    pub last_used_at: Option<Timestamp>,
     /// When it stops being valid.
     pub expires_at: Option<Timestamp>,
 }

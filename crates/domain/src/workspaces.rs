@@ -1,6 +1,8 @@
 //! Workspaces and their lock.
 
-use crate::ids::{ConfigurationVersionId, OrganizationId, ProjectId, RunId, StateVersionId, UserId, WorkspaceId};
+use crate::ids::{
+    ConfigurationVersionId, OrganizationId, ProjectId, RunId, StateVersionId, TeamId, UserId, WorkspaceId,
+};
 use crate::time::Timestamp;
 
 words! {
@@ -61,6 +63,10 @@ pub struct Workspace {
 pub enum LockHolder {
     /// A person.
     User(UserId),
+    /// A team, by its token.
+    Team(TeamId),
+    /// An organization, by its token.
+    Organization(OrganizationId),
     /// A run, from the start of its plan to its end.
     Run(RunId),
     /// An apply whose outcome is unknown; only a force-unlock ends it.
@@ -118,6 +124,8 @@ impl LockHolder {
     pub fn describe(&self) -> String {
         match self {
             Self::User(id) => format!("User {id}"),
+            Self::Team(id) => format!("Team {id}"),
+            Self::Organization(id) => format!("Organization {id}"),
             Self::Run(id) => format!("Run {id}"),
             Self::Recovery(id) => format!("Run {id}, whose apply has an unknown outcome"),
         }
@@ -128,6 +136,8 @@ impl std::fmt::Display for LockHolder {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::User(id) => write!(formatter, "user:{id}"),
+            Self::Team(id) => write!(formatter, "team:{id}"),
+            Self::Organization(id) => write!(formatter, "organization:{id}"),
             Self::Run(id) => write!(formatter, "run:{id}"),
             Self::Recovery(id) => write!(formatter, "recovery:{id}"),
         }
@@ -140,6 +150,8 @@ impl std::str::FromStr for LockHolder {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let holder = match text.split_once(':') {
             Some(("user", id)) => id.parse().ok().map(Self::User),
+            Some(("team", id)) => id.parse().ok().map(Self::Team),
+            Some(("organization", id)) => id.parse().ok().map(Self::Organization),
             Some(("run", id)) => id.parse().ok().map(Self::Run),
             Some(("recovery", id)) => id.parse().ok().map(Self::Recovery),
             _ => None,

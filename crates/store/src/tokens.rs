@@ -9,12 +9,12 @@ use crate::error::StoreError;
 use crate::statement::{Record as _, record, statements};
 use crate::transaction::{Tx, values};
 
-record!(Token, "tokens", "$1, $2, $3, $4, $5, $6, $7, $8", {
-    id, kind, user_id, run_id, organization_id, description, created_at, expires_at
+record!(Token, "tokens", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11", {
+    id, kind, user_id, team_id, run_id, organization_id, created_by, description, created_at, last_used_at, expires_at
 });
 
 statements! {
-    INSERT = "INSERT INTO tokens (id, kind, user_id, run_id, organization_id, description, created_at, expires_at, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    INSERT = "INSERT INTO tokens (id, kind, user_id, team_id, run_id, organization_id, created_by, description, created_at, last_used_at, expires_at, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
     BY_HASH: Token = select "WHERE hash = $1";
     DELETE = "DELETE FROM tokens WHERE id = $1";
     DELETE_OF_RUN = "DELETE FROM tokens WHERE run_id = $1";

@@ -5,13 +5,18 @@ use std::str::FromStr;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
+use terrane_domain::access::{
+    OrganizationAccess, ProjectAccessLevel, ProjectPermissions, WorkspaceAccessLevel, WorkspacePermissions,
+};
 use terrane_domain::configuration_versions::ConfigurationVersionStatus;
 use terrane_domain::ids;
 use terrane_domain::jobs::JobStatus;
+use terrane_domain::organization_memberships::MembershipStatus;
 use terrane_domain::reasons::ReasonCode;
 use terrane_domain::runner_protocol::{ChangeCounts, LogFormat, Phase, StopRequest};
 use terrane_domain::runs::{PhaseStatus, PlanOptions, RunSource, RunStatus};
 use terrane_domain::state_versions::StateVersionStatus;
+use terrane_domain::teams::TeamVisibility;
 use terrane_domain::time::Timestamp;
 use terrane_domain::tokens::TokenKind;
 use terrane_domain::variables::VariableCategory;
@@ -110,6 +115,7 @@ textual!(
     ids::EventId,
     ids::JobId,
     ids::OrganizationId,
+    ids::OrganizationMembershipId,
     ids::PlanId,
     ids::ProjectId,
     ids::RunEventId,
@@ -118,6 +124,8 @@ textual!(
     ids::StateVersionId,
     ids::StateVersionOutputId,
     ids::TeamId,
+    ids::TeamProjectId,
+    ids::TeamWorkspaceId,
     ids::TokenId,
     ids::UserId,
     ids::VariableId,
@@ -127,16 +135,25 @@ textual!(
     JobStatus,
     LockHolder,
     LogFormat,
+    MembershipStatus,
+    OrganizationAccess,
     Phase,
     PhaseStatus,
+    ProjectAccessLevel,
     ReasonCode,
     RunSource,
     RunStatus,
     StateVersionStatus,
     StopRequest,
+    TeamVisibility,
     TokenKind,
     VariableCategory,
+    WorkspaceAccessLevel,
 );
+
+fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, sqlx::Error> {
+    serde_json::from_str(text).map_err(|error| sqlx::Error::Decode(Box::new(error)))
+}
 
 /// Types that travel as JSON text: payload, never joined on.
 macro_rules! json {
@@ -144,11 +161,16 @@ macro_rules! json {
         impl Col for $type {
             fn val(&self) -> Val { serde_json::to_string(self).map_or(Val::Null, Val::Text) }
             fn get(row: &Row, index: usize) -> Result<Self, sqlx::Error> {
-                serde_json::from_str(&String::get(row, index)?)
-                    .map_err(|error| sqlx::Error::Decode(Box::new(error)))
+                from_json(&String::get(row, index)?)
+            }
+        }
+        impl Col for Option<$type> {
+            fn val(&self) -> Val { self.as_ref().map_or(Val::Null, Col::val) }
+            fn get(row: &Row, index: usize) -> Result<Self, sqlx::Error> {
+                Option::<String>::get(row, index)?.map(|text| from_json(&text)).transpose()
             }
         }
     )+};
 }
 
-json!(serde_json::Value, PlanOptions, ChangeCounts);
+json!(serde_json::Value, PlanOptions, ChangeCounts, ProjectPermissions, WorkspacePermissions);

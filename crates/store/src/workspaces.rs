@@ -7,7 +7,7 @@ use terrane_domain::workspaces::{LockHolder, Workspace};
 use crate::error::StoreError;
 use crate::statement::{Record as _, record, statements};
 use crate::transaction::{Tx, values};
-use crate::value::Col;
+use crate::value::{Col, Val};
 
 record!(Workspace, "workspaces", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18", {
     id, organization_id, project_id, name, description, execution_mode, auto_apply, allow_destroy_plan,
@@ -19,10 +19,13 @@ statements! {
     INSERT: Workspace = insert;
     BY_ID: Workspace = select "WHERE id = $1";
     BY_NAME: Workspace = select "WHERE organization_id = $1 AND name = $2";
-    // $2: part of the name in lower case, with LIKE's own characters escaped; $3: the project; $4: the ids in one text,
-    // or all. REPLACE heeds letter case on both databases, LIKE does not.
-    LIST: Workspace = select "WHERE organization_id = $1 AND LOWER(name) LIKE CAST($2 AS TEXT) ESCAPE '!' AND (CAST($3 AS TEXT) IS NULL OR project_id = CAST($3 AS TEXT)) AND (CAST($4 AS TEXT) IS NULL OR REPLACE(CAST($4 AS TEXT), id, '') <> CAST($4 AS TEXT)) ORDER BY created_at, id LIMIT $5 OFFSET $6";
-    COUNT = "SELECT COUNT(*) FROM workspaces WHERE organization_id = $1 AND LOWER(name) LIKE CAST($2 AS TEXT) ESCAPE '!' AND (CAST($3 AS TEXT) IS NULL OR project_id = CAST($3 AS TEXT)) AND (CAST($4 AS TEXT) IS NULL OR REPLACE(CAST($4 AS TEXT), id, '') <> CAST($4 AS TEXT))";
+    BY_NAMES: Workspace = select "WHERE organization_id = (SELECT id FROM organizations WHERE name = $1) AND name = $2";
+    // $2: part of the name in lower case, with LIKE's own characters escaped; $3: the project.
+    LIST: Workspace = select "WHERE organization_id = $1 AND LOWER(name) LIKE CAST($2 AS TEXT) ESCAPE '!' AND (CAST($3 AS TEXT) IS NULL OR project_id = CAST($3 AS TEXT)) ORDER BY created_at, id LIMIT $4 OFFSET $5";
+    COUNT = "SELECT COUNT(*) FROM workspaces WHERE organization_id = $1 AND LOWER(name) LIKE CAST($2 AS TEXT) ESCAPE '!' AND (CAST($3 AS TEXT) IS NULL OR project_id = CAST($3 AS TEXT))";
+    // $4: the only workspace; $5: the person whose teams have access; $6: the team that has. Two of them are nothing.
+    LIST_VISIBLE: Workspace = select "WHERE organization_id = $1 AND LOWER(name) LIKE CAST($2 AS TEXT) ESCAPE '!' AND (CAST($3 AS TEXT) IS NULL OR project_id = CAST($3 AS TEXT)) AND (id = CAST($4 AS TEXT) OR id IN (SELECT workspace_id FROM team_workspaces WHERE team_id = CAST($6 AS TEXT) OR team_id IN (SELECT team_id FROM team_members WHERE user_id = CAST($5 AS TEXT))) OR project_id IN (SELECT project_id FROM team_projects WHERE team_id = CAST($6 AS TEXT) OR team_id IN (SELECT team_id FROM team_members WHERE user_id = CAST($5 AS TEXT)))) ORDER BY created_at, id LIMIT $7 OFFSET $8";
+    COUNT_VISIBLE = "SELECT COUNT(*) FROM workspaces WHERE organization_id = $1 AND LOWER(name) LIKE CAST($2 AS TEXT) ESCAPE '!' AND (CAST($3 AS TEXT) IS NULL OR project_id = CAST($3 AS TEXT)) AND (id = CAST($4 AS TEXT) OR id IN (SELECT workspace_id FROM team_workspaces WHERE team_id = CAST($6 AS TEXT) OR team_id IN (SELECT team_id FROM team_members WHERE user_id = CAST($5 AS TEXT))) OR project_id IN (SELECT project_id FROM team_projects WHERE team_id = CAST($6 AS TEXT) OR team_id IN (SELECT team_id FROM team_members WHERE user_id = CAST($5 AS TEXT))))";
     // For SQLite a pattern is part of the plan: it prepares a statement with LIKE anew for each use.
     LIST_ALL: Workspace = select "WHERE organization_id = $1 ORDER BY created_at, id LIMIT $2 OFFSET $3";
     COUNT_ALL = "SELECT count FROM workspace_counts WHERE organization_id = $1";
@@ -61,6 +64,11 @@ pub async fn by_name(tx: &mut Tx, id: &OrganizationId, name: &str) -> Result<Opt
     tx.one(&BY_NAME, values![*id, name.to_owned()]).await
 }
 
+/// The workspace of this name in the organization of this name.
+pub async fn by_names(tx: &mut Tx, organization: &str, name: &str) -> Result<Option<Workspace>, StoreError> {
+    tx.one(&BY_NAMES, values![organization.to_owned(), name.to_owned()]).await
+}
+
 /// One page of the visible workspaces, oldest first, and their total number.
 pub async fn list(
     tx: &mut Tx,
@@ -70,23 +78,33 @@ pub async fn list(
     limit: i64,
     offset: i64,
 ) -> Result<(Vec<Workspace>, i64), StoreError> {
-    let only = match visibility {
-        Visibility::All => None,
-        Visibility::Workspaces(ids) if ids.is_empty() => return Ok((Vec::new(), 0)),
-        Visibility::Workspaces(ids) => Some(ids.iter().map(WorkspaceId::as_str).collect::<Vec<_>>().join(" ")),
-    };
     // Only ASCII: that is what LOWER knows on both databases.
     let part = filter.name_part.as_deref().unwrap_or_default().to_ascii_lowercase();
-    let (total, rows) = if only.is_none() && part.is_empty() && filter.project_id.is_none() {
-        let total = tx.scalar(&COUNT_ALL, values![*id]).await?;
-        (total, tx.all(&LIST_ALL, values![*id, limit, offset]).await?)
-    } else {
-        let pattern = format!("%{}%", part.replace('!', "!!").replace('%', "!%").replace('_', "!_"));
-        let shared = values![*id, pattern, filter.project_id, only];
-        let total = tx.scalar(&COUNT, shared.clone()).await?;
-        (total, tx.all(&LIST, [shared, values![limit, offset]].concat()).await?)
+    let pattern = format!("%{}%", part.replace('!', "!!").replace('%', "!%").replace('_', "!_"));
+    let is_narrowed = !part.is_empty() || filter.project_id.is_some();
+    let filters = values![*id, pattern, filter.project_id];
+    let (list, count, shared) = match visible_to(visibility) {
+        None if *visibility == Visibility::Nothing => return Ok((Vec::new(), 0)),
+        None if is_narrowed => (&LIST, &COUNT, filters),
+        None => (&LIST_ALL, &COUNT_ALL, values![*id]),
+        Some(who) => (&LIST_VISIBLE, &COUNT_VISIBLE, [filters, who].concat()),
     };
+    let total = tx.scalar(count, shared.clone()).await?;
+    let rows = tx.all(list, [shared, values![limit, offset]].concat()).await?;
     Ok((rows, total.unwrap_or(0)))
+}
+
+/// The three values of a statement that shows what one may see: the only thing, the person, the team. None if it shows
+/// all or nothing.
+pub(crate) fn visible_to(visibility: &Visibility) -> Option<Vec<Val>> {
+    let (mut only, mut user, mut team) = (None, None, None);
+    match visibility {
+        Visibility::Nothing | Visibility::All => return None,
+        Visibility::Workspace(id) => only = Some(id.clone()),
+        Visibility::OfUser(id) => user = Some(id.clone()),
+        Visibility::OfTeam(id) => team = Some(id.clone()),
+    }
+    Some(values![only, user, team])
 }
 
 /// The workspaces of these ids, in no order.

@@ -10,20 +10,20 @@ use crate::world::World;
 
 /// Lists with the most statements that each may run; the look for the caller's credential, once a second, is one more.
 const LISTS: &[(&str, u64)] = &[
-    ("/api/v2/organizations", 1),
-    ("/api/v2/organizations/demo/workspaces", 3),
-    ("/api/v2/organizations/demo/workspaces?search%5Bname%5D=w", 3),
-    ("/api/v2/organizations/demo/projects", 3),
-    ("/api/v2/organizations/demo/capacity", 2),
-    ("/api/v2/workspaces/{workspace}/runs", 8),
-    ("/api/v2/workspaces/{workspace}/vars", 3),
-    ("/api/v2/runs/{run}/run-events", 3),
-    ("/api/v2/state-versions?filter%5Borganization%5D%5Bname%5D=demo&filter%5Bworkspace%5D%5Bname%5D=app", 4),
-    ("/api/v2/state-versions/{state}/outputs", 3),
-    ("/api/v2/workspaces/{workspace}/current-state-version-outputs", 3),
+    ("/api/v2/organizations", 2),
+    ("/api/v2/organizations/demo/workspaces", 4),
+    ("/api/v2/organizations/demo/workspaces?search%5Bname%5D=w", 4),
+    ("/api/v2/organizations/demo/projects", 4),
+    ("/api/v2/organizations/demo/capacity", 3),
+    ("/api/v2/workspaces/{workspace}/runs", 9),
+    ("/api/v2/workspaces/{workspace}/vars", 4),
+    ("/api/v2/runs/{run}/run-events", 5),
+    ("/api/v2/state-versions?filter%5Borganization%5D%5Bname%5D=demo&filter%5Bworkspace%5D%5Bname%5D=app", 5),
+    ("/api/v2/state-versions/{state}/outputs", 5),
+    ("/api/v2/workspaces/{workspace}/current-state-version-outputs", 5),
 ];
 /// Its rows do not come by the page: up to twenty of them cost as much as one.
-const QUEUE: (&str, u64) = ("/api/v2/organizations/demo/runs/queue", 6);
+const QUEUE: (&str, u64) = ("/api/v2/organizations/demo/runs/queue", 8);
 const STATE: u128 = 1000;
 
 async fn statements_of(world: &World, path: &str) -> u64 {

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use terrane_app::callers::Secret;
 use terrane_app::{App, bootstrap};
 use terrane_domain::ids::{TokenId, UserId};
-use terrane_domain::organizations::User;
 use terrane_domain::tokens::{Token, TokenKind};
+use terrane_domain::users::User;
 use terrane_store::{Key, Store, StoreOptions, SystemClock};
 use tokio::sync::watch;
 use tower::ServiceExt as _;
@@ -160,14 +160,17 @@ async fn add_account(app: &App, name: &'static str) -> String {
                     is_site_admin: false,
                     created_at: tx.now(),
                 };
-                terrane_store::organizations::insert_user(tx, &user).await?;
+                terrane_store::users::insert(tx, &user).await?;
                 let token = Token {
                     id: TokenId::from_entropy(99),
                     kind: TokenKind::User,
                     user_id: Some(user.id),
                     run_id: None,
                     organization_id: None,
-                    description: String::new(),
+                    description: None,
+                    team_id: None,
+                    created_by: None,
+                    last_used_at: None,
                     created_at: tx.now(),
                     expires_at: None,
                 };

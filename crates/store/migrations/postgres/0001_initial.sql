@@ -3,6 +3,7 @@ CREATE TABLE organizations (
     id TEXT COLLATE "C" PRIMARY KEY,
     name TEXT COLLATE "C" NOT NULL UNIQUE,
     email TEXT COLLATE "C" NOT NULL,
+    default_project_id TEXT COLLATE "C" NOT NULL,
     created_at BIGINT NOT NULL
 );
 
@@ -21,10 +22,26 @@ CREATE TABLE users (
     created_at BIGINT NOT NULL
 );
 
+CREATE TABLE organization_memberships (
+    id TEXT COLLATE "C" PRIMARY KEY,
+    organization_id TEXT COLLATE "C" NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    user_id TEXT COLLATE "C" NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    email TEXT COLLATE "C" NOT NULL,
+    status TEXT COLLATE "C" NOT NULL,
+    created_at BIGINT NOT NULL,
+    UNIQUE (organization_id, user_id)
+);
+CREATE INDEX organization_memberships_by_user ON organization_memberships (user_id);
+
 CREATE TABLE teams (
     id TEXT COLLATE "C" PRIMARY KEY,
     organization_id TEXT COLLATE "C" NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
     name TEXT COLLATE "C" NOT NULL,
+    visibility TEXT COLLATE "C" NOT NULL,
+    sso_team_id TEXT COLLATE "C",
+    organization_access TEXT COLLATE "C" NOT NULL,
+    allow_member_token_management BOOLEAN NOT NULL,
+    created_at BIGINT NOT NULL,
     UNIQUE (organization_id, name)
 );
 
@@ -43,18 +60,35 @@ CREATE TABLE projects (
     UNIQUE (organization_id, name)
 );
 
+CREATE TABLE team_projects (
+    id TEXT COLLATE "C" PRIMARY KEY,
+    organization_id TEXT COLLATE "C" NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    team_id TEXT COLLATE "C" NOT NULL REFERENCES teams (id) ON DELETE CASCADE,
+    project_id TEXT COLLATE "C" NOT NULL REFERENCES projects (id) ON DELETE CASCADE,
+    access TEXT COLLATE "C" NOT NULL,
+    custom TEXT COLLATE "C",
+    UNIQUE (project_id, team_id)
+);
+CREATE INDEX team_projects_by_team ON team_projects (team_id);
+
 CREATE TABLE tokens (
     id TEXT COLLATE "C" PRIMARY KEY,
     kind TEXT COLLATE "C" NOT NULL,
     user_id TEXT COLLATE "C" REFERENCES users (id) ON DELETE CASCADE,
+    team_id TEXT COLLATE "C" REFERENCES teams (id) ON DELETE CASCADE,
     run_id TEXT COLLATE "C",
     organization_id TEXT COLLATE "C" REFERENCES organizations (id) ON DELETE CASCADE,
-    description TEXT COLLATE "C" NOT NULL,
+    created_by TEXT COLLATE "C",
+    description TEXT COLLATE "C",
     created_at BIGINT NOT NULL,
+    last_used_at BIGINT,
     expires_at BIGINT,
     hash BYTEA NOT NULL UNIQUE
 );
 CREATE INDEX tokens_by_run ON tokens (run_id) WHERE run_id IS NOT NULL;
+CREATE INDEX tokens_by_user ON tokens (user_id) WHERE user_id IS NOT NULL;
+CREATE INDEX tokens_by_team ON tokens (team_id) WHERE team_id IS NOT NULL;
+CREATE INDEX tokens_by_organization ON tokens (organization_id, kind) WHERE organization_id IS NOT NULL;
 
 CREATE TABLE workspaces (
     id TEXT COLLATE "C" PRIMARY KEY,
@@ -97,6 +131,17 @@ BEGIN
 END $$;
 CREATE TRIGGER workspaces_counted AFTER INSERT OR DELETE ON workspaces
     FOR EACH ROW EXECUTE FUNCTION count_workspace();
+
+CREATE TABLE team_workspaces (
+    id TEXT COLLATE "C" PRIMARY KEY,
+    organization_id TEXT COLLATE "C" NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    team_id TEXT COLLATE "C" NOT NULL REFERENCES teams (id) ON DELETE CASCADE,
+    workspace_id TEXT COLLATE "C" NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
+    access TEXT COLLATE "C" NOT NULL,
+    custom TEXT COLLATE "C",
+    UNIQUE (workspace_id, team_id)
+);
+CREATE INDEX team_workspaces_by_team ON team_workspaces (team_id);
 
 CREATE TABLE configuration_versions (
     id TEXT COLLATE "C" PRIMARY KEY,

@@ -2,6 +2,7 @@ CREATE TABLE organizations (
     id TEXT PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
     email TEXT NOT NULL,
+    default_project_id TEXT NOT NULL,
     created_at INTEGER NOT NULL
 ) STRICT;
 
@@ -20,10 +21,26 @@ CREATE TABLE users (
     created_at INTEGER NOT NULL
 ) STRICT;
 
+CREATE TABLE organization_memberships (
+    id TEXT PRIMARY KEY,
+    organization_id TEXT NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    email TEXT NOT NULL,
+    status TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    UNIQUE (organization_id, user_id)
+) STRICT;
+CREATE INDEX organization_memberships_by_user ON organization_memberships (user_id);
+
 CREATE TABLE teams (
     id TEXT PRIMARY KEY,
     organization_id TEXT NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
     name TEXT NOT NULL,
+    visibility TEXT NOT NULL,
+    sso_team_id TEXT,
+    organization_access TEXT NOT NULL,
+    allow_member_token_management INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
     UNIQUE (organization_id, name)
 ) STRICT;
 
@@ -42,18 +59,35 @@ CREATE TABLE projects (
     UNIQUE (organization_id, name)
 ) STRICT;
 
+CREATE TABLE team_projects (
+    id TEXT PRIMARY KEY,
+    organization_id TEXT NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    team_id TEXT NOT NULL REFERENCES teams (id) ON DELETE CASCADE,
+    project_id TEXT NOT NULL REFERENCES projects (id) ON DELETE CASCADE,
+    access TEXT NOT NULL,
+    custom TEXT,
+    UNIQUE (project_id, team_id)
+) STRICT;
+CREATE INDEX team_projects_by_team ON team_projects (team_id);
+
 CREATE TABLE tokens (
     id TEXT PRIMARY KEY,
     kind TEXT NOT NULL,
     user_id TEXT REFERENCES users (id) ON DELETE CASCADE,
+    team_id TEXT REFERENCES teams (id) ON DELETE CASCADE,
     run_id TEXT,
     organization_id TEXT REFERENCES organizations (id) ON DELETE CASCADE,
-    description TEXT NOT NULL,
+    created_by TEXT,
+    description TEXT,
     created_at INTEGER NOT NULL,
+    last_used_at INTEGER,
     expires_at INTEGER,
     hash BLOB NOT NULL UNIQUE
 ) STRICT;
 CREATE INDEX tokens_by_run ON tokens (run_id) WHERE run_id IS NOT NULL;
+CREATE INDEX tokens_by_user ON tokens (user_id) WHERE user_id IS NOT NULL;
+CREATE INDEX tokens_by_team ON tokens (team_id) WHERE team_id IS NOT NULL;
+CREATE INDEX tokens_by_organization ON tokens (organization_id, kind) WHERE organization_id IS NOT NULL;
 
 CREATE TABLE workspaces (
     id TEXT PRIMARY KEY,
@@ -91,6 +125,17 @@ END;
 CREATE TRIGGER workspaces_discounted AFTER DELETE ON workspaces BEGIN
     UPDATE workspace_counts SET count = count - 1 WHERE organization_id = OLD.organization_id;
 END;
+
+CREATE TABLE team_workspaces (
+    id TEXT PRIMARY KEY,
+    organization_id TEXT NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    team_id TEXT NOT NULL REFERENCES teams (id) ON DELETE CASCADE,
+    workspace_id TEXT NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
+    access TEXT NOT NULL,
+    custom TEXT,
+    UNIQUE (workspace_id, team_id)
+) STRICT;
+CREATE INDEX team_workspaces_by_team ON team_workspaces (team_id);
 
 CREATE TABLE configuration_versions (
     id TEXT PRIMARY KEY,

@@ -2,10 +2,10 @@
 
 use terrane_domain::access::Visibility;
 use terrane_domain::ids::{ProjectId, WorkspaceId};
-use terrane_domain::organizations::Project;
+use terrane_domain::projects::Project;
 use terrane_domain::workspaces::Workspace;
 use terrane_store::workspaces::WorkspaceFilter;
-use terrane_store::{organizations, variables, workspaces};
+use terrane_store::{projects, variables, workspaces};
 
 use crate::databases::{Bench, each};
 use crate::samples::{World, entropy, keep, moment, workspace};
@@ -120,38 +120,6 @@ async fn a_search_takes_every_character_as_it_stands() {
 }
 
 #[tokio::test]
-async fn a_list_holds_what_is_visible_and_no_more() {
-    each(async |bench| {
-        let world = World::new(&bench.store).await;
-        let other = World::new(&bench.store).await;
-        let stored = insert(bench, world, &["a", "b", "c"]).await;
-        let ids = |chosen: &[&WorkspaceId]| Visibility::Workspaces(chosen.iter().map(|id| (*id).clone()).collect());
-        let swapped: String =
-            stored[0].id.as_str()[3..]
-                .chars()
-                .map(|letter| {
-                    if letter.is_ascii_lowercase() { letter.to_ascii_uppercase() } else { letter.to_ascii_lowercase() }
-                })
-                .collect();
-        let almost: WorkspaceId = format!("ws-{swapped}").parse().unwrap();
-        assert_ne!(almost, stored[0].id);
-        let cases = [
-            (ids(&[]), 0),
-            (ids(&[&stored[0].id]), 1),
-            (ids(&[&stored[0].id, &stored[2].id]), 2),
-            (ids(&[&almost]), 0),
-            (ids(&[&other.workspace.id]), 0),
-            (Visibility::All, 4),
-        ];
-        for (visibility, expected) in cases {
-            let (names, total) = page(bench, world, visibility.clone(), WorkspaceFilter::default(), (10, 0)).await;
-            assert_eq!((names.len(), total), (usize::try_from(expected).unwrap(), expected), "{visibility:?}");
-        }
-    })
-    .await;
-}
-
-#[tokio::test]
 async fn a_list_may_be_one_projects() {
     each(async |bench| {
         let world = World::new(&bench.store).await;
@@ -176,7 +144,7 @@ async fn names_sort_byte_by_byte() {
             });
             let variable = keep(crate::records::variable(&world.organization.id, &world.workspace.id, name, "value"));
             write!(bench.store, tx => {
-                organizations::insert_project(tx, project).await?;
+                projects::insert(tx, project).await?;
                 variables::insert(tx, variable).await
             })
             .unwrap();
@@ -187,7 +155,7 @@ async fn names_sort_byte_by_byte() {
         assert_eq!(found.iter().map(|variable| variable.key.as_str()).collect::<Vec<_>>(), expected);
         expected.push(&world.project.name);
         expected.sort_unstable();
-        let found = read!(bench.store, tx => organizations::projects(tx, &world.organization.id).await).unwrap();
+        let found = read!(bench.store, tx => projects::of_organization(tx, &world.organization.id).await).unwrap();
         assert_eq!(found.iter().map(|project| project.name.as_str()).collect::<Vec<_>>(), expected);
     })
     .await;

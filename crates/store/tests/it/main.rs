@@ -30,5 +30,6 @@ mod runs;
 mod samples;
 mod schema;
 mod secrets;
+mod standings;
 mod workspaces;
 mod writes;

@@ -2,27 +2,27 @@
 
 use proptest::prelude::*;
 use sha2::{Digest as _, Sha256};
-use terrane_domain::access::Membership;
 use terrane_domain::configuration_versions::{ConfigurationVersion, ConfigurationVersionStatus};
 use terrane_domain::events::{Event, GENESIS};
 use terrane_domain::ids::*;
 use terrane_domain::jobs::{JobRecord, JobStatus};
-use terrane_domain::organizations::{OWNERS, Organization, Project, Team, User};
+use terrane_domain::organizations::Organization;
+use terrane_domain::projects::Project;
 use terrane_domain::reasons::ReasonCode;
 use terrane_domain::run_events::RunEvent;
 use terrane_domain::runner_protocol::{ChangeCounts, LogFormat, Phase, StopRequest};
 use terrane_domain::runs::{PhaseStatus, PlanOptions, Run, RunPhase, RunSource, RunStatus, RunVariable};
 use terrane_domain::state_versions::{StateVersion, StateVersionOutput, StateVersionStatus};
 use terrane_domain::tokens::{Token, TokenKind};
+use terrane_domain::users::User;
 use terrane_domain::variables::{Variable, VariableCategory};
 use terrane_domain::workspaces::{ExecutionMode, LockHolder, Workspace};
-use terrane_store::organizations::Standing;
 use terrane_store::{
-    configuration_versions, events, hex, jobs, organizations, run_events, runs, state_versions, tokens, variables,
-    workspaces,
+    configuration_versions, events, hex, jobs, organizations, projects, run_events, runs, state_versions, tokens,
+    users, variables, workspaces,
 };
 
-use crate::databases::{Bench, each};
+use crate::databases::each;
 use crate::samples::{World, entropy, job, json, keep, moment, some, text, time};
 
 const COUNT: usize = 12;
@@ -64,73 +64,29 @@ async fn organizations_and_people() {
         for (number, (name, email, is_site_admin, created_at)) in values.into_iter().enumerate() {
             let name = format!("{name}{number}");
             let id = OrganizationId::from_entropy(entropy());
-            let organization = keep(Organization { id, name, email, created_at });
+            let default_project_id = ProjectId::from_entropy(entropy());
+            let organization = keep(Organization { id, name, email, default_project_id, created_at });
             let (name, email) = (organization.name.clone(), organization.email.clone());
             let id = UserId::from_entropy(entropy());
             let user = keep(User { id, username: name.clone(), email, is_site_admin, created_at });
-            let id = ProjectId::from_entropy(entropy());
+            let id = organization.default_project_id.clone();
             let project = keep(Project { id, organization_id: organization.id.clone(), name, created_at });
             write!(bench.store, tx => {
                 organizations::insert(tx, organization).await?;
-                organizations::insert_user(tx, user).await?;
-                organizations::insert_project(tx, project).await
+                users::insert(tx, user).await?;
+                projects::insert(tx, project).await
             })
             .unwrap();
             read!(bench.store, tx => {
                 assert_eq!(organizations::by_id(tx, &organization.id).await?.as_ref(), Some(organization));
                 assert_eq!(organizations::by_name(tx, &organization.name).await?.as_ref(), Some(organization));
-                assert_eq!(organizations::user_by_id(tx, &user.id).await?.as_ref(), Some(user));
-                assert_eq!(organizations::user_by_name(tx, &user.username).await?.as_ref(), Some(user));
-                assert_eq!(organizations::project_by_id(tx, &project.id).await?.as_ref(), Some(project));
-                assert_eq!(organizations::default_project(tx, &organization.id).await?.as_ref(), Some(project));
+                assert_eq!(users::by_id(tx, &user.id).await?.as_ref(), Some(user));
+                assert_eq!(users::by_name(tx, &user.username).await?.as_ref(), Some(user));
+                assert_eq!(projects::by_id(tx, &project.id).await?.as_ref(), Some(project));
                 Ok(())
             })
             .unwrap();
         }
-    })
-    .await;
-}
-
-async fn standing(bench: &Bench, world: &'static World) -> Membership {
-    read!(bench.store, tx => {
-        let (organization, user_id) = (&world.organization, Some(&world.user.id));
-        let found = organizations::standing_by_id(tx, &organization.id, user_id).await?.unwrap();
-        assert_eq!(&found.organization, organization);
-        let named = organizations::standing_by_name(tx, &organization.name, user_id).await?;
-        assert_eq!(named.as_ref(), Some(&found));
-        Ok(found.membership)
-    })
-    .unwrap()
-}
-
-#[tokio::test]
-async fn teams_make_members_and_owners() {
-    each(async |bench| {
-        let world = World::new(&bench.store).await;
-        let mut seen = Vec::new();
-        for name in ["readers", OWNERS] {
-            seen.push(standing(bench, world).await);
-            let id = TeamId::from_entropy(entropy());
-            let team = keep(Team { id, organization_id: world.organization.id.clone(), name: name.to_owned() });
-            write!(bench.store, tx => {
-                organizations::insert_team(tx, team).await?;
-                organizations::insert_member(tx, &team.id, &world.user.id).await
-            })
-            .unwrap();
-        }
-        seen.push(standing(bench, world).await);
-        assert_eq!(seen, [Membership::None, Membership::Member, Membership::Owner]);
-        read!(bench.store, tx => {
-            let nobody = organizations::standing_by_id(tx, &world.organization.id, None).await?.unwrap();
-            assert_eq!(nobody.membership, Membership::None);
-            assert_eq!(organizations::standing_by_name(tx, "missing", Some(&world.user.id)).await?, None);
-            // Two teams of one organization name it once.
-            let found = organizations::of_user(tx, &world.user.id).await?;
-            let expected = Standing { organization: world.organization.clone(), membership: Membership::Owner };
-            assert_eq!(found, [expected]);
-            Ok(())
-        })
-        .unwrap();
     })
     .await;
 }
@@ -491,9 +447,12 @@ async fn tokens_are_found_by_their_secret_only() {
                 id: TokenId::from_entropy(entropy()),
                 kind,
                 user_id: flag.then(|| world.user.id.clone()),
+                team_id: None,
                 run_id: (!flag).then(|| RunId::from_entropy(entropy())),
+                created_by: flag.then(|| world.user.id.clone()),
+                last_used_at: expires_at,
                 organization_id: (!flag).then(|| world.organization.id.clone()),
-                description,
+                description: flag.then_some(description),
                 created_at,
                 expires_at,
             });

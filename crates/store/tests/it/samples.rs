@@ -8,12 +8,14 @@ use proptest::test_runner::TestRunner;
 use terrane_domain::configuration_versions::{ConfigurationVersion, ConfigurationVersionStatus};
 use terrane_domain::ids::*;
 use terrane_domain::jobs::{JobRecord, JobStatus};
-use terrane_domain::organizations::{Organization, Project, User};
+use terrane_domain::organizations::Organization;
+use terrane_domain::projects::Project;
 use terrane_domain::runner_protocol::{ChangeCounts, LogFormat, Phase, StopRequest};
 use terrane_domain::runs::{PhaseStatus, PlanOptions, Run, RunPhase, RunSource, RunStatus};
 use terrane_domain::time::Timestamp;
+use terrane_domain::users::User;
 use terrane_domain::workspaces::{ExecutionMode, Workspace};
-use terrane_store::{Store, organizations, runs, workspaces};
+use terrane_store::{Store, organizations, projects, runs, users, workspaces};
 
 /// Keeps a value for closures that outlive the case's stack.
 pub(crate) fn keep<T>(value: T) -> &'static T {
@@ -67,6 +69,7 @@ pub(crate) fn organization(name: &str) -> Organization {
         id: OrganizationId::from_entropy(entropy()),
         name: name.to_owned(),
         email: "people@example.org".to_owned(),
+        default_project_id: ProjectId::from_entropy(entropy()),
         created_at: moment(0),
     }
 }
@@ -98,7 +101,7 @@ impl World {
     pub(crate) async fn new(store: &Store) -> &'static Self {
         let organization = organization(&format!("organization-{}", entropy()));
         let project = Project {
-            id: ProjectId::from_entropy(entropy()),
+            id: organization.default_project_id.clone(),
             organization_id: organization.id.clone(),
             name: "Default Project".to_owned(),
             created_at: moment(0),
@@ -114,8 +117,8 @@ impl World {
         let world = keep(Self { organization, project, user, workspace });
         write!(store, tx => {
             organizations::insert(tx, &world.organization).await?;
-            organizations::insert_project(tx, &world.project).await?;
-            organizations::insert_user(tx, &world.user).await?;
+            projects::insert(tx, &world.project).await?;
+            users::insert(tx, &world.user).await?;
             workspaces::insert(tx, &world.workspace).await
         })
         .unwrap();

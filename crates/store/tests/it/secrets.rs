@@ -90,7 +90,10 @@ async fn plant(bench: &Bench) {
             user_id: None,
             run_id: None,
             organization_id: None,
-            description: String::new(),
+            description: None,
+            team_id: None,
+            created_by: None,
+            last_used_at: None,
             created_at: moment(0),
             expires_at: None,
         };

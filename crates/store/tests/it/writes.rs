@@ -5,8 +5,10 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use terrane_domain::ids::{OrganizationId, ProjectId, UserId};
-use terrane_domain::organizations::{Organization, Project, User};
-use terrane_store::{StoreError, Topic, organizations, variables};
+use terrane_domain::organizations::Organization;
+use terrane_domain::projects::Project;
+use terrane_domain::users::User;
+use terrane_store::{StoreError, Topic, organizations, projects, users, variables};
 
 use crate::databases::each;
 use crate::samples::{World, entropy, keep, moment, organization};
@@ -99,9 +101,9 @@ async fn a_commit_that_postgresql_refuses_is_told() {
             .raw("ALTER TABLE users ADD FOREIGN KEY (email) REFERENCES organizations (name) DEFERRABLE INITIALLY DEFERRED")
             .await
             .unwrap();
-        let result = write!(bench.store, tx => organizations::insert_user(tx, user).await);
+        let result = write!(bench.store, tx => users::insert(tx, user).await);
         assert!(matches!(result, Err(StoreError::Commit(_))), "{result:?}");
-        assert_eq!(read!(bench.store, tx => organizations::user_by_id(tx, &user.id).await).unwrap(), None);
+        assert_eq!(read!(bench.store, tx => users::by_id(tx, &user.id).await).unwrap(), None);
     })
     .await;
 }
@@ -125,7 +127,7 @@ async fn a_wake_comes_only_after_the_commit() {
         let store = bench.store.clone();
         let write = tokio::spawn(async move {
             write!(store, tx => {
-                organizations::insert_user(tx, &User {
+                users::insert(tx, &User {
                     id: UserId::from_entropy(1),
                     username: "woken".to_owned(),
                     ..world.user.clone()
@@ -140,7 +142,7 @@ async fn a_wake_comes_only_after_the_commit() {
         assert!(notified.as_mut().now_or_never().is_none(), "woken before the commit");
         outside.0.send(()).unwrap();
         tokio::time::timeout(Duration::from_secs(10), notified).await.unwrap();
-        let found = read!(bench.store, tx => organizations::user_by_name(tx, "woken").await).unwrap();
+        let found = read!(bench.store, tx => users::by_name(tx, "woken").await).unwrap();
         assert!(found.is_some(), "woken without the value");
         write.await.unwrap().unwrap();
     })
@@ -158,7 +160,7 @@ async fn the_key_of_a_transaction_that_failed_is_not_used() {
         for fails in [true, false] {
             let result = write!(bench.store, tx => {
                 organizations::insert(tx, other).await?;
-                organizations::insert_project(tx, project).await?;
+                projects::insert(tx, project).await?;
                 terrane_store::workspaces::insert(tx, workspace).await?;
                 variables::insert(tx, variable).await?;
                 if fails { Err(StoreError::Closed) } else { Ok(()) }
