@@ -12,7 +12,7 @@ use terrane_store::{StoreError, Tx, hex, random_bytes};
 
 use crate::{App, AppError, AppResult, entropy};
 
-/// A revocation takes effect within this time on every server.
+/// A revocation takes effect within this time on every server, and at once on the one that did it.
 const CACHE_TIME: Duration = Duration::from_secs(1);
 const CACHE_ENTRIES: usize = 10_000;
 const SESSION_TIME: Duration = Duration::from_hours(12);
@@ -42,35 +42,43 @@ impl Secret {
 /// Callers seen within the last second, so that a client's hundred requests do not ask the database a hundred times.
 #[derive(Default)]
 pub struct CallerCache {
-    entries: Mutex<HashMap<String, (Caller, Timestamp)>>,
+    entries: Mutex<HashMap<String, Entry>>,
+}
+
+struct Entry {
+    caller: Caller,
+    until: Timestamp,
+    /// How often tokens had been removed when the caller was looked for.
+    removals: u64,
 }
 
 impl CallerCache {
-    fn get(&self, secret: &str, now: Timestamp) -> Option<Caller> {
+    fn get(&self, secret: &str, now: Timestamp, removals: u64) -> Option<Caller> {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.get(secret).filter(|(_, until)| *until > now).map(|(caller, _)| caller.clone())
+        let entry = entries.get(secret).filter(|entry| entry.until > now && entry.removals == removals);
+        entry.map(|entry| entry.caller.clone())
     }
 
-    fn put(&self, secret: &str, caller: Caller, now: Timestamp) {
+    fn put(&self, secret: &str, caller: Caller, now: Timestamp, removals: u64) {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         if entries.len() >= CACHE_ENTRIES {
             entries.clear();
         }
-        entries.insert(secret.to_owned(), (caller, now.plus(CACHE_TIME)));
+        entries.insert(secret.to_owned(), Entry { caller, until: now.plus(CACHE_TIME), removals });
     }
 }
 
 /// The caller who showed `secret`, or nobody if none was shown. A secret that is wrong is refused.
 pub async fn authenticate(app: &App, secret: Option<Secret>) -> AppResult<Caller> {
     let Some(secret) = secret else { return Ok(Caller::anonymous()) };
-    let now = app.store.now();
-    if let Some(caller) = app.callers.get(secret.reveal(), now) {
+    let (now, removals) = (app.store.now(), app.store.token_removals());
+    if let Some(caller) = app.callers.get(secret.reveal(), now, removals) {
         return Ok(caller);
     }
     let text = secret.clone();
     let caller = app.store.read(move |tx| Box::pin(async move { find(tx, text.reveal()).await })).await?;
     let caller = caller.ok_or(AppError::Unauthorized)?;
-    app.callers.put(secret.reveal(), caller.clone(), now);
+    app.callers.put(secret.reveal(), caller.clone(), now, removals);
     Ok(caller)
 }
 

@@ -97,6 +97,12 @@ impl Store {
         self.wakes.waiter(topic)
     }
 
+    /// Grows with each transaction of this process that removed tokens, before its caller hears of it: what was found
+    /// out about a token earlier need not be true any more.
+    pub fn token_removals(&self) -> u64 {
+        self.wakes.token_removals()
+    }
+
     /// Reads: everything in `work` sees one moment.
     pub async fn read<T, E, F>(&self, work: F) -> Result<T, E>
     where

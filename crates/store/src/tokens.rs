@@ -6,8 +6,10 @@ use terrane_domain::time::Timestamp;
 use terrane_domain::tokens::{Token, TokenKind};
 
 use crate::error::StoreError;
-use crate::statement::{Record as _, record, statements};
+use crate::statement::{Record as _, Statement, record, statements};
 use crate::transaction::{Tx, values};
+use crate::value::Val;
+use crate::wake::Topic;
 
 record!(Token, "tokens", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11", {
     id, kind, user_id, team_id, run_id, organization_id, created_by, description, created_at, last_used_at, expires_at
@@ -39,22 +41,30 @@ pub async fn by_secret(tx: &mut Tx, secret: &str) -> Result<Option<Token>, Store
     tx.one(&BY_HASH, values![hash(secret)]).await
 }
 
+async fn delete(tx: &mut Tx, statement: &'static Statement, values: Vec<Val>) -> Result<u64, StoreError> {
+    let count = tx.execute(statement, values).await?;
+    if count > 0 {
+        tx.wake(Topic::Tokens);
+    }
+    Ok(count)
+}
+
 /// Removes a token; tells whether this call did it, so that a link for one use has one user.
 pub async fn remove(tx: &mut Tx, id: &TokenId) -> Result<bool, StoreError> {
-    tx.changed(&DELETE, values![*id]).await
+    Ok(delete(tx, &DELETE, values![*id]).await? == 1)
 }
 
 /// Removes the tokens of a run.
 pub async fn remove_of_run(tx: &mut Tx, run_id: &RunId) -> Result<(), StoreError> {
-    tx.execute(&DELETE_OF_RUN, values![*run_id]).await.map(drop)
+    delete(tx, &DELETE_OF_RUN, values![*run_id]).await.map(drop)
 }
 
 /// Removes every token of a kind.
 pub async fn remove_kind(tx: &mut Tx, kind: TokenKind) -> Result<(), StoreError> {
-    tx.execute(&DELETE_KIND, values![kind]).await.map(drop)
+    delete(tx, &DELETE_KIND, values![kind]).await.map(drop)
 }
 
 /// Removes tokens that expired before `moment`.
 pub async fn remove_expired(tx: &mut Tx, moment: Timestamp) -> Result<(), StoreError> {
-    tx.execute(&DELETE_EXPIRED, values![moment]).await.map(drop)
+    delete(tx, &DELETE_EXPIRED, values![moment]).await.map(drop)
 }

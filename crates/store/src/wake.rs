@@ -1,6 +1,7 @@
 //! Wakes: hints that something may have changed. Losing one costs time, never truth: every waiter also polls.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Notify;
@@ -16,12 +17,15 @@ pub enum Topic {
     Log(String),
     /// A run changed: its id.
     Run(String),
+    /// Tokens were removed.
+    Tokens,
 }
 
 /// Who waits for what, in this process.
 #[derive(Clone, Default)]
 pub struct Wakes {
     waiters: Arc<Mutex<HashMap<Topic, Arc<Notify>>>>,
+    token_removals: Arc<AtomicU64>,
 }
 
 /// A place in the list of waiters; forgets itself.
@@ -40,7 +44,14 @@ impl Wakes {
         Waiter { topic, notify, wakes: self.clone() }
     }
 
+    pub(crate) fn token_removals(&self) -> u64 {
+        self.token_removals.load(Ordering::SeqCst)
+    }
+
     pub(crate) fn wake(&self, topic: &Topic) {
+        if *topic == Topic::Tokens {
+            self.token_removals.fetch_add(1, Ordering::SeqCst);
+        }
         let waiters = self.waiters.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(notify) = waiters.get(topic) {
             notify.notify_waiters();
