@@ -10,6 +10,7 @@ mod configuration_versions;
 mod discovery;
 mod error;
 mod extract;
+mod feature_sets;
 mod organizations;
 mod plans;
 mod projects;
@@ -35,6 +36,7 @@ fn declared() -> Routes {
         .merge(discovery::routes())
         .merge(account::routes())
         .merge(organizations::routes())
+        .merge(feature_sets::routes())
         .merge(projects::routes())
         .merge(workspaces::routes())
         .merge(variables::routes())

@@ -10,6 +10,7 @@ pub mod configuration_archives;
 pub mod configuration_versions;
 mod error;
 mod events;
+pub mod feature_sets;
 pub mod jobs;
 pub mod logs;
 mod lookups;
