@@ -2,20 +2,16 @@
 
 use std::fs;
 use std::io::{IsTerminal, stdout};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use serde_json::Value;
 
-use crate::children::{self, Running, Stop};
-use crate::workspace::{cargo, target_folder};
+use crate::children::{Running, Stop};
+use crate::dev_server::{self, DevServer, Facts};
+use crate::workspace::target_folder;
 
-/// How long the server may take to start.
-const START: Duration = Duration::from_secs(30);
 /// How long one terraform command may take; it needs seconds.
 const PATIENCE: Duration = Duration::from_mins(2);
 
@@ -33,84 +29,29 @@ pub(crate) struct Options {
 /// Builds, starts, applies and tells.
 pub(crate) fn run(options: &Options) -> Result<()> {
     let target = target_folder()?;
-    let program = build(&target, options.release)?;
+    let program = dev_server::build(&target, options.release)?;
     let start = Instant::now();
-    let server = Server::start(&program, &target)?;
-    let configuration = configuration(&target, &server.facts)?;
+    let server = Demo(DevServer::start(&program, &target.join("demo"))?);
+    let configuration = configuration(&target, &server.0.facts)?;
 
     for arguments in [&["init"][..], &["apply", "-auto-approve"], &["output"], &["state", "list"]] {
         server.terraform(&configuration, arguments)?;
     }
     server.tell(&configuration, start.elapsed());
     if options.once {
-        server.running.stop();
+        server.0.running.stop();
         println!("The server is stopped.");
         return Ok(());
     }
     println!("The server runs until you press Ctrl-C.");
-    let status = server.running.wait()?;
-    bail!("the server ended with {status}; its log is {}", server.log.display())
+    let status = server.0.running.wait()?;
+    bail!("the server ended with {status}; its log is {}", server.0.log.display())
 }
 
-fn build(target: &Path, release: bool) -> Result<PathBuf> {
-    println!("$ cargo build --package terrane{}", if release { " --release" } else { "" });
-    let mut command = cargo(&["build", "--package", "terrane"]);
-    if release {
-        command.arg("--release");
-    }
-    ensure!(children::run(&mut command)?.success(), "the build failed");
-    Ok(target.join(if release { "release" } else { "debug" }).join("terrane"))
-}
+/// The server of the demo.
+struct Demo(DevServer);
 
-/// What the server writes down for programs: `dev.json` in its data folder.
-struct Facts(Value);
-
-impl Facts {
-    fn text(&self, name: &str) -> Result<&str> {
-        self.0[name].as_str().with_context(|| format!("dev.json has no {name}"))
-    }
-
-    /// The host and port of the cloud block.
-    fn host(&self) -> Result<String> {
-        let address = self.text("address")?;
-        let port = address.trim_end_matches('/').rsplit(':').next().filter(|port| port.parse::<u16>().is_ok());
-        Ok(format!("localhost:{}", port.with_context(|| format!("the address {address} has no port"))?))
-    }
-}
-
-struct Server {
-    running: Running,
-    log: PathBuf,
-    facts: Facts,
-}
-
-impl Server {
-    /// Starts the server on its usual port or, where that is taken, on a free one.
-    fn start(program: &Path, target: &Path) -> Result<Self> {
-        let data = target.join("demo");
-        let log = target.join("demo.log");
-        let facts_file = data.join("dev.json");
-        let before = modified(&facts_file);
-        let listen = free_address()?;
-        println!("$ {} dev --data-dir {} --listen {listen}", program.display(), data.display());
-        let output = fs::File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
-        let mut command = Command::new(program);
-        command.args(["dev", "--listen", &listen, "--data-dir"]).arg(&data);
-        let running = Running::start(command.stdout(output.try_clone()?).stderr(output), Stop::Child)?;
-        let deadline = Instant::now() + START;
-        loop {
-            if let Some(facts) = new_facts(&facts_file, before) {
-                return Ok(Self { running, log, facts });
-            }
-            let said = || fs::read_to_string(&log).unwrap_or_default();
-            if let Some(status) = running.ended()? {
-                bail!("the server ended with {status}:\n{}", said());
-            }
-            ensure!(Instant::now() < deadline, "the server was not ready after {} s:\n{}", START.as_secs(), said());
-            thread::sleep(Duration::from_millis(20));
-        }
-    }
-
+impl Demo {
     /// Runs terraform as anyone would, without whatever else this shell has set for it.
     fn terraform(&self, configuration: &Path, arguments: &[&str]) -> Result<()> {
         println!("\n$ terraform {}", arguments.join(" "));
@@ -118,7 +59,7 @@ impl Server {
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TF_")) {
             command.env_remove(name);
         }
-        command.env("TF_CLI_CONFIG_FILE", self.facts.text("cli_config")?).current_dir(configuration).args(arguments);
+        command.env("TF_CLI_CONFIG_FILE", self.0.facts.text("cli_config")?).current_dir(configuration).args(arguments);
         if !stdout().is_terminal() {
             command.env("TF_CLI_ARGS", "-no-color");
         }
@@ -129,15 +70,15 @@ impl Server {
                 "terraform {} did not end in {} s; the server's log is {}",
                 arguments[0],
                 PATIENCE.as_secs(),
-                self.log.display()
+                self.0.log.display()
             );
         };
-        ensure!(status.success(), "terraform {} failed; the server's log is {}", arguments[0], self.log.display());
+        ensure!(status.success(), "terraform {} failed; the server's log is {}", arguments[0], self.0.log.display());
         Ok(())
     }
 
     fn tell(&self, configuration: &Path, took: Duration) {
-        let text = |name| self.facts.text(name).unwrap_or("-");
+        let text = |name| self.0.facts.text(name).unwrap_or("-");
         println!(
             "\nDone in {:.1} s after the build: terraform planned and applied on your own server.",
             took.as_secs_f32()
@@ -148,23 +89,8 @@ impl Server {
         println!("  organization   {}, workspace demo", text("organization"));
         println!("  configuration  {}", configuration.display());
         println!("  again          TF_CLI_CONFIG_FILE={} terraform apply", text("cli_config"));
-        println!("  log            {}", self.log.display());
+        println!("  log            {}", self.0.log.display());
     }
-}
-
-fn free_address() -> Result<String> {
-    let listener = TcpListener::bind("127.0.0.1:8080").or_else(|_| TcpListener::bind("127.0.0.1:0"));
-    Ok(listener.context("no port is free")?.local_addr()?.to_string())
-}
-
-fn modified(file: &Path) -> Option<SystemTime> {
-    fs::metadata(file).and_then(|metadata| metadata.modified()).ok()
-}
-
-/// Reads the facts once this server has written them; those of an earlier one do not count.
-fn new_facts(file: &Path, before: Option<SystemTime>) -> Option<Facts> {
-    let now = modified(file).filter(|now| Some(*now) != before);
-    now.and_then(|_| serde_json::from_str(&fs::read_to_string(file).ok()?).ok()).map(Facts)
 }
 
 /// Writes the configuration into an empty folder of its own.
@@ -195,16 +121,5 @@ mod tests {
         let text = fs::read_to_string(path).unwrap();
         assert!(text.contains(r#"hostname     = "localhost:8080""#), "{text}");
         assert!(text.contains(r#"organization = "demo""#), "{text}");
-    }
-
-    #[test]
-    fn old_and_half_written_facts_do_not_count() {
-        let folder = Folder::create("terrane-xtask-facts").unwrap();
-        let file = folder.path().join("dev.json");
-        fs::write(&file, "{").unwrap();
-        assert!(new_facts(&file, None).is_none());
-        fs::write(&file, "{}").unwrap();
-        assert!(new_facts(&file, None).is_some());
-        assert!(new_facts(&file, modified(&file)).is_none());
     }
 }

@@ -2,7 +2,9 @@
 
 mod bench;
 mod children;
+mod conformance;
 mod demo;
+mod dev_server;
 mod file_sizes;
 mod needs;
 mod postgres;
@@ -31,6 +33,8 @@ enum Chore {
     Nightly,
     /// Build and start a server, run a real `terraform apply` through it, and print what happened.
     Demo(demo::Options),
+    /// Run the suites of real clients against a server of its own.
+    Conformance(conformance::Options),
     /// Measure a release build, each figure beside its budget. A budget that is missed fails nothing.
     Bench(bench::Options),
 }
@@ -41,6 +45,7 @@ fn main() -> ExitCode {
         Chore::Test(options) => test::run(&options),
         Chore::Nightly => test::nightly(),
         Chore::Demo(options) => demo::run(&options).map(|()| true),
+        Chore::Conformance(options) => conformance::run(&options),
         Chore::Bench(options) => bench::run(&options),
     });
     match result {
