@@ -4,6 +4,7 @@
 
 mod api;
 mod bench;
+mod docs;
 mod faults;
 mod faults_checks;
 mod faults_support;
