@@ -12,7 +12,7 @@ mod levels;
 mod organization_access;
 mod visibility;
 
-pub use action::Action;
+pub use action::{Action, TargetKind};
 pub use authorized::{Allowed, Authorized};
 pub use caller::{Caller, CredentialKind, Principal};
 pub use decision::{DenyReason, Membership, Scope, Standing, Target, TeamFacts, decide};

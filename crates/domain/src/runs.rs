@@ -202,12 +202,6 @@ impl RunStatus {
         self.moves().is_empty()
     }
 
-    /// Whether a run in this status holds its workspace's queue and lock. Plan-only runs and saved plans that
-    /// nobody confirmed go beside the queue and never hold it.
-    pub const fn holds_queue(self) -> bool {
-        !self.is_final() && !matches!(self, S::Pending | S::PlannedAndSaved)
-    }
-
     /// Whether the run waits for a confirmation.
     pub const fn is_confirmable(self) -> bool {
         matches!(self, S::Planned | S::CostEstimated | S::PolicyChecked | S::PostPlanCompleted | S::PlannedAndSaved)
@@ -495,7 +489,6 @@ mod tests {
         fn a_final_status_offers_no_action(status in any_status()) {
             if status.is_final() {
                 prop_assert!(!status.is_confirmable() && !status.is_discardable() && !status.is_cancelable());
-                prop_assert!(!status.holds_queue());
             }
         }
 

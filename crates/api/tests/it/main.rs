@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
+mod actors;
 mod documents;
 mod matrix;
+mod rights;
 mod statements;
 mod world;

@@ -8,7 +8,7 @@ use terrane_api::{Access, Route};
 use crate::world::World;
 
 /// The route's path with this world's ids; things that do not exist here get a well-formed id.
-fn concrete(world: &World, route: &Route) -> String {
+pub(crate) fn concrete(world: &World, route: &Route) -> String {
     let mut path = String::new();
     for part in route.path.split('/').skip(1) {
         path.push('/');

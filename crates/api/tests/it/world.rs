@@ -27,7 +27,15 @@ pub(crate) struct World {
     /// What the parameters of paths mean here, by the word before them.
     pub(crate) ids: Vec<(&'static str, String)>,
     _drain: watch::Sender<bool>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
+}
+
+/// A run under way.
+pub(crate) struct Started {
+    pub(crate) workspace: String,
+    pub(crate) cv: String,
+    pub(crate) run: Value,
+    pub(crate) job: Value,
 }
 
 /// A status and a body.
@@ -69,16 +77,35 @@ impl World {
             run: String::new(),
             ids: Vec::new(),
             _drain: drain,
-            _folder: folder,
+            folder,
         };
         world.fill().await;
         world
     }
 
     async fn fill(&mut self) {
-        let made = self
-            .owner_json("POST", "/api/v2/organizations/demo/workspaces", &json!({"data":{"attributes":{"name":"app"}}}))
-            .await;
+        let Started { workspace, cv, run, job } = self.start_run("app").await;
+        self.run = text(&run["data"]["id"]);
+        let related = |name: &str| text(&run["data"]["relationships"][name]["data"]["id"]);
+        let projects = self.owner_json("GET", "/api/v2/organizations/demo/projects", &Value::Null).await;
+        self.ids = vec![
+            ("organizations", "demo".to_owned()),
+            ("organizations/demo/workspaces", "app".to_owned()),
+            ("workspaces", workspace),
+            ("projects", text(&projects["data"][0]["id"])),
+            ("configuration-versions", cv),
+            ("runs", self.run.clone()),
+            ("plans", related("plan")),
+            ("applies", related("apply")),
+            ("jobs", text(&job["id"])),
+            ("run-token", text(&job["run_token"])),
+        ];
+    }
+
+    /// Makes a workspace with a run whose plan a runner has begun.
+    pub(crate) async fn start_run(&self, name: &str) -> Started {
+        let body = json!({"data":{"attributes":{"name":name}}});
+        let made = self.owner_json("POST", "/api/v2/organizations/demo/workspaces", &body).await;
         let workspace = text(&made["data"]["id"]);
         let path = format!("/api/v2/workspaces/{workspace}/configuration-versions");
         let cv = self.owner_json("POST", &path, &json!({"data":{"attributes":{"auto-queue-runs":false}}})).await;
@@ -87,22 +114,12 @@ impl World {
         assert_eq!(uploaded.status, StatusCode::OK);
         let body = json!({"data":{"relationships":{"workspace":{"data":{"type":"workspaces","id":workspace}}}}});
         let run = self.owner_json("POST", "/api/v2/runs", &body).await;
-        self.run = text(&run["data"]["id"]);
-        let job = self.claim().await;
-        let related = |name: &str| text(&run["data"]["relationships"][name]["data"]["id"]);
-        let projects = self.owner_json("GET", "/api/v2/organizations/demo/projects", &Value::Null).await;
-        self.ids = vec![
-            ("organizations", "demo".to_owned()),
-            ("organizations/demo/workspaces", "app".to_owned()),
-            ("workspaces", workspace),
-            ("projects", text(&projects["data"][0]["id"])),
-            ("configuration-versions", text(&cv["data"]["id"])),
-            ("runs", self.run.clone()),
-            ("plans", related("plan")),
-            ("applies", related("apply")),
-            ("jobs", text(&job["id"])),
-            ("run-token", text(&job["run_token"])),
-        ];
+        Started { workspace, cv: text(&cv["data"]["id"]), run, job: self.claim().await }
+    }
+
+    /// What the database last wrote: a change of anything changes it.
+    pub(crate) fn written(&self) -> Vec<u8> {
+        std::fs::read(self.folder.path().join("db-wal")).unwrap()
     }
 
     async fn claim(&self) -> Value {

@@ -88,3 +88,62 @@ words! {
         WriteState = "write-state",
     }
 }
+
+/// The kinds of things that actions are done to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TargetKind {
+    /// An organization.
+    Organization,
+    /// A team.
+    Team,
+    /// A project.
+    Project,
+    /// A workspace.
+    Workspace,
+}
+
+impl Action {
+    /// To what kind of thing this is done.
+    pub const fn target(self) -> TargetKind {
+        match self {
+            Self::ReadOrganization
+            | Self::UpdateOrganization
+            | Self::DeleteOrganization
+            | Self::ManageOrganizationToken
+            | Self::ManageMembership
+            | Self::CreateTeam
+            | Self::CreateProject
+            | Self::ReadAgentPools
+            | Self::ManageAgentPools
+            | Self::ManageTags => TargetKind::Organization,
+            Self::ReadTeam
+            | Self::UpdateTeam
+            | Self::UpdateTeamAccess
+            | Self::ManageTeamMembers
+            | Self::ManageTeamTokens => TargetKind::Team,
+            Self::ReadProject
+            | Self::UpdateProject
+            | Self::DeleteProject
+            | Self::ReadProjectTeams
+            | Self::ManageProjectTeams
+            | Self::CreateWorkspace
+            | Self::MoveWorkspace => TargetKind::Project,
+            Self::ReadWorkspace
+            | Self::UpdateWorkspace
+            | Self::DeleteWorkspace
+            | Self::ManageWorkspaceTeams
+            | Self::ManageWorkspaceRunTasks
+            | Self::LockWorkspace
+            | Self::ForceUnlockWorkspace
+            | Self::ReadVariables
+            | Self::WriteVariables
+            | Self::QueueRun
+            | Self::ApplyRun
+            | Self::ForceCancelRun
+            | Self::ReadPlanJson
+            | Self::ReadStateOutputs
+            | Self::ReadState
+            | Self::WriteState => TargetKind::Workspace,
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! The decision itself.
 
-use super::action::Action;
+use super::action::{Action, TargetKind};
 use super::authorized::Allowed;
 use super::caller::{Caller, CredentialKind, Principal};
 use super::levels::{
@@ -165,45 +165,13 @@ pub fn decide(caller: &Caller, action: Action, scope: Scope<'_>) -> Result<Allow
 
 /// Whether `action` is one that can be done to this kind of target, and even an owner may.
 const fn applies(action: Action, target: Target<'_>) -> bool {
-    use Action as A;
-    match action {
-        A::ReadOrganization
-        | A::UpdateOrganization
-        | A::DeleteOrganization
-        | A::ManageOrganizationToken
-        | A::ManageMembership
-        | A::CreateTeam
-        | A::CreateProject
-        | A::ReadAgentPools
-        | A::ManageAgentPools
-        | A::ManageTags => matches!(target, Target::Organization),
-        A::ReadTeam | A::UpdateTeam | A::UpdateTeamAccess | A::ManageTeamMembers | A::ManageTeamTokens => {
-            matches!(target, Target::Team(_))
-        }
-        A::ReadProject
-        | A::UpdateProject
-        | A::DeleteProject
-        | A::ReadProjectTeams
-        | A::ManageProjectTeams
-        | A::CreateWorkspace
-        | A::MoveWorkspace => matches!(target, Target::Project { .. }),
-        A::ReadWorkspace
-        | A::UpdateWorkspace
-        | A::DeleteWorkspace
-        | A::ManageWorkspaceTeams
-        | A::ManageWorkspaceRunTasks
-        | A::LockWorkspace
-        | A::ForceUnlockWorkspace
-        | A::ReadVariables
-        | A::WriteVariables
-        | A::QueueRun
-        | A::ApplyRun
-        | A::ForceCancelRun
-        | A::ReadPlanJson
-        | A::ReadStateOutputs
-        | A::ReadState
-        | A::WriteState => matches!(target, Target::Workspace(_)),
-    }
+    matches!(
+        (action.target(), target),
+        (TargetKind::Organization, Target::Organization)
+            | (TargetKind::Team, Target::Team(_))
+            | (TargetKind::Project, Target::Project { .. })
+            | (TargetKind::Workspace, Target::Workspace(_))
+    )
 }
 
 /// Whether a member, who is no owner, has the right by his teams.
