@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -89,36 +89,24 @@ impl Setting {
     }
 
     /// The command, and what it is to read first.
-    fn command(&self, arguments: &[OsString]) -> Result<(Command, Option<String>), RunnerError> {
+    fn command(&self, arguments: &[OsString]) -> Result<(Command, String), RunnerError> {
         let config = &self.runner.config;
-        let (mut command, input) = if config.sandbox == SandboxMode::Off {
-            let mut command = Command::new(&self.engine.path);
-            command.args(arguments).current_dir(self.folder.module()).stdin(Stdio::null());
-            command.env_clear().envs(self.environment());
-            (command, None)
-        } else {
-            let mut line = vec![self.engine.path.display().to_string()];
-            line.extend(arguments.iter().map(|argument| argument.to_string_lossy().into_owned()));
-            let mut hidden: Vec<PathBuf> = config.hidden.clone();
-            hidden.push(config.data_dir.clone());
-            let settings = Settings {
-                runner_pid: i32::try_from(std::process::id()).unwrap_or(0),
-                program: config.program.clone(),
-                folder: self.folder.root.clone(),
-                hidden,
-                uid: self.uid,
-                working_directory: self.folder.module(),
-                environment: self.environment(),
-                command: line,
-            };
-            let text = serde_json::to_string(&settings)
-                .map_err(|error| RunnerError::job(ReasonCode::Internal, error.to_string()))?;
-            let mut command = Command::new(&config.program);
-            command.args(["sandbox", "guardian"]).env_clear().stdin(Stdio::piped());
-            (command, Some(text + "\n"))
+        let mut line = vec![self.engine.path.display().to_string()];
+        line.extend(arguments.iter().map(|argument| argument.to_string_lossy().into_owned()));
+        let folder = self.folder.root.clone();
+        let settings = Settings {
+            uid: self.uid,
+            working_directory: self.folder.module(),
+            environment: self.environment(),
+            command: line,
+            ..Settings::new(config, self.runner.guard, folder, self.folder.temporary())
         };
+        let text = serde_json::to_string(&settings)
+            .map_err(|error| RunnerError::job(ReasonCode::Internal, error.to_string()))?;
+        let mut command = Command::new(&config.program);
+        command.args(["sandbox", "guardian"]).env_clear().stdin(Stdio::piped());
         command.process_group(0).kill_on_drop(true);
-        Ok((command, input))
+        Ok((command, text + "\n"))
     }
 
     /// Nothing of the runner's environment is inherited but the PATH. What binds the run to its folder and its state
@@ -168,7 +156,7 @@ impl Setting {
         let mut child = command.spawn().map_err(broken)?;
         // Our copies of the writing end are in it.
         drop(command);
-        if let (Some(input), Some(mut stdin)) = (input, child.stdin.take()) {
+        if let Some(mut stdin) = child.stdin.take() {
             // A guardian that is gone already tells why itself.
             let _ = stdin.write_all(input.as_bytes()).await;
         }
@@ -242,8 +230,8 @@ impl Setting {
         let text =
             format!("{name} v{}\non linux_amd64\nInitializing plugins and modules...", self.engine.engine.version);
         log.line(&text).await;
-        if self.runner.config.sandbox == SandboxMode::Off {
-            log.line("Warning: this run is not sandboxed; it can read what the runner can.").await;
+        if let Some(warning) = &self.runner.unguarded {
+            log.line(warning).await;
         }
     }
 

@@ -77,6 +77,11 @@ impl RunFolder {
         self.root.join("configuration.tar.gz")
     }
 
+    /// For temporary files.
+    pub(crate) fn temporary(&self) -> PathBuf {
+        self.root.join("tmp")
+    }
+
     pub(crate) fn plan_file(&self) -> PathBuf {
         self.root.join("tfplan")
     }

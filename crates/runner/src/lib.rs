@@ -59,7 +59,7 @@ pub struct RunnerConfig {
     pub hidden: Vec<PathBuf>,
     /// Whether runs are sandboxed.
     pub sandbox: SandboxMode,
-    /// Our own executable, which is re-executed as `PROGRAM sandbox ...`.
+    /// Our own executable, which is executed again as `PROGRAM sandbox guardian`.
     pub program: PathBuf,
 }
 
@@ -70,6 +70,9 @@ pub(crate) struct Runner {
     id: RunnerId,
     engines: Vec<engines::FoundEngine>,
     next_uid: AtomicU32,
+    guard: sandbox::Guard,
+    /// What each run's log begins with, if nothing guards it.
+    unguarded: Option<String>,
     kept: job::KeptFolders,
 }
 
@@ -80,8 +83,11 @@ fn bytes<const LENGTH: usize>() -> [u8; LENGTH] {
 }
 
 /// Claims and runs jobs until `shutdown` turns true; then ends what runs in order.
-pub async fn run(config: RunnerConfig, shutdown: watch::Receiver<bool>) -> Result<(), RunnerError> {
+pub async fn run(mut config: RunnerConfig, shutdown: watch::Receiver<bool>) -> Result<(), RunnerError> {
     folder::prepare(&config.data_dir)?;
+    // By its true name: the sandbox compares paths.
+    config.data_dir = config.data_dir.canonicalize().map_err(RunnerError::file(&config.data_dir))?;
+    let (guard, unguarded) = sandbox::find_guard(&config).await;
     let engines = engines::find_engines(&[config.data_dir.join("tools")]).await;
     if config.sandbox == SandboxMode::Off {
         tracing::warn!("the sandbox is off: every run can read and change what this runner can");
@@ -97,6 +103,8 @@ pub async fn run(config: RunnerConfig, shutdown: watch::Receiver<bool>) -> Resul
         engines,
         // Other runners of this machine draw from the same range.
         next_uid: AtomicU32::new(u32::from_be_bytes(bytes())),
+        guard,
+        unguarded,
         kept: job::KeptFolders::default(),
         config,
     });

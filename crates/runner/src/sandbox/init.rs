@@ -1,14 +1,19 @@
-//! The first process of a run's namespace: sets it up, gives up every privilege, runs terraform, and buries the dead.
+//! The process that runs terraform: gives up every privilege before, and buries the dead. With namespaces it is the first
+//! of them.
 
+use std::io::PipeReader;
 use std::os::fd::AsFd as _;
-use std::process::{Command, ExitStatus, Stdio};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, Stdio};
 
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, setrlimit};
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
-use nix::unistd::{Gid, Uid, setgid, setgroups, setuid};
+use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
+use nix::unistd::{Gid, Pid, Uid, setgid, setgroups, setuid};
 
-use super::{Failed, Settings, die_with_parent, leave_interrupts_to_child, mounts};
+use super::{Failed, Settings, die_with_parent, exit_code, mounts};
 
 const GIB: u64 = 1 << 30;
 
@@ -26,7 +31,8 @@ fn limit(resource: Resource, most: u64) -> Result<(), Failed> {
     setrlimit(resource, most, most).map_err(Failed::at(&format!("limit {resource:?}")))
 }
 
-fn give_up_privileges(settings: &Settings) -> Result<(), Failed> {
+/// Capabilities over a user namespace end when terraform is started: its user is not root there.
+pub(super) fn give_up_privileges(settings: &Settings) -> Result<(), Failed> {
     if let Some(uid) = settings.uid {
         setgroups(&[]).map_err(Failed::at("leave all groups"))?;
         setgid(Gid::from_raw(uid)).map_err(Failed::at("change the group"))?;
@@ -35,15 +41,15 @@ fn give_up_privileges(settings: &Settings) -> Result<(), Failed> {
     for (resource, most) in LIMITS {
         limit(*resource, *most)?;
     }
+    // The run may have our user: it is to reach neither our memory nor what we have open.
+    nix::sys::prctl::set_dumpable(false).map_err(Failed::at("close our memory"))?;
     nix::sys::prctl::set_no_new_privs().map_err(Failed::at("forbid new privileges"))
 }
 
-/// The guardian may have died before: its id means nothing in this namespace, but its end of standard input is closed
-/// then.
-fn die_with_guardian() -> Result<(), Failed> {
+/// The guardian may have died before: its id means nothing in this namespace, but its end of the pipe is closed then.
+fn die_with_guardian(guardian: &PipeReader) -> Result<(), Failed> {
     die_with_parent()?;
-    let input = std::io::stdin();
-    let mut state = [PollFd::new(input.as_fd(), PollFlags::empty())];
+    let mut state = [PollFd::new(guardian.as_fd(), PollFlags::empty())];
     poll(&mut state, PollTimeout::ZERO).map_err(Failed::at("look at the guardian"))?;
     if state[0].revents().is_some_and(|events| events.contains(PollFlags::POLLHUP)) {
         return Err(Failed("the guardian is gone".to_owned()));
@@ -51,35 +57,60 @@ fn die_with_guardian() -> Result<(), Failed> {
     Ok(())
 }
 
-pub(super) fn run(settings: &Settings) -> Result<ExitStatus, Failed> {
-    die_with_guardian()?;
-    leave_interrupts_to_child()?;
+/// The first process of the namespace.
+pub(super) fn run(settings: &Settings, guardian: &PipeReader) -> Result<u8, Failed> {
+    die_with_guardian(guardian)?;
     mounts::set_up(settings)?;
     give_up_privileges(settings)?;
-    // A change of the user forgets it.
-    die_with_guardian()?;
-    let (program, arguments) =
-        settings.command.split_first().ok_or_else(|| Failed("there is no command".to_owned()))?;
-    let mut child = Command::new(program)
+    die_with_guardian(guardian)?;
+    run_command(settings)
+}
+
+/// Runs terraform to its end, which is answered as an exit code.
+#[expect(unsafe_code, reason = "what the child does before it becomes terraform can only be said so")]
+pub(super) fn run_command(settings: &Settings) -> Result<u8, Failed> {
+    let Some((program, arguments)) = settings.command.split_first() else { return Ok(0) };
+    let mut command = Command::new(program);
+    command
         .args(arguments)
         .env_clear()
         .envs(settings.environment.iter().map(|(name, value)| (name, value)))
         .current_dir(&settings.working_directory)
-        .stdin(Stdio::null())
-        .spawn()
-        .map_err(Failed::at(&format!("start {program}")))?;
+        .stdin(Stdio::null());
+    // SAFETY: prctl is one system call and touches no memory.
+    unsafe { command.pre_exec(|| Ok(nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?)) };
+    let mut child = command.spawn().map_err(Failed::at(&format!("start {program}")))?;
     let pid = child.id();
     loop {
         // Looks without taking: terraform itself is left to `wait`, everything else that was orphaned is buried.
         match waitid(Id::All, WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) {
             Ok(WaitStatus::Exited(dead, _) | WaitStatus::Signaled(dead, _, _)) => {
                 if u32::try_from(dead.as_raw()) == Ok(pid) {
-                    return child.wait().map_err(Failed::at("wait for terraform"));
+                    return child.wait().map(exit_code).map_err(Failed::at("wait for terraform"));
                 }
                 let _ = waitid(Id::Pid(dead), WaitPidFlag::WEXITED);
             }
-            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+            Ok(_) | Err(Errno::EINTR) => {}
             Err(error) => return Err(Failed(format!("wait: {error}"))),
+        }
+    }
+}
+
+/// Kills what the run left behind, where no namespace ends with it. The children of what is killed become ours in turn.
+pub(super) fn end_orphans() {
+    let list = format!("/proc/self/task/{}/children", std::process::id());
+    loop {
+        let children = std::fs::read_to_string(&list).unwrap_or_default();
+        let pids: Vec<Pid> =
+            children.split_whitespace().filter_map(|pid| pid.parse().ok()).map(Pid::from_raw).collect();
+        if pids.is_empty() {
+            return;
+        }
+        for pid in pids {
+            if kill(pid, Signal::SIGKILL).is_err() {
+                return;
+            }
+            let _ = waitpid(pid, None);
         }
     }
 }

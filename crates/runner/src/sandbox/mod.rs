@@ -1,24 +1,34 @@
 //! The sandbox of a run: our own program, executed again around each start of terraform.
 //!
-//! Two stages. The *guardian* dies with the runner, leaves for new PID, mount, IPC and UTS namespaces (as root directly,
-//! otherwise by a user namespace), and starts the *init*: process 1 of the namespace, which covers what the run must not
-//! see, gives up every privilege, and runs terraform. When the runner dies, the guardian dies, the init dies, and with it
-//! the kernel kills everything that the run ever started. A step that fails ends the start with [`SETUP_FAILED`]: a
-//! run never goes on with less than it was promised.
+//! The *guardian* dies with the runner. How it keeps terraform from everything else is its [`Guard`]:
+//!
+//! - *namespaces*: it leaves for new PID, mount, IPC and UTS namespaces, as root directly, otherwise by a user namespace
+//!   of its own, and forks the *init*: process 1 of the namespace, which covers what the run must not see, gives up every
+//!   privilege, and runs terraform. When the runner dies, the guardian dies, the init dies, and with it the kernel kills
+//!   everything that the run ever started.
+//! - *Landlock*, where the system lets us make no namespaces: the guardian itself gives up what the run must not have,
+//!   and runs terraform. Other processes can be seen, but not looked into.
+//! - *nothing*, where there is neither.
+//!
+//! The runner finds out once, at its start, which one works. Later a step that fails ends the start with
+//! [`SETUP_FAILED`]: a run never goes on with less than it was promised.
 
+mod guard;
+mod guardian;
 mod init;
 mod mounts;
+mod rules;
 mod settings;
+mod view;
 
 use std::ffi::OsString;
-use std::io::Write as _;
 use std::os::unix::process::ExitStatusExt as _;
-use std::process::{Command, ExitCode, ExitStatus, Stdio};
+use std::process::{ExitCode, ExitStatus};
 
-use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{SigSet, Signal};
-use nix::unistd::{Pid, getgid, getppid, getuid};
+use nix::unistd::{Pid, getppid};
 
+pub(crate) use guard::{Guard, find_guard};
 pub(crate) use settings::Settings;
 
 /// Whether runs are sandboxed.
@@ -48,18 +58,19 @@ impl Failed {
 
 /// Body of the hidden sub-command `sandbox`; to be called before any thread is started.
 pub fn sandbox_main(arguments: &[OsString]) -> ExitCode {
-    let staged = match arguments {
-        [stage] if stage == "guardian" => read_settings().and_then(|settings| guardian(&settings)),
-        [stage] if stage == "init" => read_settings().and_then(|settings| init::run(&settings)),
+    let ended = match arguments {
+        [stage] if stage == "guardian" => read_settings().and_then(|settings| guardian::run(&settings)),
         _ => Err(Failed("this command is for the runner only".to_owned())),
     };
-    match staged {
-        Ok(status) => exit_code(status),
-        Err(Failed(step)) => {
-            eprintln!("{SETUP_MESSAGE}{step}");
-            ExitCode::from(SETUP_FAILED)
-        }
-    }
+    ExitCode::from(told(ended))
+}
+
+/// The exit code of a stage; a failed step is told on standard error.
+fn told(ended: Result<u8, Failed>) -> u8 {
+    ended.unwrap_or_else(|Failed(step)| {
+        eprintln!("{SETUP_MESSAGE}{step}");
+        SETUP_FAILED
+    })
 }
 
 fn read_settings() -> Result<Settings, Failed> {
@@ -69,14 +80,21 @@ fn read_settings() -> Result<Settings, Failed> {
 }
 
 /// A shell's convention: 128 and the signal's number.
-fn exit_code(status: ExitStatus) -> ExitCode {
+fn exit_code(status: ExitStatus) -> u8 {
     let code = status.code().or(status.signal().map(|signal| 128 + signal)).unwrap_or(1);
-    ExitCode::from(u8::try_from(code).unwrap_or(1))
+    u8::try_from(code).unwrap_or(1)
 }
 
-/// Dies when the parent dies.
+/// Dies when the parent dies. A change of the user or of the capabilities forgets it.
 fn die_with_parent() -> Result<(), Failed> {
     nix::sys::prctl::set_pdeathsig(Signal::SIGKILL).map_err(Failed::at("die with the runner"))
+}
+
+/// Dies when the runner dies, also if it died before.
+fn die_with_runner(settings: &Settings) -> Result<(), Failed> {
+    die_with_parent()?;
+    // A process without its parent is another's by now.
+    if getppid() == Pid::from_raw(settings.runner_pid) { Ok(()) } else { Err(Failed("the runner is gone".to_owned())) }
 }
 
 /// An interrupt reaches the whole process group; only terraform is to act on it.
@@ -86,42 +104,4 @@ fn leave_interrupts_to_child() -> Result<(), Failed> {
     signals.add(Signal::SIGTERM);
     // The standard library gives children an empty mask.
     signals.thread_block().map_err(Failed::at("block signals"))
-}
-
-fn guardian(settings: &Settings) -> Result<ExitStatus, Failed> {
-    die_with_parent()?;
-    // It may have died before: then the parent is another by now.
-    if getppid() != Pid::from_raw(settings.runner_pid) {
-        return Err(Failed("the runner is gone".to_owned()));
-    }
-    leave_interrupts_to_child()?;
-    let spaces =
-        CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWIPC | CloneFlags::CLONE_NEWUTS;
-    if getuid().is_root() {
-        unshare(spaces).map_err(Failed::at("make namespaces"))?;
-    } else {
-        let (uid, gid) = (getuid(), getgid());
-        unshare(spaces | CloneFlags::CLONE_NEWUSER).map_err(Failed::at("make a user namespace"))?;
-        let map = |file: &str, text: String| {
-            std::fs::write(format!("/proc/self/{file}"), text).map_err(Failed::at(&format!("write {file}")))
-        };
-        map("setgroups", "deny".to_owned())?;
-        map("uid_map", format!("{uid} {uid} 1"))?;
-        map("gid_map", format!("{gid} {gid} 1"))?;
-    }
-    let text = serde_json::to_string(settings).map_err(Failed::at("hand the settings on"))?;
-    // The writing end stays here: its closing tells the init that we are gone.
-    let mut init = Command::new(&settings.program)
-        .args(["sandbox", "init"])
-        .env_clear()
-        .stdin(Stdio::piped())
-        .spawn()
-        .map_err(Failed::at("start the first process of the namespace"))?;
-    let mut connection = init.stdin.take();
-    if let Some(connection) = &mut connection {
-        writeln!(connection, "{text}").map_err(Failed::at("hand the settings on"))?;
-    }
-    let status = init.wait().map_err(Failed::at("wait for the first process of the namespace"));
-    drop(connection);
-    status
 }

@@ -1,69 +1,134 @@
-//! What a run sees of the file system: everything that others may see, less the hidden folders, plus its own.
+//! The view of a run by mounts in a namespace of its own.
 
-use std::fs::{File, OpenOptions};
-use std::os::fd::AsRawFd as _;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
+use std::ffi::CString;
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Component, Path, PathBuf};
 
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open, openat};
+use nix::libc;
 use nix::mount::{MsFlags, mount};
+use nix::sys::stat::{Mode, mkdirat};
+use nix::unistd::getuid;
 
+use super::view::{TEMPORARY, View};
 use super::{Failed, Settings};
 
-/// The folders to cover: the hidden ones, and the outermost folder on the way to the run's own that others may not pass.
-/// None lies inside another.
-fn covers(settings: &Settings) -> Vec<PathBuf> {
-    let is_closed =
-        |path: &Path| std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o001 == 0);
-    let mut ancestors: Vec<&Path> = settings.folder.ancestors().skip(1).collect();
-    ancestors.reverse();
-    let closed = ancestors.into_iter().find(|path| *path != Path::new("/") && is_closed(path));
-    let mut covers: Vec<PathBuf> = settings.hidden.iter().cloned().chain(closed.map(Path::to_owned)).collect();
-    covers.retain(|path| path.is_dir());
-    covers.sort();
-    covers.dedup();
-    let outer = covers.clone();
-    covers.retain(|path| !outer.iter().any(|other| other != path && path.starts_with(other)));
-    covers
-}
+const NONE: Option<&str> = None;
+const PLAIN: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV);
 
-/// Covers the hidden folders by empty ones and puts the run's folder back at its place; makes a `/proc` that shows the
-/// run's own processes only.
+/// Covers the hidden folders by empty ones, gives the run a `/tmp` of its own, and puts its folder and the engine back at
+/// their places; makes a `/proc` that shows the run's own processes only. A run with our own user may write nowhere else.
 pub(super) fn set_up(settings: &Settings) -> Result<(), Failed> {
-    let none = None::<&str>;
-    mount(none, "/", none, MsFlags::MS_REC | MsFlags::MS_PRIVATE, none).map_err(Failed::at("make mounts private"))?;
-    let covers = covers(settings);
-    let program = Path::new(settings.command.first().map_or("", String::as_str));
-    if let Some(cover) = covers.iter().find(|cover| program.starts_with(cover)) {
-        return Err(Failed(format!(
-            "{} lies in {}, which runs may not see; install it elsewhere",
-            program.display(),
-            cover.display()
-        )));
+    mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NONE).map_err(Failed::at("make mounts private"))?;
+    let view = View::of(settings);
+    let (folder, temporary) = (hold(&settings.folder)?, hold(&settings.temporary)?);
+    let shown = view.shown.iter().map(|path| Ok((path, hold(path)?))).collect::<Result<Vec<_>, Failed>>()?;
+    let is_root = getuid().is_root();
+    let own = |path: &Path| if is_root { Ok(()) } else { allow_writing(path) };
+    if !is_root {
+        forbid_writing(Path::new("/"))?;
+        for name in ["/dev/shm", "/dev/mqueue"].map(Path::new).into_iter().filter(|path| path.is_dir()) {
+            allow_writing(name)?;
+        }
     }
-    let folder = open_folder(&settings.folder)?;
-    for cover in &covers {
-        let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-        mount(Some("terrane"), cover, Some("tmpfs"), flags, Some("mode=0755,size=1m"))
-            .map_err(Failed::at(&format!("cover {}", cover.display())))?;
+    for cover in &view.covers {
+        if is_temporary(cover) {
+            bind(&temporary, cover)?;
+            own(cover)?;
+        } else {
+            let options = Some("mode=0755,size=1m");
+            mount(Some("terrane"), cover, Some("tmpfs"), PLAIN, options)
+                .map_err(Failed::at(&format!("cover {}", cover.display())))?;
+        }
     }
-    if covers.iter().any(|cover| settings.folder.starts_with(cover)) {
-        std::fs::create_dir_all(&settings.folder).map_err(Failed::at("make the way to the run's folder"))?;
-        let source = format!("/proc/self/fd/{}", folder.as_raw_fd());
-        mount(Some(source.as_str()), &settings.folder, none, MsFlags::MS_BIND, none)
-            .map_err(Failed::at("put the run's folder back"))?;
+    if let Some(cover) = view.cover_of(&settings.folder) {
+        bind(&folder, &place(&way(cover, &settings.folder, true)?))?;
     }
-    for cover in &covers {
-        let flags = MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-        mount(none, cover, none, flags, none).map_err(Failed::at(&format!("seal {}", cover.display())))?;
+    own(&settings.folder)?;
+    for (path, held) in &shown {
+        if let Some(cover) = view.cover_of(path) {
+            bind(held, &place(&way(cover, path, path_is_folder(held))?))?;
+            forbid_writing(path)?;
+        }
     }
-    let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-    mount(Some("proc"), "/proc", Some("proc"), flags, none).map_err(Failed::at("mount /proc"))
+    for cover in view.covers.iter().filter(|cover| !is_temporary(cover)) {
+        let flags = PLAIN | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
+        mount(NONE, cover, NONE, flags, NONE).map_err(Failed::at(&format!("seal {}", cover.display())))?;
+    }
+    mount(Some("proc"), "/proc", Some("proc"), PLAIN | MsFlags::MS_NOEXEC, NONE).map_err(Failed::at("mount /proc"))
 }
 
-fn open_folder(path: &Path) -> Result<File, Failed> {
-    OpenOptions::new()
-        .read(true)
-        .custom_flags(nix::libc::O_PATH | nix::libc::O_DIRECTORY | nix::libc::O_CLOEXEC)
-        .open(path)
-        .map_err(Failed::at("open the run's folder"))
+fn is_temporary(cover: &Path) -> bool {
+    TEMPORARY.iter().any(|name| Path::new(name).canonicalize().is_ok_and(|path| path == cover))
+}
+
+/// Keeps hold of what will be covered.
+fn hold(path: &Path) -> Result<OwnedFd, Failed> {
+    open(path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()).map_err(Failed::at(&format!("open {}", path.display())))
+}
+
+/// A name for what we hold.
+fn place(held: &OwnedFd) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}", held.as_raw_fd()))
+}
+
+fn path_is_folder(held: &OwnedFd) -> bool {
+    place(held).is_dir()
+}
+
+fn bind(held: &OwnedFd, target: &Path) -> Result<(), Failed> {
+    mount(Some(&place(held)), target, NONE, MsFlags::MS_BIND, NONE)
+        .map_err(Failed::at(&format!("put a folder at {}", target.display())))
+}
+
+/// Makes the way from a cover to a folder or file inside of it. The run may have laid links there, which are not
+/// followed: this may be root still.
+fn way(cover: &Path, path: &Path, is_folder: bool) -> Result<OwnedFd, Failed> {
+    let step = |error: Errno| Failed(format!("make the way to {}: {error}", path.display()));
+    let base = OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
+    let folder = OFlag::O_PATH | OFlag::O_DIRECTORY | base;
+    let mut at = open(cover, folder, Mode::empty()).map_err(step)?;
+    let rest = path.strip_prefix(cover).unwrap_or(Path::new(""));
+    let mut parts = rest.components().peekable();
+    while let Some(part) = parts.next() {
+        let Component::Normal(name) = part else { return Err(step(Errno::EINVAL)) };
+        if parts.peek().is_none() && !is_folder {
+            let made = OFlag::O_CREAT | OFlag::O_RDONLY | OFlag::O_NONBLOCK | base;
+            return openat(&at, name, made, Mode::from_bits_truncate(0o444)).map_err(step);
+        }
+        match mkdirat(&at, name, Mode::from_bits_truncate(0o755)) {
+            Ok(()) | Err(Errno::EEXIST) => {}
+            Err(error) => return Err(step(error)),
+        }
+        at = openat(at.as_fd(), name, folder, Mode::empty()).map_err(step)?;
+    }
+    Ok(at)
+}
+
+/// Of everything below, too.
+fn forbid_writing(path: &Path) -> Result<(), Failed> {
+    set_attributes(path, libc::MOUNT_ATTR_RDONLY, 0, libc::AT_RECURSIVE)
+        .map_err(Failed::at(&format!("forbid writing to {}", path.display())))
+}
+
+fn allow_writing(path: &Path) -> Result<(), Failed> {
+    match set_attributes(path, 0, libc::MOUNT_ATTR_RDONLY, 0) {
+        // No mount of its own, or one that we may not change: it stays as it is.
+        Ok(()) | Err(Errno::EINVAL | Errno::EPERM) => Ok(()),
+        Err(error) => Err(Failed(format!("allow writing to {}: {error}", path.display()))),
+    }
+}
+
+#[expect(unsafe_code, reason = "no library has this system call")]
+fn set_attributes(path: &Path, set: u64, clear: u64, flags: i32) -> Result<(), Errno> {
+    let path = CString::new(path.as_os_str().as_bytes()).map_err(|_| Errno::EINVAL)?;
+    let attributes = libc::mount_attr { attr_set: set, attr_clr: clear, propagation: 0, userns_fd: 0 };
+    let size = size_of::<libc::mount_attr>();
+    // SAFETY: the path ends with a zero byte, the kernel reads `size` bytes of the attributes, and both outlive the call.
+    let answer = unsafe {
+        libc::syscall(libc::SYS_mount_setattr, libc::AT_FDCWD, path.as_ptr(), flags, &raw const attributes, size)
+    };
+    Errno::result(answer).map(drop)
 }

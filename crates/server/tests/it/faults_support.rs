@@ -3,6 +3,7 @@
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
@@ -26,6 +27,7 @@ pub(crate) struct Server {
     /// Kept open: the greeting is not the last line that may be written.
     stdout: BufReader<ChildStdout>,
     arguments: Vec<String>,
+    owner: Owner,
     pub(crate) port: u16,
     pub(crate) token: String,
     folder: tempfile::TempDir,
@@ -33,20 +35,89 @@ pub(crate) struct Server {
     database: Option<PostgresDatabase>,
 }
 
+/// Whose the server is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// The user of the tests.
+    Tester,
+    /// A user without rights.
+    Nobody,
+    /// The same, on a system that lets nobody make namespaces.
+    NobodyWithoutNamespaces,
+}
+
+/// Without rights on every system.
+const NOBODY: u32 = 65_534;
+
+/// Gives up what namespaces can be made with, and becomes nobody. The way is long because a test must not change the whole
+/// system's setting: in a user namespace, where the shell is root only once it is started after the users are mapped.
+const WITHOUT_NAMESPACES: [&str; 6] = [
+    "unshare",
+    "--user",
+    "sh",
+    "-c",
+    "until [ $(id -u) = 0 ]; do sleep 0.01; done; exec sh -c \"$0\" \"$@\"",
+    "echo 0 > /proc/sys/user/max_user_namespaces && exec setpriv --reuid 65534 --regid 65534 --clear-groups \"$0\" \"$@\"",
+];
+
+/// Lets all users be themselves in the namespace of a process, as soon as it has one.
+fn map_users(process: u32) {
+    let path = |name: &str| format!("/proc/{process}/{name}");
+    let own = std::fs::read_link("/proc/self/ns/user").unwrap();
+    within(PATIENCE, || std::fs::read_link(path("ns/user")).unwrap() != own);
+    for name in ["gid_map", "uid_map"] {
+        std::fs::write(path(name), "0 0 4294967295").unwrap();
+    }
+}
+
+/// A copy of the executable that every user may start, wherever the tests were built.
+fn copy_of_program(folder: &Path) -> PathBuf {
+    let copy = folder.join("terrane");
+    if !copy.exists() {
+        std::fs::copy(terrane().get_program(), &copy).unwrap();
+    }
+    copy
+}
+
+fn program(folder: &Path, owner: Owner) -> Command {
+    let mut command = match owner {
+        Owner::Tester => return terrane(),
+        Owner::Nobody => Command::new(copy_of_program(folder)),
+        Owner::NobodyWithoutNamespaces => {
+            let mut command = Command::new(WITHOUT_NAMESPACES[0]);
+            command.args(&WITHOUT_NAMESPACES[1..]).arg(copy_of_program(folder));
+            command
+        }
+    };
+    for (name, value) in terrane().get_envs() {
+        assert!(value.is_none(), "settings are only taken away");
+        command.env_remove(name);
+    }
+    if owner == Owner::Nobody {
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    std::os::unix::fs::chown(folder, Some(NOBODY), Some(NOBODY)).unwrap();
+    command
+}
+
 fn spawn(
     folder: &Path,
+    owner: Owner,
     listen: &str,
     arguments: &[String],
     database: Option<&PostgresDatabase>,
 ) -> (Child, BufReader<ChildStdout>, u16) {
     let log = std::fs::File::options().create(true).append(true).open(folder.join("stderr")).unwrap();
-    let mut command = terrane();
+    let mut command = program(folder, owner);
     command.env(PLANTED.0, PLANTED.1);
     if let Some(database) = database {
         command.env("TERRANE_DATABASE_URL", &database.url);
     }
     command.args(["dev", "--listen", listen, "--log", "debug", "--data-dir"]).arg(folder.join("data"));
     let mut supervisor = command.args(arguments).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+    if owner == Owner::NobodyWithoutNamespaces {
+        map_users(supervisor.id());
+    }
     let mut stdout = BufReader::new(supervisor.stdout.take().unwrap());
     let mut line = String::new();
     stdout.read_line(&mut line).unwrap();
@@ -60,11 +131,15 @@ impl Server {
     }
 
     pub(crate) fn start_with(arguments: &[&str]) -> Self {
+        Self::start_as(Owner::Tester, arguments)
+    }
+
+    pub(crate) fn start_as(owner: Owner, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
         let database = PostgresDatabase::if_chosen();
-        let (supervisor, stdout, port) = spawn(folder.path(), "127.0.0.1:0", &arguments, database.as_ref());
-        let mut server = Self { supervisor, stdout, arguments, port, token: String::new(), folder, database };
+        let (supervisor, stdout, port) = spawn(folder.path(), owner, "127.0.0.1:0", &arguments, database.as_ref());
+        let mut server = Self { supervisor, stdout, arguments, owner, port, token: String::new(), folder, database };
         server.token.push_str(server.facts()["token"].as_str().unwrap());
         server
     }
@@ -73,7 +148,8 @@ impl Server {
     pub(crate) fn start_again(&mut self) {
         self.supervisor.wait().unwrap();
         let listen = format!("127.0.0.1:{}", self.port);
-        (self.supervisor, self.stdout, _) = spawn(self.folder.path(), &listen, &self.arguments, self.database.as_ref());
+        let (folder, database) = (self.folder.path(), self.database.as_ref());
+        (self.supervisor, self.stdout, _) = spawn(folder, self.owner, &listen, &self.arguments, database);
     }
 
     fn facts(&self) -> Value {
@@ -176,9 +252,9 @@ impl Drop for Server {
     }
 }
 
-/// A folder that every user of this machine may write to, as the runs do.
+/// A folder that every user of this machine may write to, as the runs do. Each run has a `/tmp` of its own.
 pub(crate) fn shared_folder() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir_in("/dev/shm").unwrap();
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
     folder
 }

@@ -1,10 +1,11 @@
 //! What a run reaches of the machine that works for it.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use nix::unistd::getuid;
 
-use crate::faults_support::{PLANTED, Server, Workspace};
+use crate::faults_support::{Owner, PLANTED, Server, Workspace};
 use crate::process::within;
 
 /// Each line is a name and a command that succeeds if the run reaches what it must not.
@@ -84,12 +85,69 @@ fn a_run_reaches_nothing_of_the_server_of_the_runner_or_of_another_run() {
 }
 
 #[test]
+fn nor_does_it_if_the_server_is_not_root_and_so_has_the_same_user() {
+    if getuid().is_root() {
+        assert_eq!(reached(&Server::start_as(Owner::Nobody, &[])), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn nor_if_the_system_lets_nobody_make_namespaces() {
+    if getuid().is_root() {
+        let server = Server::start_as(Owner::NobodyWithoutNamespaces, &[]);
+        assert_eq!(reached(&server), Vec::<String>::new());
+        assert!(String::from_utf8_lossy(&server.log()).contains("this system gives runs no namespaces"));
+    }
+}
+
+#[test]
 fn the_same_probes_reach_everything_when_the_sandbox_is_off_and_the_run_says_so() {
-    let server = Server::start_with(&["--sandbox", "off"]);
-    assert_eq!(reached(&server), all_names());
-    assert!(String::from_utf8_lossy(&server.log()).contains("the sandbox is off"));
-    let workspace = Workspace::new(&server, "plain", "resource \"terraform_data\" \"plain\" {}\n");
-    let (code, shown) = workspace.apply().end();
-    assert_eq!(code, Some(0), "{shown}");
-    assert!(String::from_utf8_lossy(&workspace.log(&server, "plan")).contains("this run is not sandboxed"));
+    for owner in [Owner::Tester, Owner::Nobody].into_iter().take(if getuid().is_root() { 2 } else { 1 }) {
+        let server = Server::start_as(owner, &["--sandbox", "off"]);
+        assert_eq!(reached(&server), all_names());
+        assert!(String::from_utf8_lossy(&server.log()).contains("the sandbox is off"));
+        let workspace = Workspace::new(&server, "plain", "resource \"terraform_data\" \"plain\" {}\n");
+        let (code, shown) = workspace.apply().end();
+        assert_eq!(code, Some(0), "{shown}");
+        assert!(String::from_utf8_lossy(&workspace.log(&server, "plan")).contains("this run is not sandboxed"));
+    }
+}
+
+const OWN_FOLDERS: &str = r#"
+resource "terraform_data" "own" {
+  provisioner "local-exec" {
+    command = <<-END
+      ls -A /tmp /var/tmp > SHARED/before
+      echo text > /tmp/written && echo text > /var/tmp/written && cat "$TMPDIR/written" > SHARED/written
+      grep -E "Cap(Eff|Prm)|NoNewPrivs" /proc/self/status > SHARED/privileges
+      touch OUTSIDE/written || true
+    END
+  }
+}
+"#;
+
+#[test]
+fn a_run_has_a_tmp_of_its_own_and_no_privileges() {
+    let owners = if getuid().is_root() { &[Owner::Tester, Owner::Nobody][..] } else { &[] };
+    for &owner in owners {
+        let left = ["/tmp", "/var/tmp"].map(|folder| std::path::Path::new(folder).join("written"));
+        assert!(left.iter().all(|path| !path.exists()), "another test wrote this");
+        let server = Server::start_as(owner, &[]);
+        for name in ["first", "second"] {
+            // Open to everyone; but a run that has the server's user is to write to its own folders only.
+            let outside = tempfile::tempdir_in("/var/lib").unwrap();
+            std::fs::set_permissions(outside.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
+            let configuration = OWN_FOLDERS.replace("OUTSIDE", outside.path().to_str().unwrap());
+            let workspace = Workspace::new(&server, name, &configuration);
+            let (code, shown) = workspace.apply().end();
+            assert_eq!(code, Some(0), "{shown}");
+            let read = |name: &str| std::fs::read_to_string(workspace.shared.path().join(name)).unwrap();
+            assert!(!read("before").contains("written"), "{}", read("before"));
+            assert_eq!(read("written"), "text\n");
+            let privileges = read("privileges").replace('\t', " ");
+            assert_eq!(privileges, "CapPrm: 0000000000000000\nCapEff: 0000000000000000\nNoNewPrivs: 1\n");
+            assert_eq!(outside.path().join("written").exists(), owner == Owner::Tester);
+        }
+        assert!(left.iter().all(|path| !path.exists()));
+    }
 }

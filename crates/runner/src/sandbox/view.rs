@@ -1,0 +1,110 @@
+//! What a run sees of the file system: everything that its user may see, less the hidden folders, plus its own.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use super::Settings;
+
+/// Where programs put temporary files. A run has its own.
+pub(super) const TEMPORARY: [&str; 2] = ["/tmp", "/var/tmp"];
+
+/// The folders to hide, and what of them is shown all the same.
+pub(super) struct View {
+    /// None lies inside another.
+    pub(super) covers: Vec<PathBuf>,
+    /// Parts of them for reading: the engine.
+    pub(super) shown: Vec<PathBuf>,
+}
+
+impl View {
+    pub(super) fn of(settings: &Settings) -> Self {
+        let covers = covers(settings);
+        let shown = shown(settings, &covers);
+        Self { covers, shown }
+    }
+
+    /// The cover over `path`, if one is.
+    pub(super) fn cover_of(&self, path: &Path) -> Option<&Path> {
+        self.covers.iter().find(|cover| path.starts_with(cover)).map(PathBuf::as_path)
+    }
+}
+
+/// The hidden folders, those for temporary files, and the outermost folder on the way to the run's own that others may
+/// not pass.
+fn covers(settings: &Settings) -> Vec<PathBuf> {
+    let is_closed =
+        |path: &Path| std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o001 == 0);
+    let mut ancestors: Vec<&Path> = settings.folder.ancestors().skip(1).collect();
+    ancestors.reverse();
+    let closed = ancestors.into_iter().find(|path| *path != Path::new("/") && is_closed(path)).map(Path::to_owned);
+    let named = settings.hidden.iter().chain(&settings.home).cloned();
+    let named = named.chain(TEMPORARY.map(PathBuf::from)).chain(closed);
+    let mut covers: Vec<PathBuf> = named.filter_map(|path| path.canonicalize().ok()).collect();
+    covers.retain(|path| path.is_dir() && path != Path::new("/"));
+    covers.sort();
+    covers.dedup();
+    let outer = covers.clone();
+    covers.retain(|path| !outer.iter().any(|other| other != path && path.starts_with(other)));
+    covers
+}
+
+/// The engine, by its name and by what that name leads to. In a home, what lies beside it may belong to it, as with
+/// programs that switch between versions.
+fn shown(settings: &Settings, covers: &[PathBuf]) -> Vec<PathBuf> {
+    let Some(program) = settings.command.first().map(PathBuf::from) else { return Vec::new() };
+    let real = program.canonicalize().ok();
+    let mut shown: Vec<PathBuf> = [Some(program), real].into_iter().flatten().collect();
+    shown.retain(|path| covers.iter().any(|cover| path.starts_with(cover)));
+    for path in &mut shown {
+        let inside = settings.home.as_ref().and_then(|home| Some((home, path.strip_prefix(home).ok()?)));
+        let Some(first) = inside.and_then(|(home, rest)| Some(home.join(rest.components().next()?))) else { continue };
+        if !settings.hidden.iter().any(|hidden| hidden.starts_with(&first) || first.starts_with(hidden)) {
+            *path = first;
+        }
+    }
+    shown.sort();
+    shown.dedup();
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::Guard;
+
+    fn settings(root: &Path, command: &Path) -> Settings {
+        Settings {
+            guard: Guard::Namespaces,
+            runner_pid: 1,
+            folder: root.join("home/data/runs/run-1"),
+            temporary: root.join("home/data/runs/run-1/tmp"),
+            hidden: vec![root.join("home/data")],
+            home: Some(root.join("home")),
+            uid: None,
+            working_directory: PathBuf::new(),
+            environment: Vec::new(),
+            command: vec![command.display().to_string()],
+        }
+    }
+
+    #[test]
+    fn an_engine_in_a_hidden_folder_is_shown_and_no_more_of_it_than_belongs_to_it() {
+        let folder = tempfile::tempdir_in("/dev/shm").unwrap();
+        let root = folder.path();
+        std::fs::set_permissions(root, std::fs::Permissions::from_mode(0o755)).unwrap();
+        for name in ["home/data/runs/run-1", "home/data/tools", "home/.tfenv/bin"] {
+            std::fs::create_dir_all(root.join(name)).unwrap();
+        }
+        let table = [
+            ("home/data/tools/terraform", Some("home/data/tools/terraform")),
+            ("home/.tfenv/bin/terraform", Some("home/.tfenv")),
+            ("bin/terraform", None),
+        ];
+        for (command, expected) in table {
+            let view = View::of(&settings(root, &root.join(command)));
+            assert_eq!(view.shown, Vec::from_iter(expected.map(|path| root.join(path))), "{command}");
+            assert!(view.covers.contains(&root.join("home")));
+            assert_eq!(view.cover_of(&root.join("home/data/root.key")), Some(root.join("home").as_path()));
+        }
+    }
+}
