@@ -18,6 +18,7 @@ use crate::state::StateWatch;
 /// Uses the folder of the plan if it was kept; otherwise makes it again, with the same lock file.
 async fn prepare(setting: &Setting, log: &Log) -> Result<Option<Ended>, RunnerError> {
     if plan::is_kept(setting) {
+        setting.make_ready();
         // The state may have changed since; terraform itself sees then that the plan is stale.
         plan::fetch_state(setting).await?;
         setting.give_folder()?;

@@ -1,11 +1,12 @@
 //! One start of terraform: clean environment, own process group, sandbox, output line by line.
 
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
-use std::process::{ExitStatus, Stdio};
-use std::sync::Arc;
+use std::process::ExitStatus;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,7 +15,7 @@ use nix::unistd::{Pid, getuid};
 use terrane_domain::reasons::ReasonCode;
 use terrane_domain::runner_protocol::{Job, StopRequest};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 use tokio::time::Instant;
 
 use crate::documents::Scanner;
@@ -22,7 +23,7 @@ use crate::engines::FoundEngine;
 use crate::folder::{self, RunFolder};
 use crate::lease::Lease;
 use crate::log::Log;
-use crate::sandbox::{SETUP_FAILED, SETUP_MESSAGE, SandboxMode, Settings};
+use crate::sandbox::{Order, SETUP_FAILED, SETUP_MESSAGE, SandboxMode, Settings, message};
 use crate::{Runner, RunnerError};
 
 /// First of 65,536 user ids, one for each run; high enough to be nobody's.
@@ -34,6 +35,13 @@ const LINGER: Duration = Duration::from_secs(1);
 /// Variables that would take the state or the plan out of the run's folder.
 const RESERVED: &[&str] = &["TF_DATA_DIR", "TF_CLI_CONFIG_FILE"];
 
+const INIT: &str = "init";
+/// Commands after which there is always another.
+const IS_FOLLOWED: [&str; 2] = [INIT, "plan"];
+/// Half of the garbage collections of a start are for nothing. `init` alone may leave them out: it stays small, and starts
+/// no provider that would inherit this.
+const INIT_GOGC: &str = "400";
+
 /// What all starts of one job share.
 pub(crate) struct Setting {
     pub(crate) runner: Arc<Runner>,
@@ -42,6 +50,14 @@ pub(crate) struct Setting {
     pub(crate) engine: FoundEngine,
     pub(crate) lease: Arc<Lease>,
     uid: Option<u32>,
+    ready: Mutex<Option<Sandbox>>,
+}
+
+/// A sandbox that waits for its order.
+struct Sandbox {
+    child: Child,
+    orders: tokio::net::unix::pipe::Sender,
+    output: tokio::net::unix::pipe::Receiver,
 }
 
 /// Where the output of a start goes.
@@ -77,7 +93,7 @@ impl Setting {
         let folder = RunFolder::of(&runner.config.data_dir, &job);
         let is_separate = getuid().is_root() && runner.config.sandbox == SandboxMode::Default;
         let uid = is_separate.then(|| FIRST_UID + runner.next_uid.fetch_add(1, Ordering::Relaxed) % 65_536);
-        Self { runner, job, folder, engine, lease, uid }
+        Self { runner, job, folder, engine, lease, uid, ready: Mutex::new(None) }
     }
 
     /// Gives the folder to the run's own user.
@@ -88,25 +104,42 @@ impl Setting {
         }
     }
 
-    /// The command, and what it is to read first.
-    fn command(&self, arguments: &[OsString]) -> Result<(Command, String), RunnerError> {
-        let config = &self.runner.config;
-        let mut line = vec![self.engine.path.display().to_string()];
-        line.extend(arguments.iter().map(|argument| argument.to_string_lossy().into_owned()));
-        let folder = self.folder.root.clone();
+    /// Sets up the sandbox of the next command while there is something else to do.
+    pub(crate) fn make_ready(&self) {
+        // One that fails is made again when it is needed, and its failure told then.
+        *self.ready.lock().unwrap_or_else(PoisonError::into_inner) = self.sandbox().ok();
+    }
+
+    /// A sandbox that waits for its order.
+    fn sandbox(&self) -> std::io::Result<Sandbox> {
+        let (config, folder) = (&self.runner.config, self.folder.root.clone());
         let settings = Settings {
             uid: self.uid,
-            working_directory: self.folder.module(),
-            environment: self.environment(),
-            command: line,
+            engine: Some(self.engine.path.clone()),
             ..Settings::new(config, self.runner.guard, folder, self.folder.temporary())
         };
-        let text = serde_json::to_string(&settings)
-            .map_err(|error| RunnerError::job(ReasonCode::Internal, error.to_string()))?;
+        let (reader, writer) = std::io::pipe()?;
+        let (input, mut orders) = std::io::pipe()?;
+        // The pipe holds more than these few paths.
+        orders.write_all(&message(&settings)?)?;
         let mut command = Command::new(&config.program);
-        command.args(["sandbox", "guardian"]).env_clear().stdin(Stdio::piped());
-        command.process_group(0).kill_on_drop(true);
-        Ok((command, text + "\n"))
+        command.args(["sandbox", "guardian"]).env_clear().process_group(0).kill_on_drop(true);
+        command.stdin(input).stdout(writer.try_clone()?).stderr(writer);
+        // With the command our copies of the child's ends go.
+        let child = command.spawn()?;
+        let output = tokio::net::unix::pipe::Receiver::from_owned_fd(reader.into())?;
+        let orders = tokio::net::unix::pipe::Sender::from_owned_fd(orders.into())?;
+        Ok(Sandbox { child, orders, output })
+    }
+
+    fn order(&self, arguments: &[OsString]) -> Order {
+        let arguments: Vec<String> = arguments.iter().map(|argument| argument.to_string_lossy().into_owned()).collect();
+        let mut environment = self.environment();
+        if arguments.first().is_some_and(|command| command == INIT) {
+            environment.insert(0, ("GOGC".to_owned(), INIT_GOGC.to_owned()));
+        }
+        let program = self.engine.path.clone();
+        Order { working_directory: self.folder.module(), environment, program, arguments }
     }
 
     /// Nothing of the runner's environment is inherited but the PATH. What binds the run to its folder and its state
@@ -150,17 +183,18 @@ impl Setting {
         let broken = |error: std::io::Error| {
             RunnerError::job(ReasonCode::Internal, format!("terraform could not be started: {error}"))
         };
-        let (reader, writer) = std::io::pipe().map_err(broken)?;
-        let (mut command, input) = self.command(arguments)?;
-        command.stdout(writer.try_clone().map_err(broken)?).stderr(writer);
-        let mut child = command.spawn().map_err(broken)?;
-        // Our copies of the writing end are in it.
-        drop(command);
-        if let Some(mut stdin) = child.stdin.take() {
-            // A guardian that is gone already tells why itself.
-            let _ = stdin.write_all(input.as_bytes()).await;
+        let ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Sandbox { mut child, mut orders, mut output } = match ready {
+            Some(ready) => ready,
+            None => self.sandbox().map_err(broken)?,
+        };
+        let order = message(&self.order(arguments)).map_err(|error| broken(error.into()))?;
+        // A guardian that is gone already tells why itself.
+        let _ = orders.write_all(&order).await;
+        drop(orders);
+        if IS_FOLLOWED.iter().any(|command| arguments.first().is_some_and(|first| first == command)) {
+            self.make_ready();
         }
-        let mut output = tokio::net::unix::pipe::Receiver::from_owned_fd(reader.into()).map_err(broken)?;
         let group = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
         let mut standing = self.lease.watch();
         let mut buffer = vec![0; 64 * 1024];
@@ -237,7 +271,7 @@ impl Setting {
 
     /// `terraform init`; its output is shown only when it fails.
     pub(crate) async fn initialize(&self, log: &Log) -> Result<Option<Ended>, RunnerError> {
-        let (ended, output) = self.run_quietly(&words(&["init", "-input=false", "-no-color"])).await?;
+        let (ended, output) = self.run_quietly(&words(&[INIT, "-input=false", "-no-color"])).await?;
         match ended {
             Ended::Exited(status) if status.success() => Ok(None),
             Ended::Exited(status) => {

@@ -127,6 +127,9 @@ async fn run(runner: &Arc<Runner>, job: Job, shutdown: watch::Receiver<bool>) ->
         && job.phase == Phase::Plan;
     if keep {
         runner.kept.keep(run_folder);
+    } else if job.phase == Phase::Apply {
+        // Nothing comes after it, so nothing need wait for this.
+        tokio::task::spawn_blocking(move || folder::remove(&run_folder));
     } else {
         folder::remove(&run_folder);
     }

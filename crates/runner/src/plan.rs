@@ -20,6 +20,7 @@ use crate::{RunnerError, folder};
 pub(crate) async fn prepare(setting: &Setting) -> Result<(), RunnerError> {
     let (client, job, folder) = (&setting.runner.client, &setting.job, &setting.folder);
     folder.create()?;
+    setting.make_ready();
     if !client.fetch(&job.id, "configuration", &folder.archive()).await? {
         return Err(RunnerError::job(ReasonCode::ConfigurationInvalid, ReasonCode::ConfigurationInvalid.sentence()));
     }
@@ -113,11 +114,15 @@ async fn send_documents(setting: &Setting) -> Result<Option<ChangeCounts>, Runne
         Ended::Stopped => return Ok(None),
     };
     let counts = plan_counts(&plan);
-    let Some(schemas) = schemas(setting, &plan).await? else { return Ok(None) };
-    let redacted = redacted_plan(plan, &schemas).to_string();
-    let (json, redacted) =
-        tokio::join!(client.put(job, "json-plan", shown.into()), client.put(job, "redacted-plan", redacted.into()));
-    json.and(redacted)?;
+    let redacted = async {
+        let Some(schemas) = schemas(setting, &plan).await? else { return Ok(false) };
+        client.put(job, "redacted-plan", redacted_plan(plan, &schemas).to_string().into()).await.map(|()| true)
+    };
+    let (json, redacted) = tokio::join!(client.put(job, "json-plan", shown.into()), redacted);
+    json?;
+    if !redacted? {
+        return Ok(None);
+    }
     Ok(Some(counts))
 }
 

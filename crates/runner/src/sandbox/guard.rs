@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
-use super::{SETUP_MESSAGE, SandboxMode, Settings};
+use super::{SETUP_MESSAGE, SandboxMode, Settings, message};
 use crate::RunnerConfig;
 
 /// What keeps a run from everything else.
@@ -75,7 +75,7 @@ async fn try_out(config: &RunnerConfig, guard: Guard) -> Result<(), String> {
 }
 
 async fn start(config: &RunnerConfig, settings: &Settings) -> Result<(), String> {
-    let text = serde_json::to_string(settings).map_err(|error| error.to_string())?;
+    let text = message(settings).map_err(|error| error.to_string())?;
     let mut child = Command::new(&config.program)
         .args(["sandbox", "guardian"])
         .env_clear()
@@ -87,7 +87,7 @@ async fn start(config: &RunnerConfig, settings: &Settings) -> Result<(), String>
         .map_err(|error| error.to_string())?;
     if let Some(mut input) = child.stdin.take() {
         // A guardian that is gone already tells why itself.
-        let _ = input.write_all((text + "\n").as_bytes()).await;
+        let _ = input.write_all(&text).await;
     }
     let output = child.wait_with_output().await.map_err(|error| error.to_string())?;
     if output.status.success() {
@@ -114,14 +114,12 @@ impl Settings {
         Self {
             guard,
             runner_pid: i32::try_from(std::process::id()).unwrap_or(0),
-            working_directory: folder.clone(),
             folder,
             temporary,
             hidden,
             home,
             uid: None,
-            environment: Vec::new(),
-            command: Vec::new(),
+            engine: None,
         }
     }
 }

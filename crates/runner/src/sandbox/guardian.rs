@@ -19,7 +19,7 @@ pub(super) fn run(settings: &Settings) -> Result<u8, Failed> {
             here(settings, || view.enforce())
         }
         Guard::Permissions => here(settings, || Ok(())),
-        Guard::Off => init::run_command(settings),
+        Guard::Off => init::run_order(),
     }
 }
 
@@ -30,7 +30,7 @@ fn here(settings: &Settings, restrict: impl FnOnce() -> Result<(), Failed>) -> R
     init::give_up_privileges(settings)?;
     restrict()?;
     die_with_runner(settings)?;
-    let ended = init::run_command(settings);
+    let ended = init::run_order();
     init::end_orphans();
     ended
 }

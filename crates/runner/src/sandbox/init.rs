@@ -13,7 +13,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::{Gid, Pid, Uid, setgid, setgroups, setuid};
 
-use super::{Failed, Settings, die_with_parent, exit_code, mounts};
+use super::{Failed, Order, Settings, die_with_parent, exit_code, mounts, settings};
 
 const GIB: u64 = 1 << 30;
 
@@ -63,23 +63,23 @@ pub(super) fn run(settings: &Settings, guardian: &PipeReader) -> Result<u8, Fail
     mounts::set_up(settings)?;
     give_up_privileges(settings)?;
     die_with_guardian(guardian)?;
-    run_command(settings)
+    run_order()
 }
 
-/// Runs terraform to its end, which is answered as an exit code.
+/// Waits for what is to run, and runs it to its end, which is answered as an exit code.
 #[expect(unsafe_code, reason = "what the child does before it becomes terraform can only be said so")]
-pub(super) fn run_command(settings: &Settings) -> Result<u8, Failed> {
-    let Some((program, arguments)) = settings.command.split_first() else { return Ok(0) };
-    let mut command = Command::new(program);
+pub(super) fn run_order() -> Result<u8, Failed> {
+    let Some(order) = settings::read::<Order>()? else { return Ok(0) };
+    let mut command = Command::new(&order.program);
     command
-        .args(arguments)
+        .args(&order.arguments)
         .env_clear()
-        .envs(settings.environment.iter().map(|(name, value)| (name, value)))
-        .current_dir(&settings.working_directory)
+        .envs(order.environment.iter().map(|(name, value)| (name, value)))
+        .current_dir(&order.working_directory)
         .stdin(Stdio::null());
     // SAFETY: prctl is one system call and touches no memory.
     unsafe { command.pre_exec(|| Ok(nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?)) };
-    let mut child = command.spawn().map_err(Failed::at(&format!("start {program}")))?;
+    let mut child = command.spawn().map_err(Failed::at(&format!("start {}", order.program.display())))?;
     let pid = child.id();
     loop {
         // Looks without taking: terraform itself is left to `wait`, everything else that was orphaned is buried.

@@ -10,6 +10,8 @@
 //!   and runs terraform. Other processes can be seen, but not looked into.
 //! - *nothing*, where there is neither.
 //!
+//! A sandbox may be set up before it is known what will run in it: then it waits for its [`Order`].
+//!
 //! The runner finds out once, at its start, which one works. Later a step that fails ends the start with
 //! [`SETUP_FAILED`]: a run never goes on with less than it was promised.
 
@@ -29,7 +31,7 @@ use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{Pid, getppid};
 
 pub(crate) use guard::{Guard, find_guard};
-pub(crate) use settings::Settings;
+pub(crate) use settings::{Order, Settings, message};
 
 /// Whether runs are sandboxed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -59,7 +61,10 @@ impl Failed {
 /// Body of the hidden sub-command `sandbox`; to be called before any thread is started.
 pub fn sandbox_main(arguments: &[OsString]) -> ExitCode {
     let ended = match arguments {
-        [stage] if stage == "guardian" => read_settings().and_then(|settings| guardian::run(&settings)),
+        [stage] if stage == "guardian" => settings::read().and_then(|settings| match settings {
+            Some(settings) => guardian::run(&settings),
+            None => Err(Failed("the runner is gone".to_owned())),
+        }),
         _ => Err(Failed("this command is for the runner only".to_owned())),
     };
     ExitCode::from(told(ended))
@@ -71,12 +76,6 @@ fn told(ended: Result<u8, Failed>) -> u8 {
         eprintln!("{SETUP_MESSAGE}{step}");
         SETUP_FAILED
     })
-}
-
-fn read_settings() -> Result<Settings, Failed> {
-    let mut line = String::new();
-    std::io::stdin().read_line(&mut line).map_err(Failed::at("read the settings"))?;
-    serde_json::from_str(&line).map_err(Failed::at("read the settings"))
 }
 
 /// A shell's convention: 128 and the signal's number.

@@ -1,12 +1,10 @@
 //! The view of a run by mounts in a namespace of its own.
 
-use std::ffi::CString;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open, openat};
+use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, open, openat, openat2};
 use nix::libc;
 use nix::mount::{MsFlags, mount};
 use nix::sys::stat::{Mode, mkdirat};
@@ -121,14 +119,17 @@ fn allow_writing(path: &Path) -> Result<(), Failed> {
     }
 }
 
+/// No link is followed: a run that has the same folder may be at work.
 #[expect(unsafe_code, reason = "no library has this system call")]
 fn set_attributes(path: &Path, set: u64, clear: u64, flags: i32) -> Result<(), Errno> {
-    let path = CString::new(path.as_os_str().as_bytes()).map_err(|_| Errno::EINVAL)?;
+    let how = OpenHow::new().flags(OFlag::O_PATH | OFlag::O_CLOEXEC).resolve(ResolveFlag::RESOLVE_NO_SYMLINKS);
+    let held = openat2(AT_FDCWD, path, how)?;
     let attributes = libc::mount_attr { attr_set: set, attr_clr: clear, propagation: 0, userns_fd: 0 };
-    let size = size_of::<libc::mount_attr>();
-    // SAFETY: the path ends with a zero byte, the kernel reads `size` bytes of the attributes, and both outlive the call.
+    let (size, flags) = (size_of::<libc::mount_attr>(), flags | libc::AT_EMPTY_PATH);
+    // SAFETY: the path is empty and ends with a zero byte, the kernel reads `size` bytes of the attributes, and both
+    // outlive the call.
     let answer = unsafe {
-        libc::syscall(libc::SYS_mount_setattr, libc::AT_FDCWD, path.as_ptr(), flags, &raw const attributes, size)
+        libc::syscall(libc::SYS_mount_setattr, held.as_raw_fd(), c"".as_ptr(), flags, &raw const attributes, size)
     };
     Errno::result(answer).map(drop)
 }

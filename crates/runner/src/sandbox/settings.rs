@@ -1,13 +1,17 @@
-//! What the runner tells the sandbox, as one line on its standard input: the environment holds the run's secrets, and
-//! must not touch the stages themselves, which begin as root.
+//! What the runner tells the sandbox on its standard input: first how it is set up, then, when that is known, what is to
+//! run in it. The environment holds the run's secrets and comes last, to a process that has no privileges any more.
 
+use std::fs::File;
+use std::io::{ErrorKind, Read as _};
+use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::Guard;
+use super::{Failed, Guard};
 
-/// Settings of one start.
+/// How a sandbox is set up.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Settings {
     /// What keeps the run from everything else.
@@ -25,10 +29,40 @@ pub(crate) struct Settings {
     pub(crate) home: Option<PathBuf>,
     /// The user that terraform becomes, if we are root.
     pub(crate) uid: Option<u32>,
+    /// terraform, if it is known: it is to be seen.
+    pub(crate) engine: Option<PathBuf>,
+}
+
+/// What is to run.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Order {
     /// Where terraform starts.
     pub(crate) working_directory: PathBuf,
     /// terraform's whole environment.
     pub(crate) environment: Vec<(String, String)>,
-    /// terraform and its arguments; nothing, to see only whether the sandbox can be set up.
-    pub(crate) command: Vec<String>,
+    /// terraform.
+    pub(crate) program: PathBuf,
+    /// Its arguments.
+    pub(crate) arguments: Vec<String>,
+}
+
+/// A message as it is written: its length, and JSON.
+pub(crate) fn message<T: Serialize>(message: &T) -> serde_json::Result<Vec<u8>> {
+    let text = serde_json::to_vec(message)?;
+    Ok([&(text.len() as u64).to_be_bytes()[..], &text].concat())
+}
+
+/// Reads one message and not a byte more: the next one may be for the process that this one starts. Nothing if there is
+/// no more.
+pub(super) fn read<T: DeserializeOwned>() -> Result<Option<T>, Failed> {
+    let at = || Failed::at("read from the runner");
+    let mut input = File::from(std::io::stdin().as_fd().try_clone_to_owned().map_err(at())?);
+    let mut length = [0; 8];
+    match input.read_exact(&mut length) {
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(None),
+        other => other.map_err(at())?,
+    }
+    let mut text = Vec::new();
+    input.take(u64::from_be_bytes(length)).read_to_end(&mut text).map_err(at())?;
+    serde_json::from_slice(&text).map(Some).map_err(Failed::at("read from the runner"))
 }

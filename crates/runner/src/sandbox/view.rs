@@ -51,7 +51,7 @@ fn covers(settings: &Settings) -> Vec<PathBuf> {
 /// The engine, by its name and by what that name leads to. In a home, what lies beside it may belong to it, as with
 /// programs that switch between versions.
 fn shown(settings: &Settings, covers: &[PathBuf]) -> Vec<PathBuf> {
-    let Some(program) = settings.command.first().map(PathBuf::from) else { return Vec::new() };
+    let Some(program) = settings.engine.clone() else { return Vec::new() };
     let real = program.canonicalize().ok();
     let mut shown: Vec<PathBuf> = [Some(program), real].into_iter().flatten().collect();
     shown.retain(|path| covers.iter().any(|cover| path.starts_with(cover)));
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
     use crate::sandbox::Guard;
 
-    fn settings(root: &Path, command: &Path) -> Settings {
+    fn settings(root: &Path, engine: &Path) -> Settings {
         Settings {
             guard: Guard::Namespaces,
             runner_pid: 1,
@@ -81,9 +81,7 @@ mod tests {
             hidden: vec![root.join("home/data")],
             home: Some(root.join("home")),
             uid: None,
-            working_directory: PathBuf::new(),
-            environment: Vec::new(),
-            command: vec![command.display().to_string()],
+            engine: Some(engine.to_owned()),
         }
     }
 
@@ -100,9 +98,9 @@ mod tests {
             ("home/.tfenv/bin/terraform", Some("home/.tfenv")),
             ("bin/terraform", None),
         ];
-        for (command, expected) in table {
-            let view = View::of(&settings(root, &root.join(command)));
-            assert_eq!(view.shown, Vec::from_iter(expected.map(|path| root.join(path))), "{command}");
+        for (engine, expected) in table {
+            let view = View::of(&settings(root, &root.join(engine)));
+            assert_eq!(view.shown, Vec::from_iter(expected.map(|path| root.join(path))), "{engine}");
             assert!(view.covers.contains(&root.join("home")));
             assert_eq!(view.cover_of(&root.join("home/data/root.key")), Some(root.join("home").as_path()));
         }
