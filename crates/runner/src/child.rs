@@ -38,9 +38,11 @@ const RESERVED: &[&str] = &["TF_DATA_DIR", "TF_CLI_CONFIG_FILE"];
 const INIT: &str = "init";
 /// Commands after which there is always another.
 const IS_FOLLOWED: [&str; 2] = [INIT, "plan"];
-/// Half of the garbage collections of a start are for nothing. `init` alone may leave them out: it stays small, and starts
-/// no provider that would inherit this.
-const INIT_GOGC: &str = "400";
+/// Go's runtime collects garbage several times while terraform starts, each time for next to nothing. A process that
+/// stays small may leave most of that out and needs no more memory for it; the default is 100.
+const RELAXED_GOGC: (&str, &str) = ("GOGC", "400");
+/// A larger state makes a process large.
+const SMALL_STATE_BYTES: u64 = 1 << 20;
 
 /// What all starts of one job share.
 pub(crate) struct Setting {
@@ -135,11 +137,21 @@ impl Setting {
     fn order(&self, arguments: &[OsString]) -> Order {
         let arguments: Vec<String> = arguments.iter().map(|argument| argument.to_string_lossy().into_owned()).collect();
         let mut environment = self.environment();
-        if arguments.first().is_some_and(|command| command == INIT) {
-            environment.insert(0, ("GOGC".to_owned(), INIT_GOGC.to_owned()));
+        if arguments.first().is_some_and(|command| command == INIT) || self.stays_small() {
+            // Before the workspace's own variables, which win.
+            let (name, value) = RELAXED_GOGC;
+            environment.insert(0, (name.to_owned(), value.to_owned()));
         }
         let program = self.engine.path.clone();
         Order { working_directory: self.folder.module(), environment, program, arguments }
+    }
+
+    /// Whether terraform has a small state and starts no provider, which would inherit its environment: `init` never
+    /// does, and after it a lock file names what will be started.
+    fn stays_small(&self) -> bool {
+        let state = self.folder.state_file(&self.job.workspace_name);
+        let has_providers = self.folder.lock_file().symlink_metadata().is_ok();
+        !has_providers && state.symlink_metadata().map_or(0, |file| file.len()) < SMALL_STATE_BYTES
     }
 
     /// Nothing of the runner's environment is inherited but the PATH. What binds the run to its folder and its state
