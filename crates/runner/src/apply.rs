@@ -42,7 +42,7 @@ pub(crate) async fn run(
     deliveries: &mut Vec<JoinHandle<Result<(), RunnerError>>>,
 ) -> Result<PhaseResult, RunnerError> {
     setting.write_header(log).await;
-    if let Some(Ended::Stopped) = prepare(setting, log).await? {
+    if let Some(Ended::Stopped(_)) = prepare(setting, log).await? {
         return Ok(PhaseResult::canceled());
     }
     // From here on an unknown outcome is never repeated.
@@ -57,9 +57,13 @@ pub(crate) async fn run(
     let (spooled, delivery) = watch.finish().await;
     deliveries.push(delivery);
     spooled?;
-    match ended? {
-        Ended::Stopped => Ok(PhaseResult::interrupted()),
-        Ended::Exited(status) if status.success() => Ok(PhaseResult::finished(false, scanner.counts())),
-        Ended::Exited(status) => Err(Setting::failure(status, b"", ReasonCode::ApplyFailed)),
+    let (ended, shown) = ended?;
+    match ended {
+        // Also one that was interrupted when there was nothing left to stop.
+        Ended::Exited(status) | Ended::Stopped(Some(status)) if status.success() => {
+            Ok(PhaseResult::finished(false, scanner.counts()))
+        }
+        Ended::Stopped(_) => Ok(PhaseResult::interrupted()),
+        Ended::Exited(status) => Err(Setting::failure(status, &shown, ReasonCode::ApplyFailed)),
     }
 }

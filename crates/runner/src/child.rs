@@ -1,7 +1,6 @@
 //! One start of terraform: clean environment, own process group, sandbox, output line by line.
 
 use std::ffi::OsString;
-use std::io::Write as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::ExitStatus;
@@ -15,7 +14,6 @@ use nix::unistd::{Pid, getuid};
 use terrane_domain::reasons::ReasonCode;
 use terrane_domain::runner_protocol::{Job, StopRequest};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::process::{Child, Command};
 use tokio::time::Instant;
 
 use crate::documents::Scanner;
@@ -23,7 +21,8 @@ use crate::engines::FoundEngine;
 use crate::folder::{self, RunFolder};
 use crate::lease::Lease;
 use crate::log::Log;
-use crate::sandbox::{Order, SETUP_FAILED, SETUP_MESSAGE, SandboxMode, Settings, message};
+use crate::sandbox::{SETUP_FAILED, SETUP_MESSAGE, SandboxMode, message};
+use crate::start::Sandbox;
 use crate::{Runner, RunnerError};
 
 /// First of 65,536 user ids, one for each run; high enough to be nobody's.
@@ -32,18 +31,14 @@ const FIRST_UID: u32 = 700_000;
 /// Without a sandbox, what a run left behind may keep the output open; we do not wait longer for it than this.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// Variables that would take the state or the plan out of the run's folder.
-const RESERVED: &[&str] = &["TF_DATA_DIR", "TF_CLI_CONFIG_FILE"];
+/// The longest output that is held in memory: JSON of plans and schemas.
+pub(crate) const MAX_DOCUMENT_BYTES: u64 = 128 << 20;
+/// How much of a log's end is kept to tell why terraform failed.
+const TAIL_BYTES: usize = 4096;
 
-const INIT: &str = "init";
+pub(crate) const INIT: &str = "init";
 /// Commands after which there is always another.
 const IS_FOLLOWED: [&str; 2] = [INIT, "plan"];
-/// Go's runtime collects garbage several times while terraform starts, each time for next to nothing. A process that
-/// stays small may leave most of that out and needs no more memory for it; the default is 100.
-const RELAXED_GOGC: (&str, &str) = ("GOGC", "400");
-/// A larger state makes a process large.
-const SMALL_STATE_BYTES: u64 = 1 << 20;
-
 /// What all starts of one job share.
 pub(crate) struct Setting {
     pub(crate) runner: Arc<Runner>,
@@ -51,32 +46,29 @@ pub(crate) struct Setting {
     pub(crate) folder: RunFolder,
     pub(crate) engine: FoundEngine,
     pub(crate) lease: Arc<Lease>,
-    uid: Option<u32>,
-    ready: Mutex<Option<Sandbox>>,
-}
-
-/// A sandbox that waits for its order.
-struct Sandbox {
-    child: Child,
-    orders: tokio::net::unix::pipe::Sender,
-    output: tokio::net::unix::pipe::Receiver,
+    pub(crate) uid: Option<u32>,
+    pub(crate) ready: Mutex<Option<Sandbox>>,
 }
 
 /// Where the output of a start goes.
 enum Sink<'a> {
-    /// Into memory.
-    Memory(&'a mut Vec<u8>),
+    /// Into memory, up to a limit.
+    Memory(u64),
     /// Into the log, looked through on its way.
     Log(&'a Log, &'a mut Scanner),
 }
 
 impl Sink<'_> {
-    async fn take(&mut self, bytes: &[u8]) {
+    /// Takes a piece; false if it is too much. `kept` is what is needed of the output afterwards.
+    async fn take(&mut self, bytes: &[u8], kept: &mut Vec<u8>) -> bool {
+        kept.extend_from_slice(bytes);
         match self {
-            Self::Memory(output) => output.extend_from_slice(bytes),
+            Self::Memory(limit) => kept.len() as u64 <= *limit,
             Self::Log(log, scanner) => {
+                kept.drain(..kept.len().saturating_sub(TAIL_BYTES));
                 scanner.take(bytes);
                 log.write(Bytes::copy_from_slice(bytes)).await;
+                true
             }
         }
     }
@@ -86,8 +78,8 @@ impl Sink<'_> {
 pub(crate) enum Ended {
     /// By itself.
     Exited(ExitStatus),
-    /// Because people asked for it.
-    Stopped,
+    /// After people asked for it; with nothing if it had not even started.
+    Stopped(Option<ExitStatus>),
 }
 
 impl Setting {
@@ -106,91 +98,12 @@ impl Setting {
         }
     }
 
-    /// Sets up the sandbox of the next command while there is something else to do.
-    pub(crate) fn make_ready(&self) {
-        // One that fails is made again when it is needed, and its failure told then.
-        *self.ready.lock().unwrap_or_else(PoisonError::into_inner) = self.sandbox().ok();
-    }
-
-    /// A sandbox that waits for its order.
-    fn sandbox(&self) -> std::io::Result<Sandbox> {
-        let (config, folder) = (&self.runner.config, self.folder.root.clone());
-        let settings = Settings {
-            uid: self.uid,
-            engine: Some(self.engine.path.clone()),
-            ..Settings::new(config, self.runner.guard, folder, self.folder.temporary())
-        };
-        let (reader, writer) = std::io::pipe()?;
-        let (input, mut orders) = std::io::pipe()?;
-        // The pipe holds more than these few paths.
-        orders.write_all(&message(&settings)?)?;
-        let mut command = Command::new(&config.program);
-        command.args(["sandbox", "guardian"]).env_clear().process_group(0).kill_on_drop(true);
-        command.stdin(input).stdout(writer.try_clone()?).stderr(writer);
-        // With the command our copies of the child's ends go.
-        let child = command.spawn()?;
-        let output = tokio::net::unix::pipe::Receiver::from_owned_fd(reader.into())?;
-        let orders = tokio::net::unix::pipe::Sender::from_owned_fd(orders.into())?;
-        Ok(Sandbox { child, orders, output })
-    }
-
-    fn order(&self, arguments: &[OsString]) -> Order {
-        let arguments: Vec<String> = arguments.iter().map(|argument| argument.to_string_lossy().into_owned()).collect();
-        let mut environment = self.environment();
-        if arguments.first().is_some_and(|command| command == INIT) || self.stays_small() {
-            // Before the workspace's own variables, which win.
-            let (name, value) = RELAXED_GOGC;
-            environment.insert(0, (name.to_owned(), value.to_owned()));
-        }
-        let program = self.engine.path.clone();
-        Order { working_directory: self.folder.module(), environment, program, arguments }
-    }
-
-    /// Whether terraform has a small state and starts no provider, which would inherit its environment: `init` never
-    /// does, and after it a lock file names what will be started.
-    fn stays_small(&self) -> bool {
-        let state = self.folder.state_file(&self.job.workspace_name);
-        let has_providers = self.folder.lock_file().symlink_metadata().is_ok();
-        !has_providers && state.symlink_metadata().map_or(0, |file| file.len()) < SMALL_STATE_BYTES
-    }
-
-    /// Nothing of the runner's environment is inherited but the PATH. What binds the run to its folder and its state
-    /// stands above the workspace's own variables.
-    fn environment(&self) -> Vec<(String, String)> {
-        let job = &self.job;
-        let path = std::env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".to_owned());
-        let folder = |name: &str| self.folder.root.join(name).display().to_string();
-        let mut all: Vec<(String, String)> = vec![("PATH".to_owned(), path), ("LANG".to_owned(), "C.UTF-8".to_owned())];
-        all.extend(
-            job.environment
-                .iter()
-                .filter(|variable| !RESERVED.contains(&variable.key.as_str()))
-                .map(|variable| (variable.key.clone(), variable.value.clone())),
-        );
-        let ours = [
-            ("HOME", folder("home")),
-            ("TMPDIR", folder("tmp")),
-            ("CHECKPOINT_DISABLE", "1".to_owned()),
-            ("TF_IN_AUTOMATION", "1".to_owned()),
-            ("TF_INPUT", "0".to_owned()),
-            ("TF_WORKSPACE", job.workspace_name.clone()),
-            ("TFC_RUN_ID", job.run_id.to_string()),
-            ("TFC_WORKSPACE_NAME", job.workspace_name.clone()),
-            ("TFC_WORKSPACE_SLUG", format!("{}/{}", job.organization_name, job.workspace_name)),
-            ("TFC_PROJECT_NAME", job.project_name.clone()),
-        ];
-        all.extend(ours.map(|(name, value)| (name.to_owned(), value)));
-        if job.options.debugging_mode {
-            all.push(("TF_LOG".to_owned(), "TRACE".to_owned()));
-        }
-        all
-    }
-
-    /// Runs terraform; every piece of its output goes to `sink`. People's wishes reach it meanwhile.
-    async fn run(&self, arguments: &[OsString], mut sink: Sink<'_>) -> Result<Ended, RunnerError> {
+    /// Runs terraform; every piece of its output goes to `sink`. People's wishes reach it meanwhile. Answers also its
+    /// output, or the end of it, if it is in the log.
+    async fn run(&self, arguments: &[OsString], mut sink: Sink<'_>) -> Result<(Ended, Vec<u8>), RunnerError> {
         self.lease.check()?;
         if self.lease.is_stopped() {
-            return Ok(Ended::Stopped);
+            return Ok((Ended::Stopped(None), Vec::new()));
         }
         let broken = |error: std::io::Error| {
             RunnerError::job(ReasonCode::Internal, format!("terraform could not be started: {error}"))
@@ -211,6 +124,7 @@ impl Setting {
         let mut standing = self.lease.watch();
         let mut buffer = vec![0; 64 * 1024];
         let (mut is_open, mut was_asked, mut ended) = (true, false, None);
+        let (mut kept, mut is_too_long) = (Vec::new(), false);
         let lingering = tokio::time::sleep(Duration::MAX);
         tokio::pin!(lingering);
         let status = loop {
@@ -239,7 +153,13 @@ impl Setting {
                 }
                 read = output.read(&mut buffer), if is_open => match read {
                     Ok(0) | Err(_) => is_open = false,
-                    Ok(length) => sink.take(&buffer[..length]).await,
+                    Ok(length) => if !is_too_long && !sink.take(&buffer[..length], &mut kept).await {
+                        is_too_long = true;
+                        kept = Vec::new();
+                        if let (Some(group), None) = (group, ended) {
+                            let _ = killpg(group, Signal::SIGKILL);
+                        }
+                    },
                 },
                 () = &mut lingering, if ended.is_some() => is_open = false,
             }
@@ -247,23 +167,24 @@ impl Setting {
         if self.lease.is_lost() {
             return Err(RunnerError::LeaseLost);
         }
-        Ok(if was_asked { Ended::Stopped } else { Ended::Exited(status) })
+        if is_too_long {
+            return Err(too_long(arguments));
+        }
+        Ok((if was_asked { Ended::Stopped(Some(status)) } else { Ended::Exited(status) }, kept))
     }
 
     /// Runs terraform with its output in memory.
     pub(crate) async fn run_quietly(&self, arguments: &[OsString]) -> Result<(Ended, Vec<u8>), RunnerError> {
-        let mut output = Vec::new();
-        let ended = self.run(arguments, Sink::Memory(&mut output)).await?;
-        Ok((ended, output))
+        self.run(arguments, Sink::Memory(MAX_DOCUMENT_BYTES)).await
     }
 
-    /// Runs terraform with its output in the log.
+    /// Runs terraform with its output in the log. Answers also the end of it.
     pub(crate) async fn run_logged(
         &self,
         arguments: &[OsString],
         log: &Log,
         scanner: &mut Scanner,
-    ) -> Result<Ended, RunnerError> {
+    ) -> Result<(Ended, Vec<u8>), RunnerError> {
         self.run(arguments, Sink::Log(log, scanner)).await
     }
 
@@ -290,7 +211,7 @@ impl Setting {
                 log.write(output.clone().into()).await;
                 Err(Self::failure(status, &output, ReasonCode::InitFailed))
             }
-            Ended::Stopped => Ok(Some(Ended::Stopped)),
+            stopped @ Ended::Stopped(_) => Ok(Some(stopped)),
         }
     }
 
@@ -298,10 +219,13 @@ impl Setting {
     pub(crate) fn failure(status: ExitStatus, output: &[u8], reason: ReasonCode) -> RunnerError {
         let text = String::from_utf8_lossy(output);
         if status.code() == Some(i32::from(SETUP_FAILED)) {
-            let step = text.lines().rev().find(|line| line.starts_with(SETUP_MESSAGE)).unwrap_or("an unknown step");
+            let step = text.lines().rev().find(|line| line.starts_with(SETUP_MESSAGE));
+            let step = step.and_then(|line| line.strip_prefix(SETUP_MESSAGE)).unwrap_or("it did not say at which step");
             return RunnerError::job(
                 ReasonCode::SandboxUnavailable,
-                format!("The sandbox could not be set up: {step}."),
+                format!(
+                    "The sandbox of terraform could not be set up: {step}. Correct this on the runner, then queue a new run."
+                ),
             );
         }
         let signal = status.signal().or(status.code().filter(|code| *code > 128).map(|code| code - 128));
@@ -322,6 +246,19 @@ impl Setting {
     }
 }
 
+/// More output than we are ready to hold.
+fn too_long(arguments: &[OsString]) -> RunnerError {
+    let command = arguments.first().map(|first| first.to_string_lossy()).unwrap_or_default();
+    let reason = if command == INIT { ReasonCode::InitFailed } else { ReasonCode::PlanFailed };
+    let limit = MAX_DOCUMENT_BYTES >> 20;
+    RunnerError::job(
+        reason,
+        format!(
+            "terraform {command} wrote more than {limit} MiB, the most that is taken, so it was ended. Split the configuration into several workspaces, then queue a new run."
+        ),
+    )
+}
+
 /// Arguments from words.
 pub(crate) fn words(words: &[&str]) -> Vec<OsString> {
     words.iter().map(OsString::from).collect()
@@ -332,4 +269,26 @@ pub(crate) fn path_argument(name: &str, path: &Path) -> OsString {
     let mut argument = OsString::from(format!("-{name}="));
     argument.push(path);
     argument
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn more_output_than_may_be_held_is_refused() {
+        let (mut sink, mut kept) = (Sink::Memory(3), Vec::new());
+        assert!(sink.take(b"abc", &mut kept).await);
+        assert!(!sink.take(b"d", &mut kept).await);
+        let message = too_long(&words(&["show", "-json"])).to_string();
+        assert!(message.starts_with("terraform show wrote more than 128 MiB"), "{message}");
+    }
+
+    #[test]
+    fn a_sandbox_that_fails_says_at_which_step() {
+        let status = ExitStatus::from_raw(i32::from(SETUP_FAILED) << 8);
+        let error = Setting::failure(status, b"sandbox: mount /proc: EPERM\n", ReasonCode::PlanFailed);
+        assert_eq!(error.reason(), ReasonCode::SandboxUnavailable);
+        assert!(error.to_string().contains("could not be set up: mount /proc: EPERM."), "{error}");
+    }
 }

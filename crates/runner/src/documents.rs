@@ -104,33 +104,71 @@ fn redact_change(change: &mut Value) {
     }
 }
 
-const LISTS: [&str; 2] = ["resource_changes", "resource_drift"];
+/// An action's configuration.
+fn redact_action(action: &mut Value) {
+    let mask = action.get("config_sensitive").cloned().unwrap_or_default();
+    if let Some(values) = action.get_mut("config_values") {
+        redact(values, &mask);
+    }
+}
+
+/// What is marked sensitive in a list of the plan, and how.
+type Redaction = fn(&mut Value);
+
+/// The lists of a plan, where in their entries something lies that has a type, and how that is redacted.
+const LISTS: [(&str, Option<&str>, Redaction); 5] = [
+    ("resource_changes", None, redact_resource),
+    ("resource_drift", None, redact_resource),
+    ("deferred_changes", Some("resource_change"), redact_resource),
+    ("action_invocations", None, redact_action),
+    ("deferred_action_invocations", Some("action_invocation"), redact_action),
+];
+
+fn redact_resource(resource: &mut Value) {
+    if let Some(change) = resource.get_mut("change") {
+        redact_change(change);
+    }
+}
+
+/// Provider, group of its schemas, and type of what a list names.
+fn schema_of(list: &str, entry: &Value) -> (String, &'static str, String) {
+    let text = |name: &str| entry.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let group = match (list, entry.get("mode").and_then(Value::as_str)) {
+        ("action_invocations" | "deferred_action_invocations", _) => "action_schemas",
+        (_, Some("data")) => "data_source_schemas",
+        _ => "resource_schemas",
+    };
+    (text("provider_name"), group, text("type"))
+}
 
 /// The plan as clients render it: changes with sensitive leaves nulled, and the schemas of the types that it names.
 /// Variables, configuration and prior state are left out.
 pub(crate) fn redacted_plan(mut plan: Value, schemas: &Value) -> Value {
     let mut redacted = Map::new();
     redacted.insert("plan_format_version".to_owned(), plan.get("format_version").cloned().unwrap_or_default());
-    let mut types: BTreeSet<(String, String, String)> = BTreeSet::new();
-    for list in LISTS {
-        let mut changes = plan.get_mut(list).map_or_else(|| json!([]), Value::take);
-        for change in changes.as_array_mut().into_iter().flatten() {
-            let text = |name: &str| change.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-            types.insert((text("provider_name"), text("mode"), text("type")));
-            if let Some(change) = change.get_mut("change") {
-                redact_change(change);
+    let mut types = BTreeSet::new();
+    for (list, inside, redact) in LISTS {
+        let mut entries = plan.get_mut(list).map_or_else(|| json!([]), Value::take);
+        for entry in entries.as_array_mut().into_iter().flatten() {
+            let entry = match inside {
+                Some(inside) => entry.get_mut(inside),
+                None => Some(entry),
+            };
+            if let Some(entry) = entry {
+                types.insert(schema_of(list, entry));
+                redact(entry);
             }
         }
-        redacted.insert(list.to_owned(), changes);
+        redacted.insert(list.to_owned(), entries);
     }
     let mut outputs = plan.get_mut("output_changes").map_or_else(|| json!({}), Value::take);
     for change in outputs.as_object_mut().into_iter().flat_map(Map::values_mut) {
         redact_change(change);
     }
     redacted.insert("output_changes".to_owned(), outputs);
-    for list in ["relevant_attributes", "deferred_changes", "action_invocations"] {
-        redacted.insert(list.to_owned(), plan.get_mut(list).map_or_else(|| json!([]), Value::take));
-    }
+    // Paths only, no values.
+    let attributes = plan.get_mut("relevant_attributes").map_or_else(|| json!([]), Value::take);
+    redacted.insert("relevant_attributes".to_owned(), attributes);
     redacted.insert("provider_format_version".to_owned(), schemas.get("format_version").cloned().unwrap_or_default());
     redacted.insert("provider_schemas".to_owned(), named_schemas(schemas, &types));
     Value::Object(redacted)
@@ -138,27 +176,26 @@ pub(crate) fn redacted_plan(mut plan: Value, schemas: &Value) -> Value {
 
 /// Whether `schemas` has every type that the plan names; clients crash without one.
 pub(crate) fn has_schemas(plan: &Value, schemas: &Value) -> bool {
-    let lists = LISTS.iter().filter_map(|list| plan.get(list)?.as_array());
-    lists.flatten().all(|change| {
-        let text = |name: &str| change.get(name).and_then(Value::as_str).unwrap_or_default();
-        let group = if text("mode") == "data" { "data_source_schemas" } else { "resource_schemas" };
-        schemas
-            .get("provider_schemas")
-            .and_then(|all| all.get(text("provider_name"))?.get(group)?.get(text("type")))
-            .is_some()
+    let all = schemas.get("provider_schemas");
+    LISTS.iter().all(|(list, inside, _)| {
+        let entries = plan.get(list).and_then(Value::as_array).into_iter().flatten();
+        let mut typed = entries.filter_map(|entry| inside.map_or(Some(entry), |inside| entry.get(inside)));
+        typed.all(|entry| {
+            let (provider, group, kind) = schema_of(list, entry);
+            all.and_then(|all| all.get(provider)?.get(group)?.get(kind)).is_some()
+        })
     })
 }
 
-fn named_schemas(schemas: &Value, types: &BTreeSet<(String, String, String)>) -> Value {
+fn named_schemas(schemas: &Value, types: &BTreeSet<(String, &'static str, String)>) -> Value {
     let mut named = Map::new();
-    for (provider, mode, kind) in types {
+    for (provider, group, kind) in types {
         let Some(schema) = schemas.get("provider_schemas").and_then(|all| all.get(provider)) else { continue };
-        let group = if mode == "data" { "data_source_schemas" } else { "resource_schemas" };
         let entry = named.entry(provider.clone()).or_insert_with(
             || json!({ "provider": schema.get("provider"), "resource_schemas": {}, "data_source_schemas": {} }),
         );
-        if let Some(found) = schema.get(group).and_then(|group| group.get(kind)) {
-            entry[group][kind] = found.clone();
+        if let Some(found) = schema.get(*group).and_then(|group| group.get(kind)) {
+            entry[*group][kind] = found.clone();
         }
     }
     Value::Object(named)
@@ -179,14 +216,27 @@ mod tests {
                     "after_sensitive": { "a": true, "b": [false, true] } },
             }],
             "output_changes": { "o": { "after": "s", "after_sensitive": true } },
+            "deferred_changes": [{ "reason": "instance_count_unknown", "resource_change": {
+                "provider_name": "p", "mode": "managed", "type": "d",
+                "change": { "after": { "a": "s", "b": 1 }, "after_sensitive": { "a": true } },
+            } }],
+            "action_invocations": [{ "provider_name": "p", "type": "a",
+                "config_values": { "a": "s", "b": 1 }, "config_sensitive": { "a": true } }],
+            "deferred_action_invocations": [{ "reason": "excluded", "action_invocation": {
+                "provider_name": "p", "type": "a", "config_values": { "a": "s" }, "config_sensitive": { "a": true } } }],
         });
-        let schemas = json!({ "format_version": "1.0", "provider_schemas": { "p": { "provider": {}, "resource_schemas": { "t": {}, "u": {} } } } });
+        let schemas = json!({ "format_version": "1.0", "provider_schemas": { "p": { "provider": {}, "resource_schemas": { "t": {}, "u": {}, "d": {} },
+            "action_schemas": { "a": {}, "x": {} } } } });
+        assert!(has_schemas(&plan, &schemas));
         let redacted = redacted_plan(plan, &schemas);
         assert!(!redacted.to_string().contains("\"s\""));
         let change = &redacted["resource_changes"][0]["change"];
         assert_eq!(change["after"], json!({ "a": null, "b": [1, null] }));
         assert_eq!(change["after_sensitive"]["a"], json!(true));
-        assert_eq!(redacted["provider_schemas"]["p"]["resource_schemas"], json!({ "t": {} }));
+        assert_eq!(redacted["deferred_changes"][0]["resource_change"]["change"]["after"], json!({ "a": null, "b": 1 }));
+        assert_eq!(redacted["action_invocations"][0]["config_values"], json!({ "a": null, "b": 1 }));
+        assert_eq!(redacted["provider_schemas"]["p"]["resource_schemas"], json!({ "t": {}, "d": {} }));
+        assert_eq!(redacted["provider_schemas"]["p"]["action_schemas"], json!({ "a": {} }));
     }
 
     #[test]

@@ -206,10 +206,19 @@ fn open_inside(root: &Path, path: &Path, flags: OFlag) -> std::io::Result<File> 
     if file.metadata()?.is_file() { Ok(file) } else { Err(std::io::Error::other("this is no regular file")) }
 }
 
-/// Reads a file of a run.
-pub(crate) fn read_inside(root: &Path, path: &Path) -> std::io::Result<Vec<u8>> {
+/// Opens a file of a run.
+pub(crate) fn open_for_reading(root: &Path, path: &Path) -> std::io::Result<File> {
+    open_inside(root, path, OFlag::O_RDONLY)
+}
+
+/// Reads a file of a run, of at most `limit` bytes: a run may write more than we have memory.
+pub(crate) fn read_inside(root: &Path, path: &Path, limit: u64) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    open_inside(root, path, OFlag::O_RDONLY)?.read_to_end(&mut bytes)?;
+    open_for_reading(root, path)?.take(limit + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit {
+        let text = format!("this is longer than {} MiB, the most that is taken", limit >> 20);
+        return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, text));
+    }
     Ok(bytes)
 }
 
@@ -243,11 +252,13 @@ mod tests {
         std::os::unix::fs::symlink(outside.path().join("secret"), root.join("file")).unwrap();
         std::os::unix::fs::symlink(outside.path(), root.join("folder")).unwrap();
         nix::unistd::mkfifo(&root.join("pipe"), Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
-        assert_eq!(read_inside(root, &root.join("plain")).unwrap(), b"text");
+        assert_eq!(read_inside(root, &root.join("plain"), 4).unwrap(), b"text");
         for name in ["file", "folder/secret", "pipe", "folder"] {
-            assert!(read_inside(root, &root.join(name)).is_err(), "{name}");
+            assert!(read_inside(root, &root.join(name), 4).is_err(), "{name}");
             assert!(create_inside(root, &root.join(name)).is_err(), "{name}");
         }
+        let too_long = read_inside(root, &root.join("plain"), 3).unwrap_err();
+        assert_eq!(too_long.kind(), std::io::ErrorKind::FileTooLarge);
         assert_eq!(std::fs::read(outside.path().join("secret")).unwrap(), b"secret");
     }
 }

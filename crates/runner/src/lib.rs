@@ -17,7 +17,9 @@ mod lease;
 mod log;
 mod plan;
 mod sandbox;
+mod schemas;
 mod spool;
+mod start;
 mod state;
 mod variables;
 

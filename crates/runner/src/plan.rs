@@ -1,20 +1,23 @@
 //! The plan of a run: init, plan, and the documents made of it.
 
 use std::ffi::OsString;
-use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 use terrane_domain::reasons::ReasonCode;
 use terrane_domain::runner_protocol::{ChangeCounts, LogFormat};
 
 use crate::child::{Ended, Setting, path_argument, words};
-use crate::documents::{Scanner, has_schemas, plan_counts, redacted_plan};
+use crate::documents::{Scanner, plan_counts, redacted_plan};
 use crate::job::PhaseResult;
 use crate::log::Log;
 use crate::variables;
-use crate::{RunnerError, folder};
+use crate::{RunnerError, folder, schemas};
+
+/// The largest saved plan; it is held in memory.
+const MAX_PLAN_BYTES: u64 = 256 << 20;
+/// The largest lock file.
+pub(crate) const MAX_LOCK_BYTES: u64 = 1 << 20;
 
 /// Makes a fresh folder with configuration and state.
 pub(crate) async fn prepare(setting: &Setting) -> Result<(), RunnerError> {
@@ -80,16 +83,17 @@ fn arguments(setting: &Setting) -> Vec<OsString> {
 pub(crate) async fn run(setting: &Setting, log: &Log) -> Result<PhaseResult, RunnerError> {
     setting.write_header(log).await;
     prepare(setting).await?;
-    if let Some(Ended::Stopped) = setting.initialize(log).await? {
+    if let Some(Ended::Stopped(_)) = setting.initialize(log).await? {
         return Ok(PhaseResult::canceled());
     }
     let mut scanner = Scanner::default();
-    let has_changes = match setting.run_logged(&arguments(setting), log, &mut scanner).await? {
-        Ended::Stopped => return Ok(PhaseResult::canceled()),
+    let (ended, shown) = setting.run_logged(&arguments(setting), log, &mut scanner).await?;
+    let has_changes = match ended {
+        Ended::Stopped(_) => return Ok(PhaseResult::canceled()),
         Ended::Exited(status) => match status.code() {
             Some(0) => false,
             Some(2) => true,
-            _ => return Err(Setting::failure(status, b"", ReasonCode::PlanFailed)),
+            _ => return Err(Setting::failure(status, &shown, ReasonCode::PlanFailed)),
         },
     };
     Ok(match send_documents(setting).await? {
@@ -111,11 +115,11 @@ async fn send_documents(setting: &Setting) -> Result<Option<ChangeCounts>, Runne
         Ended::Exited(status) if status.success() => serde_json::from_slice(&shown)
             .map_err(|error| RunnerError::job(ReasonCode::Internal, format!("The plan cannot be read: {error}.")))?,
         Ended::Exited(status) => return Err(Setting::failure(status, &shown, ReasonCode::PlanFailed)),
-        Ended::Stopped => return Ok(None),
+        Ended::Stopped(_) => return Ok(None),
     };
     let counts = plan_counts(&plan);
     let redacted = async {
-        let Some(schemas) = schemas(setting, &plan).await? else { return Ok(false) };
+        let Some(schemas) = schemas::of(setting, &plan).await? else { return Ok(false) };
         client.put(job, "redacted-plan", redacted_plan(plan, &schemas).to_string().into()).await.map(|()| true)
     };
     let (json, redacted) = tokio::join!(client.put(job, "json-plan", shown.into()), redacted);
@@ -126,10 +130,15 @@ async fn send_documents(setting: &Setting) -> Result<Option<ChangeCounts>, Runne
     Ok(Some(counts))
 }
 
+/// The run itself wrote the file, so it is the run that failed.
+fn unreadable(error: &std::io::Error) -> RunnerError {
+    RunnerError::job(ReasonCode::PlanFailed, format!("The saved plan cannot be read: {error}."))
+}
+
 /// The saved plan and the lock file beside it: what an apply on another machine needs.
 fn pack_plan(setting: &Setting) -> Result<Vec<u8>, RunnerError> {
     let (root, plan_file) = (&setting.folder.root, setting.folder.plan_file());
-    let plan = folder::read_inside(root, &plan_file).map_err(RunnerError::file(&plan_file))?;
+    let plan = folder::read_inside(root, &plan_file, MAX_PLAN_BYTES).map_err(|error| unreadable(&error))?;
     let mut archive = tar::Builder::new(Vec::new());
     let mut add = |name: &str, bytes: &[u8]| {
         let mut header = tar::Header::new_gnu();
@@ -138,7 +147,7 @@ fn pack_plan(setting: &Setting) -> Result<Vec<u8>, RunnerError> {
         archive.append_data(&mut header, name, bytes)
     };
     add("tfplan", &plan).map_err(RunnerError::file(&plan_file))?;
-    if let Ok(lock) = folder::read_inside(root, &setting.folder.lock_file()) {
+    if let Ok(lock) = folder::read_inside(root, &setting.folder.lock_file(), MAX_LOCK_BYTES) {
         add("lock.hcl", &lock).map_err(RunnerError::file(&plan_file))?;
     }
     archive.into_inner().map_err(RunnerError::file(plan_file))
@@ -160,41 +169,6 @@ pub(crate) fn unpack_plan(setting: &Setting, packed: &PathBuf) -> Result<(), Run
         folder::write_new(&target, &bytes).map_err(RunnerError::file(&target))?;
     }
     std::fs::remove_file(packed).map_err(RunnerError::file(packed))
-}
-
-/// The providers' schemas; asked for once for each engine and set of locked providers, since the answer is large and
-/// takes seconds for the big ones.
-async fn schemas(setting: &Setting, plan: &Value) -> Result<Option<Value>, RunnerError> {
-    let lock = folder::read_inside(&setting.folder.root, &setting.folder.lock_file()).unwrap_or_default();
-    let mut hash = Sha256::new();
-    hash.update(setting.engine.engine.kind.as_str());
-    hash.update(setting.engine.engine.version.as_bytes());
-    hash.update(&lock);
-    let name = hash.finalize().iter().take(16).fold(String::new(), |mut name, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(name, "{byte:02x}");
-        name
-    });
-    let path = setting.runner.config.data_dir.join("cache").join(format!("schemas-{name}.json"));
-    // Built-in providers stand in no lock file: two configurations may share a key and name different types.
-    let known = std::fs::read(&path).ok().and_then(|text| serde_json::from_slice(&text).ok());
-    if let Some(known) = known.filter(|known| has_schemas(plan, known)) {
-        return Ok(Some(known));
-    }
-    let (ended, output) = setting.run_quietly(&words(&["providers", "schema", "-json"])).await?;
-    match ended {
-        Ended::Exited(status) if status.success() => {
-            let schemas = serde_json::from_slice(&output).map_err(|error| {
-                RunnerError::job(ReasonCode::Internal, format!("The schemas cannot be read: {error}."))
-            })?;
-            let temporary = path.with_extension(setting.job.id.as_str());
-            let kept = std::fs::write(&temporary, &output).and_then(|()| std::fs::rename(&temporary, &path));
-            kept.map_err(RunnerError::file(&path))?;
-            Ok(Some(schemas))
-        }
-        Ended::Exited(status) => Err(Setting::failure(status, &output, ReasonCode::PlanFailed)),
-        Ended::Stopped => Ok(None),
-    }
 }
 
 /// Whether the folder of the plan is still here.

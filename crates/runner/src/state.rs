@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use terrane_domain::reasons::ReasonCode;
 use terrane_domain::runner_protocol::Job;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -14,6 +15,18 @@ use crate::spool::Spool;
 use crate::{Runner, RunnerError, folder};
 
 const LOOK: Duration = Duration::from_secs(2);
+
+/// The largest state; it is held in memory.
+const MAX_STATE_BYTES: u64 = 512 << 20;
+
+fn unreadable(error: &std::io::Error) -> RunnerError {
+    RunnerError::job(
+        ReasonCode::ApplyFailed,
+        format!(
+            "The state that the apply left cannot be read: {error}. The workspace keeps the last one that could; compare it with the real resources before the next run."
+        ),
+    )
+}
 
 /// The serial of a whole state; `None` for a torn or empty file.
 pub(crate) fn serial(bytes: &[u8]) -> Option<i64> {
@@ -41,7 +54,7 @@ impl StateWatch {
     pub(crate) fn start(runner: Arc<Runner>, job: Job, spool: Arc<Spool>, root: PathBuf, path: PathBuf) -> Self {
         let (stop, stopped) = watch::channel(false);
         let (newest, arrivals) = watch::channel(None);
-        let last = folder::read_inside(&root, &path).ok().and_then(|bytes| serial(&bytes));
+        let last = folder::read_inside(&root, &path, MAX_STATE_BYTES).ok().and_then(|bytes| serial(&bytes));
         let watching = tokio::spawn(watch_file(spool, root, path, last, stopped, newest));
         let sending = tokio::spawn(send_newest(runner, job, arrivals));
         Self { stop, watching, sending }
@@ -67,17 +80,24 @@ async fn watch_file(
         let is_last = tokio::time::timeout(LOOK, stopped.wait_for(|stop| *stop)).await.is_ok();
         let (spool, root, path) = (spool.clone(), root.clone(), path.clone());
         let look = move || {
-            let bytes = folder::read_inside(&root, &path).unwrap_or_default();
-            let risen = serial(&bytes).filter(|serial| last.is_none_or(|last| *serial > last))?;
-            let spooled = spool.put("state", &bytes);
-            Some((risen, Bytes::from(bytes), spooled))
+            let bytes = match folder::read_inside(&root, &path, MAX_STATE_BYTES) {
+                Ok(bytes) => bytes,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+                Err(error) => return Err(error),
+            };
+            let risen = serial(&bytes).filter(|serial| last.is_none_or(|last| *serial > last));
+            Ok(risen.map(|serial| (serial, spool.put("state", &bytes), Bytes::from(bytes))))
         };
-        let found = tokio::task::spawn_blocking(look).await.unwrap_or(None);
-        if let Some((serial, bytes, spooled)) = found {
-            last = Some(serial);
-            // A spool that failed does not keep the state from the server.
-            failure = spooled.err();
-            newest.send_replace(Some(bytes));
+        match tokio::task::spawn_blocking(look).await.unwrap_or(Ok(None)) {
+            Ok(Some((serial, spooled, bytes))) => {
+                last = Some(serial);
+                // A spool that failed does not keep the state from the server.
+                failure = spooled.err();
+                newest.send_replace(Some(bytes));
+            }
+            Err(error) if is_last => failure = Some(unreadable(&error)),
+            // It may be well again before the end.
+            Ok(None) | Err(_) => {}
         }
         if is_last {
             return failure.map_or(Ok(()), Err);
