@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use terrane_domain::engines::Engine;
 use terrane_domain::ids::{JobId, RunnerId};
 use terrane_domain::runner_protocol::{
@@ -19,7 +19,18 @@ use crate::{RunnerConfig, RunnerError};
 const CALL_TIME: Duration = Duration::from_secs(30);
 const CLAIM_TIME: Duration = Duration::from_secs(40);
 const UPLOAD_TIME: Duration = Duration::from_mins(10);
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// A document that has arrived whole.
+fn document<T: DeserializeOwned>(call: &str, status: StatusCode, text: &[u8]) -> Result<T, RunnerError> {
+    let unexpected = |_| RunnerError::Unexpected { call: call.to_owned(), status: status.as_u16() };
+    serde_json::from_slice(text).map_err(unexpected)
+}
+
+fn refused(refusal: Refusal) -> RunnerError {
+    if refusal.code == RefusalCode::LeaseLost { RunnerError::LeaseLost } else { RunnerError::Refused(refusal) }
+}
 
 /// The way to the server.
 pub(crate) struct Client {
@@ -44,22 +55,18 @@ impl Client {
         &self,
         call: &str,
         time: Duration,
-        build: impl Fn() -> Result<RequestBuilder, RunnerError>,
+        build: impl Fn() -> RequestBuilder,
     ) -> Result<Response, RunnerError> {
-        let mut pause = Duration::from_millis(50);
+        let mut pause = FIRST_PAUSE;
         loop {
-            match build()?.timeout(time).send().await {
+            match build().timeout(time).send().await {
                 Ok(answer) if answer.status().is_success() || answer.status() == StatusCode::NOT_FOUND => {
                     return Ok(answer);
                 }
-                Ok(answer) if answer.status() == StatusCode::CONFLICT => {
-                    let refusal: Refusal = answer.json().await?;
-                    return Err(if refusal.code == RefusalCode::LeaseLost {
-                        RunnerError::LeaseLost
-                    } else {
-                        RunnerError::Refused(refusal)
-                    });
-                }
+                Ok(answer) if answer.status() == StatusCode::CONFLICT => match answer.bytes().await {
+                    Ok(text) => return Err(refused(document(call, StatusCode::CONFLICT, &text)?)),
+                    Err(error) => tracing::debug!(call, %error, "a refusal broke off; trying again"),
+                },
                 Ok(answer) if !answer.status().is_server_error() && answer.status() != StatusCode::UNAUTHORIZED => {
                     return Err(RunnerError::Unexpected { call: call.to_owned(), status: answer.status().as_u16() });
                 }
@@ -73,16 +80,45 @@ impl Client {
         }
     }
 
-    async fn post<B: Serialize + Sync>(&self, path: &str, body: &B, time: Duration) -> Result<Response, RunnerError> {
-        let answer = self.send(path, time, || Ok(self.request(Method::POST, path).json(body))).await?;
-        if answer.status() == StatusCode::NOT_FOUND {
-            return Err(RunnerError::LeaseLost);
+    /// Sends a call whose answer, if it has one, is a document. One that breaks off is asked for again. A job that the
+    /// server does not know is lost.
+    async fn call<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        time: Duration,
+        build: impl Fn() -> RequestBuilder,
+    ) -> Result<Option<T>, RunnerError> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let answer = self.send(path, time, &build).await?;
+            match answer.status() {
+                StatusCode::NOT_FOUND => return Err(RunnerError::LeaseLost),
+                StatusCode::NO_CONTENT => return Ok(None),
+                _ => {}
+            }
+            let status = answer.status();
+            match answer.bytes().await {
+                Ok(text) => return document(path, status, &text).map(Some),
+                Err(error) => tracing::debug!(path, %error, "an answer broke off; trying again"),
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
-        Ok(answer)
     }
 
-    async fn read<T: DeserializeOwned>(answer: Response) -> Result<T, RunnerError> {
-        Ok(answer.json().await?)
+    async fn post<B: Serialize + Sync, T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &B,
+        time: Duration,
+    ) -> Result<Option<T>, RunnerError> {
+        self.call(path, time, || self.request(Method::POST, path).json(body)).await
+    }
+
+    /// For calls that are always answered with a document.
+    fn wanted<T>(path: &str, document: Option<T>) -> Result<T, RunnerError> {
+        let status = StatusCode::NO_CONTENT.as_u16();
+        document.ok_or_else(|| RunnerError::Unexpected { call: path.to_owned(), status })
     }
 
     /// A job, or nothing after a while.
@@ -93,28 +129,26 @@ impl Client {
         engines: Vec<Engine>,
     ) -> Result<Option<Job>, RunnerError> {
         let body = ClaimRequest { runner_id: id.clone(), name: name.to_owned(), engines };
-        let answer = self.post("claim", &body, CLAIM_TIME).await?;
-        if answer.status() == StatusCode::NO_CONTENT {
-            return Ok(None);
-        }
-        Self::read(answer).await.map(Some)
+        self.post("claim", &body, CLAIM_TIME).await
     }
 
     pub(crate) async fn reattach(&self, job: &JobId, id: &RunnerId) -> Result<Job, RunnerError> {
-        let body = ReattachRequest { runner_id: id.clone() };
-        Self::read(self.post(&format!("{job}/reattach"), &body, CALL_TIME).await?).await
+        let (path, body) = (format!("{job}/reattach"), ReattachRequest { runner_id: id.clone() });
+        Self::wanted(&path, self.post(&path, &body, CALL_TIME).await?)
     }
 
     pub(crate) async fn admit(&self, job: &Job) -> Result<(), RunnerError> {
-        self.post(&format!("{}/admit", job.id), &Fenced { fence: job.fence }, CALL_TIME).await.map(drop)
+        let body = Fenced { fence: job.fence };
+        self.post::<_, IgnoredAny>(&format!("{}/admit", job.id), &body, CALL_TIME).await.map(drop)
     }
 
     pub(crate) async fn renew(&self, job: &JobId, fence: i64) -> Result<Lease, RunnerError> {
-        Self::read(self.post(&format!("{job}/renew"), &Fenced { fence }, CALL_TIME).await?).await
+        let path = format!("{job}/renew");
+        Self::wanted(&path, self.post(&path, &Fenced { fence }, CALL_TIME).await?)
     }
 
     pub(crate) async fn finish(&self, job: &JobId, finish: &Finish) -> Result<(), RunnerError> {
-        self.post(&format!("{job}/finish"), finish, CALL_TIME).await.map(drop)
+        self.post::<_, IgnoredAny>(&format!("{job}/finish"), finish, CALL_TIME).await.map(drop)
     }
 
     pub(crate) async fn append_log(
@@ -125,20 +159,21 @@ impl Client {
         bytes: Bytes,
     ) -> Result<u64, RunnerError> {
         let path = format!("{job}/log?fence={fence}&offset={offset}");
-        let answer = self.send(&path, CALL_TIME, || Ok(self.request(Method::PUT, &path).body(bytes.clone()))).await?;
-        Ok(Self::read::<LogPosition>(answer).await?.offset)
+        let answer = self.call(&path, CALL_TIME, || self.request(Method::PUT, &path).body(bytes.clone())).await?;
+        Self::wanted(&path, answer).map(|position: LogPosition| position.offset)
     }
 
     pub(crate) async fn put(&self, job: &Job, what: &str, bytes: Bytes) -> Result<(), RunnerError> {
         let path = format!("{}/{what}?fence={}&last=true", job.id, job.fence);
-        self.send(&path, UPLOAD_TIME, || Ok(self.request(Method::PUT, &path).body(bytes.clone()))).await.map(drop)
+        let build = || self.request(Method::PUT, &path).body(bytes.clone());
+        self.call::<IgnoredAny>(&path, UPLOAD_TIME, build).await.map(drop)
     }
 
     /// Fetches an input into a file; tells whether there is one.
     pub(crate) async fn fetch(&self, job: &JobId, what: &str, to: &Path) -> Result<bool, RunnerError> {
         let path = format!("{job}/{what}");
         loop {
-            let mut answer = self.send(&path, UPLOAD_TIME, || Ok(self.request(Method::GET, &path))).await?;
+            let mut answer = self.send(&path, UPLOAD_TIME, || self.request(Method::GET, &path)).await?;
             if answer.status() == StatusCode::NOT_FOUND {
                 return Ok(false);
             }
@@ -157,5 +192,63 @@ impl Client {
                 }
             }
         }
+    }
+}
+
+/// A server that answers what a test wants.
+#[cfg(test)]
+pub(crate) mod fake {
+    use tokio::io::AsyncReadExt as _;
+    use tokio::net::TcpListener;
+    use tokio::task::JoinHandle;
+
+    use super::*;
+
+    /// Answers one connection after another, in order; a client for it, and the first line of each call.
+    pub(crate) async fn server(answers: Vec<String>) -> (Client, JoinHandle<Vec<String>>) {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let calls = tokio::spawn(async move {
+            let mut calls = Vec::new();
+            for answer in answers {
+                let (mut connection, _) = listener.accept().await.unwrap();
+                let mut call = vec![0; 64 * 1024];
+                let length = connection.read(&mut call).await.unwrap();
+                calls.push(String::from_utf8_lossy(&call[..length]).lines().next().unwrap_or_default().to_owned());
+                connection.write_all(answer.as_bytes()).await.unwrap();
+            }
+            calls
+        });
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        (Client { http, base, token: String::new() }, calls)
+    }
+
+    pub(crate) fn answer(status: &str, text: &str, length: usize) -> String {
+        format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{text}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use terrane_domain::runner_protocol::StopRequest;
+
+    #[tokio::test]
+    async fn an_answer_that_breaks_off_is_asked_for_again() {
+        let whole = "{\"stop\":\"interrupt\"}";
+        let answers =
+            vec![fake::answer("200 OK", "{\"stop\"", whole.len()), fake::answer("200 OK", whole, whole.len())];
+        let (client, calls) = fake::server(answers).await;
+        let lease = client.renew(&JobId::from_entropy(1), 1).await.unwrap();
+        assert_eq!(lease.stop, StopRequest::Interrupt);
+        assert_eq!(calls.await.unwrap().len(), 2);
+    }
+
+    #[tokio::test]
+    async fn an_answer_of_another_protocol_is_not_asked_for_again() {
+        let (client, _calls) = fake::server(vec![fake::answer("200 OK", "<html>", 6)]).await;
+        let error = client.renew(&JobId::from_entropy(1), 1).await.unwrap_err();
+        assert!(matches!(error, RunnerError::Unexpected { status: 200, .. }), "{error}");
     }
 }

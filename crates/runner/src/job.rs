@@ -7,16 +7,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use terrane_domain::reasons::ReasonCode;
-use terrane_domain::runner_protocol::{
-    ChangeCounts, Finish, Job, LOG_CHUNK_BYTES, Outcome, Phase, RefusalCode, StopRequest,
-};
+use terrane_domain::runner_protocol::{ChangeCounts, Finish, Job, Outcome, Phase, Refusal, RefusalCode, StopRequest};
 use terrane_domain::time::Timestamp;
 use tokio::sync::watch;
 
 use crate::child::Setting;
 use crate::engines;
 use crate::lease::Lease;
-use crate::log::Log;
+use crate::log::{Delivery, Log};
 use crate::spool::{self, Spool};
 use crate::{Runner, RunnerError, apply, folder, plan};
 
@@ -58,23 +56,28 @@ fn now() -> Timestamp {
     Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }
 
-/// One slot: does `first`, then claims jobs and does them, one after another.
-pub(crate) async fn work(runner: Arc<Runner>, mut first: Option<Job>, mut shutdown: watch::Receiver<bool>) {
+/// Jobs of an earlier life that may begin again, with their leases.
+pub(crate) type Again = Arc<Mutex<Vec<(Lease, Job)>>>;
+
+/// One slot: does what is to begin again, then claims jobs and does them, one after another.
+pub(crate) async fn work(runner: Arc<Runner>, again: Again, mut shutdown: watch::Receiver<bool>) {
     loop {
         let engines = runner.engines.iter().map(|found| found.engine.clone()).collect();
-        let claimed = if let Some(job) = first.take() {
-            Ok(Some(job))
+        let first = again.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let claimed = if let Some(first) = first {
+            Ok(Some(first))
         } else {
-            tokio::select! {
+            let claimed = tokio::select! {
                 claimed = runner.client.claim(&runner.id, &runner.config.name, engines) => claimed,
                 _ = shutdown.wait_for(|stop| *stop) => return,
-            }
+            };
+            claimed.map(|job| job.map(|job| (Lease::keep(runner.clone(), &job, shutdown.clone()), job)))
         };
         match claimed {
-            Ok(Some(job)) => {
+            Ok(Some((lease, job))) => {
                 let id = job.id.clone();
                 let done = tokio::select! {
-                    done = run(&runner, job, shutdown.clone()) => done,
+                    done = run(&runner, job, lease, shutdown.clone()) => done,
                     () = after_stop(shutdown.clone(), GIVE_UP_AFTER) => Err(RunnerError::Stopping),
                 };
                 match done {
@@ -103,9 +106,9 @@ pub(crate) async fn work(runner: Arc<Runner>, mut first: Option<Job>, mut shutdo
     }
 }
 
-async fn run(runner: &Arc<Runner>, job: Job, shutdown: watch::Receiver<bool>) -> Result<(), RunnerError> {
+async fn run(runner: &Arc<Runner>, job: Job, lease: Lease, shutdown: watch::Receiver<bool>) -> Result<(), RunnerError> {
     let started_at = now();
-    let lease = Arc::new(Lease::keep(runner.clone(), &job, shutdown.clone()));
+    let lease = Arc::new(lease);
     let spool = Arc::new(Spool::open(&runner.config.data_dir, &job)?);
     let log = Log::begin(runner.clone(), &job, spool.clone()).await;
     let engine = engines::choose(&runner.engines, &job.terraform_version).cloned();
@@ -174,7 +177,7 @@ async fn run(runner: &Arc<Runner>, job: Job, shutdown: watch::Receiver<bool>) ->
             delivery.await.unwrap_or(Err(RunnerError::LeaseLost))?;
         }
         finish.log_length = log.sending.await.unwrap_or(Err(RunnerError::LeaseLost))?;
-        runner.client.finish(&job.id, &finish).await
+        send_finish(runner, &job, &spool, &finish).await
     };
     tokio::select! {
         delivered = delivered => delivered?,
@@ -182,6 +185,17 @@ async fn run(runner: &Arc<Runner>, job: Job, shutdown: watch::Receiver<bool>) ->
     }
     spool.remove();
     Ok(())
+}
+
+/// Ends a job. A server that has less of the log than it said gets the rest before.
+async fn send_finish(runner: &Runner, job: &Job, spool: &Spool, finish: &Finish) -> Result<(), RunnerError> {
+    match runner.client.finish(&job.id, finish).await {
+        Err(RunnerError::Refused(Refusal { code: RefusalCode::LogGap, offset: Some(stored), .. })) => {
+            Delivery::from(&runner.client, job, spool, stored).send_all().await?;
+            runner.client.finish(&job.id, finish).await
+        }
+        other => other,
+    }
 }
 
 /// Ends some time after the stop of the runner.
@@ -255,7 +269,7 @@ impl KeptFolders {
 
 /// Delivers what an earlier life could not. Its children died with it: an apply among them has an unknown outcome.
 /// Answers the jobs that had no result and did no harm, which may begin again.
-pub(crate) async fn recover(runner: &Arc<Runner>) -> Vec<Job> {
+pub(crate) async fn recover(runner: &Arc<Runner>, shutdown: &watch::Receiver<bool>) -> Again {
     let mut again = Vec::new();
     for id in spool::left_behind(&runner.config.data_dir) {
         let job = match runner.client.reattach(&id, &runner.id).await {
@@ -266,25 +280,22 @@ pub(crate) async fn recover(runner: &Arc<Runner>) -> Vec<Job> {
                 continue;
             }
         };
+        // A large delivery takes longer than a lease, and so may those after it until there is a slot for this one.
+        let lease = Lease::keep(runner.clone(), &job, shutdown.clone());
         match deliver(runner, job).await {
-            Ok(Some(job)) => again.push(job),
+            Ok(Some(job)) => again.push((lease, job)),
             Ok(None) | Err(RunnerError::LeaseLost) => spool::remove(&runner.config.data_dir, &id),
             Err(error) => tracing::error!(job = %id, %error, "a job of an earlier start could not be delivered"),
         }
     }
-    again
+    Arc::new(Mutex::new(again))
 }
 
 async fn deliver(runner: &Arc<Runner>, mut job: Job) -> Result<Option<Job>, RunnerError> {
     let spool = Spool::open(&runner.config.data_dir, &job)?;
-    let mut offset = job.log_offset;
-    let mut pieces = spool.log_reader();
-    while let Some((start, bytes)) = pieces.next(LOG_CHUNK_BYTES) {
-        let end = start + bytes.len() as u64;
-        if end > offset && start <= offset {
-            offset = runner.client.append_log(&job.id, job.fence, start, Bytes::from(bytes)).await?;
-        }
-    }
+    let mut delivery = Delivery::from(&runner.client, &job, &spool, job.log_offset);
+    delivery.send_all().await?;
+    let mut offset = delivery.sent;
     if let Some(state) = spool.get("state") {
         match runner.client.put(&job, "state", Bytes::from(state)).await {
             // A newer one has arrived before.
@@ -320,6 +331,6 @@ async fn deliver(runner: &Arc<Runner>, mut job: Job) -> Result<Option<Job>, Runn
         }
     };
     finish.fence = job.fence;
-    runner.client.finish(&job.id, &finish).await?;
+    send_finish(runner, &job, &spool, &finish).await?;
     Ok(None)
 }

@@ -111,13 +111,13 @@ pub async fn run(mut config: RunnerConfig, shutdown: watch::Receiver<bool>) -> R
         config,
     });
     let mut stopped = shutdown.clone();
-    let mut again = tokio::select! {
-        again = job::recover(&runner) => again,
+    let again = tokio::select! {
+        again = job::recover(&runner, &shutdown) => again,
         _ = stopped.wait_for(|stop| *stop) => return Ok(()),
     };
     let mut slots = tokio::task::JoinSet::new();
     for _ in 0..runner.config.slots.max(1) {
-        slots.spawn(job::work(runner.clone(), again.pop(), shutdown.clone()));
+        slots.spawn(job::work(runner.clone(), again.clone(), shutdown.clone()));
     }
     while slots.join_next().await.is_some() {}
     folder::remove_runs(&runner.config.data_dir).await;

@@ -6,12 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use terrane_domain::ids::JobId;
 use terrane_domain::reasons::ReasonCode;
-use terrane_domain::runner_protocol::{Job, LOG_CHUNK_BYTES};
+use terrane_domain::runner_protocol::{Job, LOG_CHUNK_BYTES, RefusalCode};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use crate::spool::Spool;
+use crate::client::Client;
+use crate::spool::{LogReader, Spool};
 use crate::{Runner, RunnerError};
 
 /// First byte of every log.
@@ -130,18 +132,81 @@ async fn send_all(
     spool: Arc<Spool>,
     mut growth: watch::Receiver<()>,
 ) -> Result<u64, RunnerError> {
-    let mut reader = spool.log_reader();
-    let mut sent = job.log_offset;
+    let mut delivery = Delivery::from(&runner.client, &job, &spool, job.log_offset);
     loop {
         let is_over = growth.changed().await.is_err();
-        while let Some((offset, bytes)) = reader.next(LOG_CHUNK_BYTES) {
-            if offset != sent {
-                return Err(RunnerError::job(ReasonCode::Internal, "The spool of the log has a gap."));
-            }
-            sent = runner.client.append_log(&job.id, job.fence, offset, bytes.into()).await?;
-        }
+        delivery.send_all().await?;
         if is_over {
-            return Ok(sent);
+            return Ok(delivery.sent);
         }
+    }
+}
+
+/// A spooled log on its way to the server.
+pub(crate) struct Delivery<'a> {
+    client: &'a Client,
+    job: &'a JobId,
+    fence: i64,
+    spool: &'a Spool,
+    reader: LogReader<'a>,
+    /// Where the next byte goes.
+    pub(crate) sent: u64,
+}
+
+impl<'a> Delivery<'a> {
+    /// What the server has up to `sent` is not sent.
+    pub(crate) fn from(client: &'a Client, job: &'a Job, spool: &'a Spool, sent: u64) -> Self {
+        Self { client, job: &job.id, fence: job.fence, spool, reader: spool.log_reader(), sent }
+    }
+
+    /// Sends what is in the spool now.
+    pub(crate) async fn send_all(&mut self) -> Result<(), RunnerError> {
+        while let Some((offset, bytes)) = self.reader.next(LOG_CHUNK_BYTES) {
+            let Some(known) = self.sent.checked_sub(offset) else {
+                return Err(RunnerError::job(ReasonCode::Internal, "The spool of the log has a gap."));
+            };
+            let bytes = Bytes::from(bytes);
+            let Some(known) = usize::try_from(known).ok().filter(|known| *known < bytes.len()) else { continue };
+            match self.client.append_log(self.job, self.fence, self.sent, bytes.slice(known..)).await {
+                Ok(end) => self.sent = end,
+                Err(RunnerError::Refused(refusal)) if refusal.code == RefusalCode::LogGap => {
+                    match refusal.offset.filter(|stored| *stored < self.sent) {
+                        // It has less than it said before: once more from there.
+                        Some(stored) => (self.sent, self.reader) = (stored, self.spool.log_reader()),
+                        None => return Err(RunnerError::Refused(refusal)),
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::fake;
+
+    #[tokio::test]
+    async fn a_server_that_lost_a_part_of_the_log_gets_it_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Spool::for_tests(folder.path());
+        let mut writer = spool.log_writer().unwrap();
+        let gap = r#"{"code":"log-gap","message":"the log has 2 bytes","offset":2}"#;
+        let answer = |status, text: &str| fake::answer(status, text, text.len());
+        let ok = |offset| answer("200 OK", &format!("{{\"offset\":{offset}}}"));
+        let (client, calls) = fake::server(vec![ok(3), answer("409 Conflict", gap), ok(6)]).await;
+        let job = JobId::from_entropy(1);
+        let reader = spool.log_reader();
+        let mut delivery = Delivery { client: &client, job: &job, fence: 7, spool: &spool, reader, sent: 0 };
+        writer.append(0, b"abc").unwrap();
+        delivery.send_all().await.unwrap();
+        writer.append(3, b"def").unwrap();
+        delivery.send_all().await.unwrap();
+        assert_eq!(delivery.sent, 6);
+        let offsets = calls.await.unwrap();
+        let offset = |call: &String| call.split("offset=").nth(1).and_then(|rest| rest.split(' ').next()?.parse().ok());
+        assert_eq!(offsets.iter().map(offset).collect::<Option<Vec<u64>>>(), Some(vec![0, 3, 2]));
     }
 }

@@ -57,6 +57,11 @@ impl Spool {
         Ok(Self { folder, cipher: XChaCha20Poly1305::new(&key(job)?.into()), job: job.id.clone() })
     }
 
+    #[cfg(test)]
+    pub(crate) fn for_tests(folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), cipher: XChaCha20Poly1305::new(&[7; 32].into()), job: JobId::from_entropy(1) }
+    }
+
     fn associated_data(&self, name: &str, number: u64) -> Vec<u8> {
         format!("{} {name} {number}", self.job).into_bytes()
     }
@@ -188,17 +193,10 @@ impl LogSpool<'_> {
 mod tests {
     use super::*;
 
-    fn spool(folder: &Path, job: u128) -> Spool {
-        let id = JobId::from_entropy(job);
-        let folder = folder.join("spool").join(id.as_str());
-        std::fs::create_dir_all(&folder).unwrap();
-        Spool { folder, cipher: XChaCha20Poly1305::new(&[7; 32].into()), job: id }
-    }
-
     #[test]
     fn what_was_put_is_there_again_and_nothing_altered_is() {
         let folder = tempfile::tempdir().unwrap();
-        let spool = spool(folder.path(), 1);
+        let spool = Spool::for_tests(folder.path());
         spool.put("state", b"one").unwrap();
         spool.put("state", b"two").unwrap();
         assert_eq!(spool.get("state").as_deref(), Some(&b"two"[..]));
@@ -212,7 +210,7 @@ mod tests {
     #[test]
     fn a_torn_piece_of_log_ends_the_log_before_it() {
         let folder = tempfile::tempdir().unwrap();
-        let spool = spool(folder.path(), 1);
+        let spool = Spool::for_tests(folder.path());
         let mut log = spool.log_writer().unwrap();
         log.append(0, b"abc").unwrap();
         log.append(3, b"def").unwrap();
@@ -227,7 +225,7 @@ mod tests {
     #[test]
     fn a_log_is_read_while_it_grows() {
         let folder = tempfile::tempdir().unwrap();
-        let spool = spool(folder.path(), 1);
+        let spool = Spool::for_tests(folder.path());
         let mut reader = spool.log_reader();
         assert_eq!(reader.next(4), None);
         let mut log = spool.log_writer().unwrap();
@@ -244,7 +242,7 @@ mod tests {
     #[test]
     fn a_job_begins_again_once() {
         let folder = tempfile::tempdir().unwrap();
-        let spool = spool(folder.path(), 1);
+        let spool = Spool::for_tests(folder.path());
         spool.put("state", b"one").unwrap();
         assert!(spool.begin_again().unwrap());
         assert_eq!(spool.get("state"), None);
