@@ -16,6 +16,7 @@ mod job;
 mod lease;
 mod log;
 mod plan;
+mod recovery;
 mod sandbox;
 mod schemas;
 mod spool;
@@ -112,7 +113,7 @@ pub async fn run(mut config: RunnerConfig, shutdown: watch::Receiver<bool>) -> R
     });
     let mut stopped = shutdown.clone();
     let again = tokio::select! {
-        again = job::recover(&runner, &shutdown) => again,
+        again = recovery::recover(&runner, &shutdown) => again,
         _ = stopped.wait_for(|stop| *stop) => return Ok(()),
     };
     let mut slots = tokio::task::JoinSet::new();

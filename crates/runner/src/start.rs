@@ -2,13 +2,14 @@
 
 use std::ffi::OsString;
 use std::io::Write as _;
+use std::path::Path;
 use std::sync::PoisonError;
 
 use tokio::net::unix::pipe;
 use tokio::process::{Child, Command};
 
 use crate::child::{INIT, Setting};
-use crate::sandbox::{Order, Settings, message};
+use crate::sandbox::{Guard, Order, Settings, message};
 
 /// Variables that would take the state or the plan out of the run's folder.
 const RESERVED: &[&str] = &["TF_DATA_DIR", "TF_CLI_CONFIG_FILE"];
@@ -83,6 +84,9 @@ impl Setting {
         let job = &self.job;
         let path = std::env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".to_owned());
         let folder = |name: &str| self.folder.root.join(name).display().to_string();
+        // Short where it can be: providers put sockets there, whose names must not be long.
+        let has_own = self.runner.guard == Guard::Namespaces && Path::new("/tmp").is_dir();
+        let temporary = if has_own { "/tmp".to_owned() } else { folder("tmp") };
         let mut all: Vec<(String, String)> = vec![("PATH".to_owned(), path), ("LANG".to_owned(), "C.UTF-8".to_owned())];
         all.extend(
             job.environment
@@ -92,7 +96,7 @@ impl Setting {
         );
         let ours = [
             ("HOME", folder("home")),
-            ("TMPDIR", folder("tmp")),
+            ("TMPDIR", temporary),
             ("CHECKPOINT_DISABLE", "1".to_owned()),
             ("TF_IN_AUTOMATION", "1".to_owned()),
             ("TF_INPUT", "0".to_owned()),

@@ -18,45 +18,40 @@ pub(crate) enum Guard {
     Namespaces,
     /// Landlock rules.
     Landlock,
-    /// Nothing but the permissions of its user.
+    /// Nothing but limits, and no new privileges.
     Permissions,
     /// Nothing at all, as it was wanted.
     Off,
 }
 
-/// The strongest guard that works here, by trying; what is said of it in the log of each run, if it is none.
+/// The strongest guard that works here, by trying; what is said of it in the log of each run, if it is none. A runner that
+/// is root does not make do with less than namespaces: then its runs fail and name the step.
 pub(crate) async fn find_guard(config: &RunnerConfig) -> (Guard, Option<String>) {
     if config.sandbox == SandboxMode::Off {
-        return (Guard::Off, Some("Warning: this run is not sandboxed; it can read what the runner can.".to_owned()));
+        let text = "Warning: this run is not sandboxed; it can read what the runner can.";
+        return (Guard::Off, Some(text.to_owned()));
     }
-    let mut failures = Vec::new();
-    for guard in [Guard::Namespaces, Guard::Landlock] {
-        match try_out(config, guard).await {
-            Ok(()) => {
-                if guard == Guard::Landlock {
-                    close_own_process();
-                    tracing::warn!(
-                        reason = failures.join("; "),
-                        "this system gives runs no namespaces; Landlock keeps them from files and other processes"
-                    );
-                }
-                return (guard, None);
-            }
-            Err(error) => failures.push(error),
-        }
+    let Err(no_namespaces) = try_out(config, Guard::Namespaces).await else { return (Guard::Namespaces, None) };
+    if getuid().is_root() {
+        tracing::error!(reason = no_namespaces, "this system gives runs no namespaces, so every run will fail");
+        return (Guard::Namespaces, None);
     }
     close_own_process();
-    let reason = failures.join("; ");
-    tracing::warn!(reason, "this system offers nothing to guard runs with: every run can read what its user can");
-    let user = if getuid().is_root() { "its own user" } else { "the runner" };
+    let Err(no_landlock) = try_out(config, Guard::Landlock).await else {
+        let reason = no_namespaces;
+        tracing::warn!(reason, "this system gives runs no namespaces; Landlock guards files and other processes");
+        return (Guard::Landlock, None);
+    };
+    let reason = format!("{no_namespaces}; {no_landlock}");
+    tracing::warn!(reason, "this system has nothing to guard runs with: every run can read what the runner can");
     let text = format!(
         "Warning: this run is not sandboxed, because the system offers neither namespaces nor Landlock ({reason}); it \
-         can read what {user} can."
+         can read what the runner can."
     );
     (Guard::Permissions, Some(text))
 }
 
-/// Runs see this process, and some have its user: they are not to see what it has open.
+/// Runs see this process, and have its user: they are not to see what it has open.
 fn close_own_process() {
     if let Err(error) = nix::sys::prctl::set_dumpable(false) {
         tracing::warn!(%error, "this process could not be closed to others of its user");

@@ -8,7 +8,9 @@
 //!   everything that the run ever started.
 //! - *Landlock*, where the system lets us make no namespaces: the guardian itself gives up what the run must not have,
 //!   and runs terraform. Other processes can be seen, but not looked into.
-//! - *nothing*, where there is neither.
+//! - *nothing*, where there is neither; the run's log says so.
+//!
+//! A runner that is root insists on namespaces.
 //!
 //! A sandbox may be set up before it is known what will run in it: then it waits for its [`Order`].
 //!

@@ -13,6 +13,10 @@ use nix::unistd::getuid;
 use super::view::{TEMPORARY, View};
 use super::{Failed, Settings};
 
+/// Sockets of services that start processes outside for whoever may speak to them. The groups that open them cannot be
+/// left without being root.
+const DOORS: [&str; 3] = ["/run/docker.sock", "/run/podman/podman.sock", "/run/containerd/containerd.sock"];
+
 const NONE: Option<&str> = None;
 const PLAIN: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV);
 
@@ -22,13 +26,18 @@ pub(super) fn set_up(settings: &Settings) -> Result<(), Failed> {
     mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NONE).map_err(Failed::at("make mounts private"))?;
     let view = View::of(settings);
     let (folder, temporary) = (hold(&settings.folder)?, hold(&settings.temporary)?);
-    let shown = view.shown.iter().map(|path| Ok((path, hold(path)?))).collect::<Result<Vec<_>, Failed>>()?;
+    let shown = view.shown.iter().map(|path| hold(path).map(|held| (path, held)));
+    let shown = shown.collect::<Result<Vec<_>, Failed>>()?;
     let is_root = getuid().is_root();
     let own = |path: &Path| if is_root { Ok(()) } else { allow_writing(path) };
     if !is_root {
         forbid_writing(Path::new("/"))?;
         for name in ["/dev/shm", "/dev/mqueue"].map(Path::new).into_iter().filter(|path| path.is_dir()) {
             allow_writing(name)?;
+        }
+        let nothing = hold(Path::new("/dev/null"))?;
+        for door in DOORS.map(Path::new).into_iter().filter(|path| path.exists()) {
+            bind(&nothing, door)?;
         }
     }
     for cover in &view.covers {
