@@ -9,11 +9,15 @@ use std::process::{Command, Stdio};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, setrlimit};
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::{Gid, Pid, Uid, setgid, setgroups, setuid};
 
 use super::{Failed, Order, Settings, die_with_parent, exit_code, mounts, settings};
+
+/// How a process ends that was interrupted.
+const INTERRUPTED: u8 = 130;
 
 const GIB: u64 = 1 << 30;
 
@@ -70,6 +74,9 @@ pub(super) fn run(settings: &Settings, guardian: &PipeReader) -> Result<u8, Fail
 #[expect(unsafe_code, reason = "what the child does before it becomes terraform can only be said so")]
 pub(super) fn run_order() -> Result<u8, Failed> {
     let Some(order) = settings::read::<Order>()? else { return Ok(0) };
+    if was_interrupted()? {
+        return Ok(INTERRUPTED);
+    }
     let mut command = Command::new(&order.program);
     command
         .args(&order.arguments)
@@ -94,6 +101,15 @@ pub(super) fn run_order() -> Result<u8, Failed> {
             Err(error) => return Err(Failed(format!("wait: {error}"))),
         }
     }
+}
+
+/// Whether an interrupt came before there was a terraform to act on it.
+fn was_interrupted() -> Result<bool, Failed> {
+    let mut signals = SigSet::empty();
+    signals.add(Signal::SIGINT);
+    let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
+    let arrived = SignalFd::with_flags(&signals, flags).and_then(|arrived| arrived.read_signal());
+    arrived.map(|signal| signal.is_some()).map_err(Failed::at("look for signals"))
 }
 
 /// Kills what the run left behind, where no namespace ends with it. The children of what is killed become ours in turn.

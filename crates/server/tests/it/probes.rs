@@ -1,12 +1,17 @@
 //! What a run reaches of the machine that works for it.
 
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::process::Stdio;
 use std::time::Duration;
 
-use nix::unistd::getuid;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::{Pid, getuid};
+use serde_json::json;
 
 use crate::faults_support::{Owner, PLANTED, Server, Workspace};
-use crate::process::within;
+use crate::process::{terrane, within};
 
 /// Each line is a name and a command that succeeds if the run reaches what it must not.
 const PROBES: &str = r#"
@@ -149,5 +154,41 @@ fn a_run_has_a_tmp_of_its_own_and_no_privileges() {
             assert_eq!(outside.path().join("written").exists(), owner == Owner::Tester);
         }
         assert!(left.iter().all(|path| !path.exists()));
+    }
+}
+
+/// As the runner writes it.
+fn message(value: &serde_json::Value) -> Vec<u8> {
+    let text = value.to_string();
+    [&(text.len() as u64).to_be_bytes()[..], text.as_bytes()].concat()
+}
+
+#[test]
+fn an_interrupt_that_comes_before_terraform_is_not_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let guards = if getuid().is_root() { &["Off", "Namespaces"][..] } else { &["Off"] };
+    for &guard in guards {
+        for (is_interrupted, code) in [(false, 0), (true, 130)] {
+            let settings = json!({
+                "guard": guard, "runner_pid": std::process::id(), "folder": folder.path(), "temporary": folder.path(),
+                "hidden": [], "home": null, "uid": null, "engine": null,
+            });
+            let order = json!({
+                "working_directory": "/", "environment": [], "program": "/bin/sh", "arguments": ["-c", "exit 0"],
+            });
+            let mut command = terrane();
+            command.args(["sandbox", "guardian"]).process_group(0).stdin(Stdio::piped());
+            // It dies with the thread that started it.
+            let mut child = command.spawn().unwrap();
+            let mut input = child.stdin.take().unwrap();
+            input.write_all(&message(&settings)).unwrap();
+            std::thread::sleep(Duration::from_millis(500));
+            if is_interrupted {
+                killpg(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).unwrap();
+            }
+            input.write_all(&message(&order)).unwrap();
+            drop(input);
+            assert_eq!(child.wait().unwrap().code(), Some(code), "{guard}");
+        }
     }
 }
