@@ -24,13 +24,13 @@ pub(crate) struct Actor {
 }
 
 /// Access of a person's one team in the world's organization.
-enum Access {
+pub(crate) enum Access {
     None,
     Workspace(WorkspaceAccessLevel),
     Project(ProjectAccessLevel),
 }
 
-fn token(number: u128, kind: TokenKind, now: Timestamp) -> Token {
+pub(crate) fn token(number: u128, kind: TokenKind, now: Timestamp) -> Token {
     Token {
         id: TokenId::from_entropy(number),
         kind,
@@ -49,10 +49,10 @@ fn token(number: u128, kind: TokenKind, now: Timestamp) -> Token {
 
 /// The places in the world that access is given to.
 #[derive(Clone)]
-struct Places {
-    organization: OrganizationId,
-    project: ProjectId,
-    workspace: WorkspaceId,
+pub(crate) struct Places {
+    pub(crate) organization: OrganizationId,
+    pub(crate) project: ProjectId,
+    pub(crate) workspace: WorkspaceId,
 }
 
 async fn team(tx: &mut Tx, number: u128, places: &Places, access: &Access) -> Result<TeamId, StoreError> {
@@ -97,8 +97,13 @@ async fn team(tx: &mut Tx, number: u128, places: &Places, access: &Access) -> Re
     Ok(id)
 }
 
-/// Makes a member with a team of his own; his id.
-async fn member(tx: &mut Tx, number: u128, places: &Places, access: &Access) -> Result<UserId, StoreError> {
+/// Makes a member with a team of his own; both ids.
+pub(crate) async fn member(
+    tx: &mut Tx,
+    number: u128,
+    places: &Places,
+    access: &Access,
+) -> Result<(UserId, TeamId), StoreError> {
     let id = UserId::from_entropy(number);
     let user = User {
         id: id.clone(),
@@ -119,7 +124,7 @@ async fn member(tx: &mut Tx, number: u128, places: &Places, access: &Access) -> 
     terrane_store::organization_memberships::insert(tx, &membership).await?;
     let team = team(tx, number, places, access).await?;
     terrane_store::teams::insert_member(tx, &team, &id).await?;
-    Ok(id)
+    Ok((id, team))
 }
 
 const MEMBERS: &[(&str, Access)] = &[
@@ -201,7 +206,7 @@ async fn make(
         actors.push(Actor { name, secret: Some(secret), caller });
     }
     for (number, (name, access)) in (200..).zip(MEMBERS) {
-        let user_id = member(tx, number, places, access).await?;
+        let (user_id, _) = member(tx, number, places, access).await?;
         let secret = format!("secret-of-{name}");
         let token = Token { user_id: Some(user_id.clone()), ..token(number, TokenKind::User, now) };
         terrane_store::tokens::insert(tx, &token, &secret).await?;
@@ -209,7 +214,7 @@ async fn make(
         actors.push(Actor { name, secret: Some(secret), caller });
     }
     let expired = Token {
-        user_id: Some(member(tx, 300, places, &Access::Workspace(WorkspaceAccessLevel::Admin)).await?),
+        user_id: Some(member(tx, 300, places, &Access::Workspace(WorkspaceAccessLevel::Admin)).await?.0),
         expires_at: Some(now),
         ..token(300, TokenKind::User, now)
     };

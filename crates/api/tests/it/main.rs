@@ -4,6 +4,7 @@
 
 mod actors;
 mod documents;
+mod many_callers;
 mod matrix;
 mod rights;
 mod statements;
