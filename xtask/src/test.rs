@@ -70,7 +70,7 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
     Ok(summed_up(&steps, count))
 }
 
-/// Repeats what kills processes, often and on both databases; false when anything failed.
+/// Repeats what kills processes, often and on both databases, and what needs its time; false when anything failed.
 pub(crate) fn nightly() -> Result<bool> {
     println!("Needs");
     let needs = needs::meet(false)?;
@@ -81,6 +81,10 @@ pub(crate) fn nightly() -> Result<bool> {
     steps.run("kills on PostgreSQL", minutes(30), || {
         let server = postgres::Server::start(&needs.postgres)?;
         count.add(on_postgres(of_the_program(&["faults::"]).env("TERRANE_TEST_LONG", "1"), &server))
+    });
+    steps.run("a hundred callers", minutes(3), || {
+        let mut command = cargo(&["test", "--package", "terrane-api", "--test", "it", "many_callers"]);
+        count.add(command.env("TERRANE_TEST_LONG", "1"))
     });
     Ok(summed_up(&steps, count))
 }
