@@ -25,6 +25,7 @@ impl From<AppError> for ApiError {
         Self::Document(match error {
             AppError::NotFound => Error::not_found(),
             AppError::Unauthorized => Error::unauthorized(),
+            AppError::Forbidden(detail) => Error::forbidden(detail),
             AppError::Conflict(detail) => Error::conflict(detail),
             AppError::Invalid { pointer: Some(pointer), detail } => Error::invalid(pointer, detail),
             AppError::Invalid { pointer: None, detail } => Error::unprocessable(detail),

@@ -89,6 +89,11 @@ pub(crate) fn document(status: StatusCode, document: &Document) -> Response {
     (status, [(header::CONTENT_TYPE, MEDIA_TYPE)], document.to_bytes()).into_response()
 }
 
+/// Answers that it is done, with nothing to show.
+pub(crate) fn no_content() -> Response {
+    StatusCode::NO_CONTENT.into_response()
+}
+
 /// Parses an id of a path; one that does not parse looks missing.
 pub(crate) fn id<T: std::str::FromStr>(text: &str) -> ApiResult<T> {
     text.parse().map_err(|_| AppError::NotFound.into())

@@ -11,6 +11,8 @@ mod discovery;
 mod error;
 mod extract;
 mod feature_sets;
+mod organization_memberships;
+mod organization_tokens;
 mod organizations;
 mod plans;
 mod projects;
@@ -20,6 +22,11 @@ mod runner;
 mod runs;
 mod state_version_outputs;
 mod state_versions;
+mod team_access;
+mod team_members;
+mod team_tokens;
+mod teams;
+mod tokens;
 mod variables;
 mod workspaces;
 
@@ -36,6 +43,13 @@ fn declared() -> Routes {
         .merge(discovery::routes())
         .merge(account::routes())
         .merge(organizations::routes())
+        .merge(organization_memberships::routes())
+        .merge(organization_tokens::routes())
+        .merge(teams::routes())
+        .merge(team_members::routes())
+        .merge(team_tokens::routes())
+        .merge(team_access::routes())
+        .merge(tokens::routes())
         .merge(feature_sets::routes())
         .merge(projects::routes())
         .merge(workspaces::routes())

@@ -70,6 +70,7 @@ impl Routes {
         post "POST" POST;
         put "PUT" PUT;
         patch "PATCH" PATCH;
+        delete "DELETE" DELETE;
     }
 
     /// Takes another module's routes in.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use terrane_store::Topic;
 
-use crate::{App, AppResult, callers, jobs};
+use crate::{App, AppResult, callers, jobs, tokens};
 
 /// Starts the loops; they end with the process.
 pub async fn start(app: &App) -> AppResult<()> {
@@ -14,6 +14,7 @@ pub async fn start(app: &App) -> AppResult<()> {
     tokio::spawn(compact_logs(app.clone()));
     tokio::spawn(sweep(app.clone()));
     tokio::spawn(remove_expired_tokens(app.clone()));
+    tokio::spawn(store_token_uses(app.clone()));
     Ok(())
 }
 
@@ -67,5 +68,14 @@ async fn remove_expired_tokens(app: App) {
             tracing::error!(error = &error as &dyn std::error::Error, "expired tokens could not be removed");
         }
         tokio::time::sleep(Duration::from_mins(10)).await;
+    }
+}
+
+async fn store_token_uses(app: App) {
+    loop {
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        if let Err(error) = tokens::store_uses(&app).await {
+            tracing::error!(error = &error as &dyn std::error::Error, "the last uses of tokens could not be stored");
+        }
     }
 }

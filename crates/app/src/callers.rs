@@ -7,7 +7,7 @@ use std::time::Duration;
 use terrane_domain::access::{Caller, CredentialKind, Principal};
 use terrane_domain::ids::{TokenId, UserId};
 use terrane_domain::time::Timestamp;
-use terrane_domain::tokens::{Token, TokenKind};
+use terrane_domain::tokens::{Token, TokenCreator, TokenKind};
 use terrane_store::{StoreError, Tx, hex, random_bytes};
 
 use crate::{App, AppError, AppResult, entropy};
@@ -78,6 +78,7 @@ pub async fn authenticate(app: &App, secret: Option<Secret>) -> AppResult<Caller
     let text = secret.clone();
     let caller = app.store.read(move |tx| Box::pin(async move { find(tx, text.reveal()).await })).await?;
     let caller = caller.ok_or(AppError::Unauthorized)?;
+    app.token_uses.note(&caller, now);
     app.callers.put(secret.reveal(), caller.clone(), now, removals);
     Ok(caller)
 }
@@ -111,8 +112,8 @@ async fn find(tx: &mut Tx, secret: &str) -> Result<Option<Caller>, AppError> {
             });
             (CredentialKind::Run, principal)
         }
-        // A sign-in link is exchanged, never shown.
-        TokenKind::SignIn => return Ok(None),
+        // Links are exchanged, never shown.
+        TokenKind::SignIn | TokenKind::Invitation => return Ok(None),
     };
     Ok(principal.map(|principal| Caller { kind, principal, token_id: Some(token.id) }))
 }
@@ -139,6 +140,7 @@ pub(crate) fn new_token(tx: &Tx, kind: TokenKind, description: &str) -> (Token, 
 pub(crate) async fn create_user_token(tx: &mut Tx, user_id: &UserId, description: &str) -> Result<Secret, StoreError> {
     let (mut token, secret) = new_token(tx, TokenKind::User, description);
     token.user_id = Some(user_id.clone());
+    token.created_by = Some(TokenCreator::User(user_id.clone()));
     terrane_store::tokens::insert(tx, &token, secret.reveal()).await?;
     Ok(secret)
 }

@@ -12,6 +12,9 @@ pub enum AppError {
     /// The credential is missing, malformed, expired or revoked.
     #[error("unauthorized")]
     Unauthorized,
+    /// The caller sees the thing and has the right, but not to this.
+    #[error("{0}")]
+    Forbidden(String),
     /// The thing is in a state that does not allow this. The text is for people and for clients that search it.
     #[error("{0}")]
     Conflict(String),
@@ -41,6 +44,19 @@ pub enum AppError {
 }
 
 impl AppError {
+    /// Turns the store's refusal of a value that others have into the error of an attribute; other errors stay.
+    pub(crate) fn if_taken(attribute: &str, detail: &str) -> impl FnOnce(StoreError) -> Self {
+        move |error| match error {
+            StoreError::Taken => Self::invalid(attribute, detail),
+            other => other.into(),
+        }
+    }
+
+    /// A wrong relation of a request document.
+    pub fn invalid_relation(name: &str, detail: impl Into<String>) -> Self {
+        Self::Invalid { pointer: Some(format!("/data/relationships/{name}/data")), detail: detail.into() }
+    }
+
     /// A wrong attribute of a request document.
     pub fn invalid(attribute: &str, detail: impl Into<String>) -> Self {
         Self::Invalid { pointer: Some(format!("/data/attributes/{attribute}")), detail: detail.into() }

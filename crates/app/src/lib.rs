@@ -14,6 +14,8 @@ pub mod feature_sets;
 pub mod jobs;
 pub mod logs;
 mod lookups;
+pub mod organization_memberships;
+pub mod organization_tokens;
 pub mod organizations;
 pub mod plans;
 pub mod projects;
@@ -24,6 +26,12 @@ mod state_documents;
 pub mod state_uploads;
 pub mod state_versions;
 pub mod streams;
+pub mod team_access;
+pub mod team_members;
+pub mod team_tokens;
+pub mod teams;
+mod token_uses;
+pub mod tokens;
 pub mod users;
 pub mod variables;
 pub mod workspaces;
@@ -44,6 +52,7 @@ pub struct App {
     pub(crate) public_url: Arc<str>,
     pub(crate) signing_key: Key,
     pub(crate) callers: Arc<callers::CallerCache>,
+    pub(crate) token_uses: Arc<token_uses::TokenUses>,
     draining: watch::Receiver<bool>,
 }
 
@@ -52,7 +61,14 @@ impl App {
     /// turns true when held answers must be given at once.
     pub fn new(store: Store, public_url: &str, draining: watch::Receiver<bool>) -> Self {
         let signing_key = store.derive_key("signed-urls");
-        Self { store, public_url: public_url.into(), signing_key, callers: Arc::default(), draining }
+        Self {
+            store,
+            public_url: public_url.into(),
+            signing_key,
+            callers: Arc::default(),
+            token_uses: Arc::default(),
+            draining,
+        }
     }
 
     /// What clients reach, without a trailing slash.

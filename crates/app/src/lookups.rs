@@ -2,10 +2,11 @@
 //! missing.
 
 use terrane_domain::access::{Action, Allowed, Authorized, Caller, Scope, Standing, Target, decide};
-use terrane_domain::ids::{OrganizationId, ProjectId, RunId, WorkspaceId};
+use terrane_domain::ids::{OrganizationId, ProjectId, RunId, TeamId, WorkspaceId};
 use terrane_domain::organizations::Organization;
 use terrane_domain::projects::Project;
 use terrane_domain::runs::Run;
+use terrane_domain::teams::Team;
 use terrane_domain::workspaces::Workspace;
 use terrane_store::{Tx, standings};
 
@@ -92,6 +93,19 @@ pub(crate) async fn project(
     let place = place_in(tx, caller, &found.organization_id, at).await?;
     let is_default = place.organization.default_project_id == *id;
     let allowed = place.judge(caller, action, Target::Project { is_default })?;
+    Ok((Authorized::new(found, allowed), place))
+}
+
+/// A team, and what the caller is in its organization.
+pub(crate) async fn team(
+    tx: &mut Tx,
+    caller: &Caller,
+    id: &TeamId,
+    action: Action,
+) -> AppResult<(Authorized<Team>, Place)> {
+    let found = terrane_store::teams::by_id(tx, id).await?.ok_or(AppError::NotFound)?;
+    let place = place_in_organization(tx, caller, &found.organization_id).await?;
+    let allowed = place.judge(caller, action, Target::Team(found.facts()))?;
     Ok((Authorized::new(found, allowed), place))
 }
 

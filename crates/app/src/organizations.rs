@@ -1,6 +1,6 @@
 //! Organizations as callers see them.
 
-use terrane_domain::access::{Action, Caller, CredentialKind, OrganizationAccess, Principal, Target};
+use terrane_domain::access::{Action, Caller, CredentialKind, GrantedAccess, Principal, Target};
 use terrane_domain::ids::{OrganizationId, OrganizationMembershipId, ProjectId, TeamId};
 use terrane_domain::organization_memberships::{MembershipStatus, OrganizationMembership};
 use terrane_domain::organizations::{Organization, is_name};
@@ -114,7 +114,7 @@ pub(crate) async fn create_in(tx: &mut Tx, caller: &Caller, name: String, email:
         name: OWNERS.to_owned(),
         visibility: TeamVisibility::Secret,
         sso_team_id: None,
-        organization_access: OrganizationAccess::NONE,
+        organization_access: GrantedAccess::NONE,
         allow_member_token_management: true,
         created_at: now,
     };

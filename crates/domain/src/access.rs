@@ -20,5 +20,5 @@ pub use levels::{
     ProjectAccessLevel, ProjectPermissions, RunsAccess, SentinelMocksAccess, SettingsAccess, StateVersionsAccess,
     TeamsAccess, VariablesAccess, WorkspaceAccessLevel, WorkspacePermissions,
 };
-pub use organization_access::{OrganizationAccess, OrganizationPermission};
+pub use organization_access::{GrantedAccess, MissingPermission, OrganizationAccess, OrganizationPermission};
 pub use visibility::{Visibility, visible_projects, visible_workspaces};

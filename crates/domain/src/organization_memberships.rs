@@ -22,7 +22,7 @@ pub struct OrganizationMembership {
     pub organization_id: OrganizationId,
     /// The person; an account without a name for who was invited and has none yet.
     pub user_id: UserId,
-    /// The address that was invited.
+    /// The address that was invited, or the account's when the organization was made.
     pub email: String,
     /// How far it has come.
     pub status: MembershipStatus,

@@ -1,6 +1,6 @@
 //! Teams: the carriers of rights.
 
-use crate::access::{OrganizationAccess, TeamFacts};
+use crate::access::{GrantedAccess, OrganizationAccess, OrganizationPermission, TeamFacts};
 use crate::ids::{OrganizationId, TeamId};
 use crate::time::Timestamp;
 
@@ -17,6 +17,12 @@ words! {
     }
 }
 
+/// Whether `name` may name a team.
+pub fn is_team_name(name: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b' ');
+    !name.is_empty() && name.len() <= 90 && name.bytes().all(is_allowed) && name.trim() == name
+}
+
 /// A team.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Team {
@@ -30,8 +36,8 @@ pub struct Team {
     pub visibility: TeamVisibility,
     /// Its name at the provider of single sign-on.
     pub sso_team_id: Option<String>,
-    /// What it may do in the whole organization.
-    pub organization_access: OrganizationAccess,
+    /// What it was given in the whole organization; owners need nothing.
+    pub organization_access: GrantedAccess,
     /// Whether its members may manage its tokens.
     pub allow_member_token_management: bool,
     /// When it was made.
@@ -44,6 +50,15 @@ impl Team {
         self.name == OWNERS
     }
 
+    /// What it may do in the whole organization.
+    pub fn effective_access(&self) -> OrganizationAccess {
+        if self.is_owners() {
+            OrganizationPermission::ALL.iter().copied().collect()
+        } else {
+            self.organization_access.effective()
+        }
+    }
+
     /// What the decision needs to know.
     pub fn facts(&self) -> TeamFacts<'_> {
         TeamFacts {
@@ -51,6 +66,21 @@ impl Team {
             is_owners: self.is_owners(),
             is_secret: self.visibility == TeamVisibility::Secret,
             allows_member_tokens: self.allow_member_token_management,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_teams_have_letters_digits_and_few_signs() {
+        for name in ["owners", "foo bar", "Team_1-a"] {
+            assert!(is_team_name(name), "{name}");
+        }
+        for name in ["", " ", " a", "a ", "a/b", "a\0", "ä", &"a".repeat(91)] {
+            assert!(!is_team_name(name), "{name}");
         }
     }
 }

@@ -33,6 +33,15 @@ impl Timestamp {
         Self(self.0.saturating_add(i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)))
     }
 
+    /// The same moment of the calendar `years` later.
+    #[must_use]
+    pub fn plus_years(self, years: i16) -> Self {
+        let moment = jiff::Timestamp::from_microsecond(self.0).unwrap_or(jiff::Timestamp::MAX);
+        let utc = jiff::tz::Offset::UTC;
+        let later = utc.to_datetime(moment).saturating_add(jiff::Span::new().years(years));
+        Self(utc.to_timestamp(later).unwrap_or(jiff::Timestamp::MAX).as_microsecond())
+    }
+
     /// This moment less `duration`.
     #[must_use]
     pub fn minus(self, duration: Duration) -> Self {
@@ -90,5 +99,12 @@ mod tests {
     #[test]
     fn the_time_since_a_later_moment_is_zero() {
         assert_eq!(Timestamp::from_micros(1).since(Timestamp::from_micros(2)), Duration::ZERO);
+    }
+
+    #[test]
+    fn years_are_the_calendars() {
+        let moment: Timestamp = "2026-11-24T10:00:00Z".parse().unwrap();
+        assert_eq!(moment.plus_years(2).to_string(), "2028-11-24T10:00:00.000Z");
+        assert!(Timestamp::from_micros(i64::MAX).plus_years(2) >= moment);
     }
 }

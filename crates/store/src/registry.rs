@@ -78,6 +78,11 @@ mod tests {
         ("WAITING", "events_unsealed"),
         ("SEALED_EVENTS", "events_sealed"),
         ("DELETE_OF_RUN", "tokens_by_run"),
+        ("PAGE", "organization_memberships_by_age"),
+        ("BY_EMAILS", "organization_memberships_by_email"),
+        ("MEMBERS_OF_TEAMS", "sqlite_autoindex_team_members_1"),
+        ("OF_USERS", "team_members_by_user"),
+        ("TOKENS_OF_USER", "tokens_by_user"),
     ];
 
     #[tokio::test]

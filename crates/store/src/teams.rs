@@ -1,20 +1,60 @@
 //! Rows of teams and of who is in them.
 
-use terrane_domain::ids::{TeamId, UserId};
+use std::collections::HashMap;
+
+use terrane_domain::ids::{OrganizationId, OrganizationMembershipId, TeamId, UserId};
+use terrane_domain::organization_memberships::{MembershipStatus, OrganizationMembership};
 use terrane_domain::teams::Team;
+use terrane_domain::time::Timestamp;
 
 use crate::error::StoreError;
 use crate::statement::{Record as _, record, statements};
 use crate::transaction::{Tx, values};
+use crate::wake::Topic;
 
 record!(Team, "teams", "$1, $2, $3, $4, $5, $6, $7, $8", {
     id, organization_id, name, visibility, sso_team_id, organization_access, allow_member_token_management, created_at
 });
 
+/// That a person is in a team.
+struct TeamMember {
+    team_id: TeamId,
+    user_id: UserId,
+}
+
+record!(TeamMember, "team_members", "$1, $2", { team_id, user_id });
+
+/// A membership in an organization of someone who is in a team there.
+struct TeamMembership {
+    team_id: TeamId,
+    id: OrganizationMembershipId,
+    organization_id: OrganizationId,
+    user_id: UserId,
+    email: String,
+    status: MembershipStatus,
+    created_at: Timestamp,
+}
+
+record!(TeamMembership, "team_members JOIN organization_memberships USING (user_id)", "$1, $2, $3, $4, $5, $6, $7", {
+    team_id, id, organization_id, user_id, email, status, created_at
+});
+
 statements! {
     INSERT: Team = insert;
     BY_ID: Team = select "WHERE id = $1";
+    OF_USER: Team = select "WHERE id IN (SELECT team_id FROM team_members WHERE user_id = $1) ORDER BY name, id";
+    OF_ORGANIZATION: Team = select "WHERE organization_id = $1 ORDER BY name, id";
+    UPDATE = "UPDATE teams SET name = $2, visibility = $3, sso_team_id = $4, organization_access = $5, allow_member_token_management = $6 WHERE id = $1";
+    DELETE = "DELETE FROM teams WHERE id = $1";
+    // Takes the row's lock: of two who remove the last two members, the second sees what the first did.
+    HOLD = "UPDATE teams SET name = name WHERE id = $1";
     INSERT_MEMBER = "INSERT INTO team_members (team_id, user_id) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+    DELETE_MEMBER = "DELETE FROM team_members WHERE team_id = $1 AND user_id = $2";
+    DELETE_MEMBER_EVERYWHERE = "DELETE FROM team_members WHERE user_id = $2 AND team_id IN (SELECT id FROM teams WHERE organization_id = $1)";
+    HAND_OVER = "UPDATE team_members SET user_id = $3 WHERE user_id = $2 AND team_id IN (SELECT id FROM teams WHERE organization_id = $1)";
+    COUNT_ACTIVE = "SELECT COUNT(*) FROM team_members b JOIN teams t ON t.id = b.team_id JOIN organization_memberships m ON m.user_id = b.user_id AND m.organization_id = t.organization_id WHERE b.team_id = $1 AND m.status = 'active'";
+    MEMBERS_OF_TEAMS: TeamMembership = select_many "organization_id = (SELECT t.organization_id FROM teams t WHERE t.id = team_members.team_id) AND team_id";
+    OF_USERS: TeamMember = select_many "user_id";
 }
 
 /// Inserts a team.
@@ -27,7 +67,89 @@ pub async fn by_id(tx: &mut Tx, id: &TeamId) -> Result<Option<Team>, StoreError>
     tx.one(&BY_ID, values![*id]).await
 }
 
+/// A person's teams in every organization, by name.
+pub async fn of_user(tx: &mut Tx, user_id: &UserId) -> Result<Vec<Team>, StoreError> {
+    tx.all(&OF_USER, values![*user_id]).await
+}
+
+/// An organization's teams, by name.
+pub async fn of_organization(tx: &mut Tx, id: &OrganizationId) -> Result<Vec<Team>, StoreError> {
+    tx.all(&OF_ORGANIZATION, values![*id]).await
+}
+
+/// Stores a team's settings.
+pub async fn update(tx: &mut Tx, team: &Team) -> Result<(), StoreError> {
+    let values = values![
+        team.id,
+        team.name,
+        team.visibility,
+        team.sso_team_id,
+        team.organization_access,
+        team.allow_member_token_management,
+    ];
+    tx.execute(&UPDATE, values).await.map(drop)
+}
+
+/// Removes a team with its tokens and its access.
+pub async fn remove(tx: &mut Tx, id: &TeamId) -> Result<(), StoreError> {
+    tx.execute(&DELETE, values![*id]).await?;
+    tx.wake(Topic::Tokens);
+    Ok(())
+}
+
+/// Makes others who hold the team wait until this transaction has ended.
+pub async fn hold(tx: &mut Tx, id: &TeamId) -> Result<(), StoreError> {
+    tx.execute(&HOLD, values![*id]).await.map(drop)
+}
+
 /// Adds a person to a team; one who is in it already stays.
 pub async fn insert_member(tx: &mut Tx, id: &TeamId, user_id: &UserId) -> Result<(), StoreError> {
     tx.execute(&INSERT_MEMBER, values![*id, *user_id]).await.map(drop)
+}
+
+/// Takes a person out of a team; tells whether he was in it.
+pub async fn remove_member(tx: &mut Tx, id: &TeamId, user_id: &UserId) -> Result<bool, StoreError> {
+    tx.changed(&DELETE_MEMBER, values![*id, *user_id]).await
+}
+
+/// Takes a person out of all teams of an organization.
+pub async fn remove_from_all(tx: &mut Tx, id: &OrganizationId, user_id: &UserId) -> Result<(), StoreError> {
+    tx.execute(&DELETE_MEMBER_EVERYWHERE, values![*id, *user_id]).await.map(drop)
+}
+
+/// Puts another account in a person's place in all teams of an organization.
+pub async fn hand_over(tx: &mut Tx, id: &OrganizationId, from: &UserId, to: &UserId) -> Result<(), StoreError> {
+    tx.execute(&HAND_OVER, values![*id, *from, *to]).await.map(drop)
+}
+
+/// How many of a team's people are members of the organization, not only invited.
+pub async fn count_active(tx: &mut Tx, id: &TeamId) -> Result<i64, StoreError> {
+    Ok(tx.scalar(&COUNT_ACTIVE, values![*id]).await?.unwrap_or(0))
+}
+
+/// The memberships of the people in these teams, oldest first.
+pub async fn members(tx: &mut Tx, ids: &[&TeamId]) -> Result<HashMap<TeamId, Vec<OrganizationMembership>>, StoreError> {
+    let mut rows: Vec<TeamMembership> = tx.many(&MEMBERS_OF_TEAMS, ids).await?;
+    rows.sort_by(|left, right| (left.created_at, &left.id).cmp(&(right.created_at, &right.id)));
+    let mut members = HashMap::<TeamId, Vec<OrganizationMembership>>::new();
+    for row in rows {
+        members.entry(row.team_id).or_default().push(OrganizationMembership {
+            id: row.id,
+            organization_id: row.organization_id,
+            user_id: row.user_id,
+            email: row.email,
+            status: row.status,
+            created_at: row.created_at,
+        });
+    }
+    Ok(members)
+}
+
+/// The teams that these people are in, in every organization.
+pub async fn of_users(tx: &mut Tx, ids: &[&UserId]) -> Result<HashMap<UserId, Vec<TeamId>>, StoreError> {
+    let mut teams = HashMap::<UserId, Vec<TeamId>>::new();
+    for row in tx.many::<TeamMember, _>(&OF_USERS, ids).await? {
+        teams.entry(row.user_id).or_default().push(row.team_id);
+    }
+    Ok(teams)
 }

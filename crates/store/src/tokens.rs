@@ -1,14 +1,16 @@
 //! Rows of tokens. The secret is never stored: what is found is found by its hash.
 
+use std::collections::HashMap;
+
 use sha2::{Digest as _, Sha256};
-use terrane_domain::ids::{RunId, TokenId};
+use terrane_domain::ids::{OrganizationId, RunId, TeamId, TokenId, UserId};
 use terrane_domain::time::Timestamp;
 use terrane_domain::tokens::{Token, TokenKind};
 
 use crate::error::StoreError;
 use crate::statement::{Record as _, Statement, record, statements};
 use crate::transaction::{Tx, values};
-use crate::value::Val;
+use crate::value::{Col, Val};
 use crate::wake::Topic;
 
 record!(Token, "tokens", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11", {
@@ -18,6 +20,15 @@ record!(Token, "tokens", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11", {
 statements! {
     INSERT = "INSERT INTO tokens (id, kind, user_id, team_id, run_id, organization_id, created_by, description, created_at, last_used_at, expires_at, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
     BY_HASH: Token = select "WHERE hash = $1";
+    BY_ID: Token = select "WHERE id = $1";
+    TOKENS_OF_USER: Token = select "WHERE user_id = $1 AND kind = 'user' ORDER BY created_at, id";
+    OF_TEAM: Token = select "WHERE team_id = $1 AND kind = 'team' AND description IS NULL";
+    OF_ORGANIZATION: Token = select "WHERE organization_id = $1 AND kind = $2";
+    CREATORS_IN = "SELECT id, username FROM users WHERE id IN (SELECT created_by FROM tokens WHERE organization_id = $1)";
+    SET_USED = "UPDATE tokens SET last_used_at = $2 WHERE id = $1";
+    DELETE_OF_TEAM = "DELETE FROM tokens WHERE team_id = $1 AND kind = 'team' AND description IS NULL";
+    DELETE_OF_ORGANIZATION = "DELETE FROM tokens WHERE organization_id = $1 AND kind = $2";
+    DELETE_INVITATIONS = "DELETE FROM tokens WHERE organization_id = $1 AND user_id = $2 AND kind = 'invitation'";
     DELETE = "DELETE FROM tokens WHERE id = $1";
     DELETE_OF_RUN = "DELETE FROM tokens WHERE run_id = $1";
     DELETE_KIND = "DELETE FROM tokens WHERE kind = $1";
@@ -32,7 +43,7 @@ fn hash(secret: &str) -> Vec<u8> {
 /// Inserts a token under the hash of its secret.
 pub async fn insert(tx: &mut Tx, token: &Token, secret: &str) -> Result<(), StoreError> {
     let mut values = token.values();
-    values.push(crate::value::Col::val(&hash(secret)));
+    values.push(Col::val(&hash(secret)));
     tx.execute(&INSERT, values).await.map(drop)
 }
 
@@ -67,4 +78,50 @@ pub async fn remove_kind(tx: &mut Tx, kind: TokenKind) -> Result<(), StoreError>
 /// Removes tokens that expired before `moment`.
 pub async fn remove_expired(tx: &mut Tx, moment: Timestamp) -> Result<(), StoreError> {
     delete(tx, &DELETE_EXPIRED, values![moment]).await.map(drop)
+}
+
+/// The token of this id.
+pub async fn by_id(tx: &mut Tx, id: &TokenId) -> Result<Option<Token>, StoreError> {
+    tx.one(&BY_ID, values![*id]).await
+}
+
+/// A person's API tokens, oldest first.
+pub async fn of_user(tx: &mut Tx, user_id: &UserId) -> Result<Vec<Token>, StoreError> {
+    tx.all(&TOKENS_OF_USER, values![*user_id]).await
+}
+
+/// The team's one token without a description.
+pub async fn of_team(tx: &mut Tx, team_id: &TeamId) -> Result<Option<Token>, StoreError> {
+    tx.one(&OF_TEAM, values![*team_id]).await
+}
+
+/// An organization's tokens of one kind.
+pub async fn of_organization(tx: &mut Tx, id: &OrganizationId, kind: TokenKind) -> Result<Vec<Token>, StoreError> {
+    tx.all(&OF_ORGANIZATION, values![*id, kind]).await
+}
+
+/// Notes when a token was last shown.
+pub async fn set_used(tx: &mut Tx, id: &TokenId, at: Timestamp) -> Result<(), StoreError> {
+    tx.execute(&SET_USED, values![*id, at]).await.map(drop)
+}
+
+/// Removes the team's token without a description; tells whether there was one.
+pub async fn remove_of_team(tx: &mut Tx, team_id: &TeamId) -> Result<bool, StoreError> {
+    Ok(delete(tx, &DELETE_OF_TEAM, values![*team_id]).await? == 1)
+}
+
+/// Removes an organization's tokens of one kind; tells whether there was one.
+pub async fn remove_of_organization(tx: &mut Tx, id: &OrganizationId, kind: TokenKind) -> Result<bool, StoreError> {
+    Ok(delete(tx, &DELETE_OF_ORGANIZATION, values![*id, kind]).await? > 0)
+}
+
+/// Removes the links that invite a person to an organization.
+pub async fn remove_invitations(tx: &mut Tx, id: &OrganizationId, user_id: &UserId) -> Result<(), StoreError> {
+    delete(tx, &DELETE_INVITATIONS, values![*id, *user_id]).await.map(drop)
+}
+
+/// The names of the people who made tokens of an organization and its teams.
+pub async fn creators_in(tx: &mut Tx, id: &OrganizationId) -> Result<HashMap<UserId, String>, StoreError> {
+    let rows = tx.rows(&CREATORS_IN, values![*id]).await?;
+    Ok(rows.iter().map(|row| Ok((Col::get(row, 0)?, Col::get(row, 1)?))).collect::<Result<_, sqlx::Error>>()?)
 }

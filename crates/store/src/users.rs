@@ -6,13 +6,19 @@ use terrane_domain::users::User;
 use crate::error::StoreError;
 use crate::statement::{Record as _, record, statements};
 use crate::transaction::{Tx, values};
+use crate::wake::Topic;
 
 record!(User, "users", "$1, $2, $3, $4, $5", { id, username, email, is_site_admin, created_at });
 
 statements! {
     INSERT: User = insert;
     BY_ID: User = select "WHERE id = $1";
-    BY_NAME: User = select "WHERE username = $1";
+    BY_IDS: User = select_many "id";
+    // The second condition is the index's: who has no name yet is not found by one.
+    BY_NAME: User = select "WHERE username = $1 AND username <> ''";
+    BY_NAMES: User = select_many "username <> '' AND username";
+    SET_USERNAME = "UPDATE users SET username = $2 WHERE id = $1 AND username = ''";
+    DELETE_PLACEHOLDER = "DELETE FROM users WHERE id = $1 AND username = '' AND NOT EXISTS (SELECT 1 FROM organization_memberships WHERE user_id = $1)";
 }
 
 /// Inserts a user.
@@ -28,4 +34,27 @@ pub async fn by_id(tx: &mut Tx, id: &UserId) -> Result<Option<User>, StoreError>
 /// The user of this name.
 pub async fn by_name(tx: &mut Tx, username: &str) -> Result<Option<User>, StoreError> {
     tx.one(&BY_NAME, values![username.to_owned()]).await
+}
+
+/// The users of these ids, in no order.
+pub async fn by_ids(tx: &mut Tx, ids: &[&UserId]) -> Result<Vec<User>, StoreError> {
+    tx.many(&BY_IDS, ids).await
+}
+
+/// The users of these names, in no order.
+pub async fn by_names(tx: &mut Tx, usernames: &[&String]) -> Result<Vec<User>, StoreError> {
+    tx.many(&BY_NAMES, usernames).await
+}
+
+/// Names an account that has no name yet; tells whether this call did it.
+pub async fn set_username(tx: &mut Tx, id: &UserId, username: &str) -> Result<bool, StoreError> {
+    tx.changed(&SET_USERNAME, values![*id, username.to_owned()]).await
+}
+
+/// Removes an account that only held the place of an invited person, unless another invitation needs it.
+pub async fn remove_placeholder(tx: &mut Tx, id: &UserId) -> Result<(), StoreError> {
+    if tx.changed(&DELETE_PLACEHOLDER, values![*id]).await? {
+        tx.wake(Topic::Tokens);
+    }
+    Ok(())
 }

@@ -6,7 +6,8 @@ use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
 use terrane_domain::access::{
-    OrganizationAccess, ProjectAccessLevel, ProjectPermissions, WorkspaceAccessLevel, WorkspacePermissions,
+    GrantedAccess, OrganizationAccess, ProjectAccessLevel, ProjectPermissions, WorkspaceAccessLevel,
+    WorkspacePermissions,
 };
 use terrane_domain::configuration_versions::ConfigurationVersionStatus;
 use terrane_domain::ids;
@@ -18,7 +19,7 @@ use terrane_domain::runs::{PhaseStatus, PlanOptions, RunSource, RunStatus};
 use terrane_domain::state_versions::StateVersionStatus;
 use terrane_domain::teams::TeamVisibility;
 use terrane_domain::time::Timestamp;
-use terrane_domain::tokens::TokenKind;
+use terrane_domain::tokens::{TokenCreator, TokenKind};
 use terrane_domain::variables::VariableCategory;
 use terrane_domain::workspaces::{ExecutionMode, LockHolder};
 
@@ -132,6 +133,7 @@ textual!(
     ids::WorkspaceId,
     ConfigurationVersionStatus,
     ExecutionMode,
+    GrantedAccess,
     JobStatus,
     LockHolder,
     LogFormat,
@@ -146,6 +148,7 @@ textual!(
     StateVersionStatus,
     StopRequest,
     TeamVisibility,
+    TokenCreator,
     TokenKind,
     VariableCategory,
     WorkspaceAccessLevel,

@@ -26,6 +26,7 @@ impl IntoResponse for PageError {
                 "Nothing here",
                 "There is no such page, or your account may not see it.".to_owned(),
             ),
+            AppError::Forbidden(text) => (StatusCode::FORBIDDEN, "Not allowed", format!("{text}.")),
             AppError::Conflict(_) => {
                 (StatusCode::CONFLICT, "Not now", format!("{}. Go back to see how things stand.", self.0))
             }

@@ -1,7 +1,7 @@
 //! Every kind of caller, each with the credential it shows and what the decision knows of it.
 
 use terrane_domain::access::{
-    Caller, CredentialKind, OrganizationAccess, Principal, ProjectAccessLevel, WorkspaceAccessLevel,
+    Caller, CredentialKind, GrantedAccess, Principal, ProjectAccessLevel, WorkspaceAccessLevel,
 };
 use terrane_domain::ids::*;
 use terrane_domain::organization_memberships::{MembershipStatus, OrganizationMembership};
@@ -64,7 +64,7 @@ async fn team(tx: &mut Tx, number: u128, places: &Places, access: &Access) -> Re
         name: format!("team-{number}"),
         visibility: TeamVisibility::Secret,
         sso_team_id: None,
-        organization_access: OrganizationAccess::NONE,
+        organization_access: GrantedAccess::NONE,
         allow_member_token_management: false,
         created_at: tx.now(),
     };

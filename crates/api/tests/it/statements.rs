@@ -21,6 +21,14 @@ const LISTS: &[(&str, u64)] = &[
     ("/api/v2/state-versions?filter%5Borganization%5D%5Bname%5D=demo&filter%5Bworkspace%5D%5Bname%5D=app", 5),
     ("/api/v2/state-versions/{state}/outputs", 5),
     ("/api/v2/workspaces/{workspace}/current-state-version-outputs", 5),
+    ("/api/v2/organizations/demo/teams", 4),
+    ("/api/v2/organizations/demo/teams?include=users,organization-memberships", 5),
+    ("/api/v2/organizations/demo/organization-memberships?include=user,teams", 8),
+    ("/api/v2/organization-memberships?include=user,teams", 5),
+    ("/api/v2/organizations/demo/team-tokens?sort=created-by", 5),
+    ("/api/v2/users/{user}/authentication-tokens", 1),
+    ("/api/v2/team-workspaces?filter%5Bworkspace%5D%5Bid%5D={workspace}", 5),
+    ("/api/v2/team-projects?filter%5Bproject%5D%5Bid%5D={project}", 5),
 ];
 /// Its rows do not come by the page: up to twenty of them cost as much as one.
 const QUEUE: (&str, u64) = ("/api/v2/organizations/demo/runs/queue", 8);
@@ -30,6 +38,8 @@ async fn statements_of(world: &World, path: &str) -> u64 {
     let path = path
         .replace("{workspace}", world.id("workspaces"))
         .replace("{run}", &world.run)
+        .replace("{user}", world.id("users"))
+        .replace("{project}", world.id("projects"))
         .replace("{state}", StateVersionId::from_entropy(STATE).as_str());
     let mut least = u64::MAX;
     // One of two may have had to look for the credential.
@@ -56,8 +66,32 @@ async fn add_rows(world: &World, numbers: std::ops::Range<u32>) {
             "relationships":{"workspace":{"data":{"type":"workspaces","id":world.id("workspaces")}}},
         }});
         world.owner_json("POST", "/api/v2/runs", &run).await;
+        add_people(world, number).await;
         add_what_has_no_door(world, number).await.unwrap();
     }
+}
+
+/// A team with an invited member, a token, and access to the workspace and the project; and a token of the owner's.
+async fn add_people(world: &World, number: u32) {
+    let team = json!({"data":{"attributes":{"name":format!("team-{number}")}}});
+    let team = world.owner_json("POST", "/api/v2/organizations/demo/teams", &team).await;
+    let team = &team["data"]["id"];
+    let membership = json!({"data":{
+        "attributes":{"email":format!("person-{number}@example.org")},
+        "relationships":{"teams":{"data":[{"type":"teams","id":team}]}},
+    }});
+    world.owner_json("POST", "/api/v2/organizations/demo/organization-memberships", &membership).await;
+    for kind in ["workspace", "project"] {
+        let access = json!({"data":{"attributes":{"access":"read"},"relationships":{
+            "team":{"data":{"type":"teams","id":team}},
+            kind:{"data":{"type":kind,"id":world.id(&format!("{kind}s"))}},
+        }}});
+        world.owner_json("POST", &format!("/api/v2/team-{kind}s"), &access).await;
+    }
+    let path = format!("/api/v2/teams/{}/authentication-token", team.as_str().unwrap());
+    world.owner_json("POST", &path, &serde_json::Value::Null).await;
+    let path = format!("/api/v2/users/{}/authentication-tokens", world.id("users"));
+    world.owner_json("POST", &path, &serde_json::Value::Null).await;
 }
 
 async fn add_what_has_no_door(world: &World, number: u32) -> Result<(), StoreError> {

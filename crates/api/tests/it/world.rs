@@ -8,7 +8,9 @@ use axum::response::Response;
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use terrane_app::callers::Secret;
-use terrane_app::{App, bootstrap};
+use terrane_app::tokens::{Expiry, NewToken};
+use terrane_app::{App, bootstrap, organization_memberships, tokens};
+use terrane_domain::access::{Caller, CredentialKind, Principal};
 use terrane_domain::ids::{TokenId, UserId};
 use terrane_domain::tokens::{Token, TokenKind};
 use terrane_domain::users::User;
@@ -20,6 +22,7 @@ use tower::ServiceExt as _;
 pub(crate) struct World {
     pub(crate) router: axum::Router,
     pub(crate) store: Store,
+    pub(crate) app: App,
     pub(crate) owner: String,
     pub(crate) outsider: String,
     pub(crate) runner: String,
@@ -70,7 +73,8 @@ impl World {
         let outsider = add_account(&app, "outsider").await;
         let mut world = Self {
             store: app.store().clone(),
-            router: terrane_api::router(app),
+            router: terrane_api::router(app.clone()),
+            app,
             owner,
             outsider,
             runner: "runner-secret".to_owned(),
@@ -88,11 +92,13 @@ impl World {
         self.run = text(&run["data"]["id"]);
         let related = |name: &str| text(&run["data"]["relationships"][name]["data"]["id"]);
         let projects = self.owner_json("GET", "/api/v2/organizations/demo/projects", &Value::Null).await;
+        let project = text(&projects["data"][0]["id"]);
+        let people = self.fill_people(&workspace, &project).await;
         self.ids = vec![
             ("organizations", "demo".to_owned()),
             ("organizations/demo/workspaces", "app".to_owned()),
             ("workspaces", workspace),
-            ("projects", text(&projects["data"][0]["id"])),
+            ("projects", project),
             ("configuration-versions", cv),
             ("runs", self.run.clone()),
             ("plans", related("plan")),
@@ -100,6 +106,7 @@ impl World {
             ("jobs", text(&job["id"])),
             ("run-token", text(&job["run_token"])),
         ];
+        self.ids.extend(people);
     }
 
     /// Makes a workspace with a run whose plan a runner has begun.
@@ -122,6 +129,58 @@ impl World {
         std::fs::read(self.folder.path().join("db-wal")).unwrap()
     }
 
+    /// A team that everyone sees, with a token and access to everything, and someone invited into it.
+    async fn fill_people(&self, workspace: &str, project: &str) -> Vec<(&'static str, String)> {
+        let id = |made: &Value| text(&made["data"]["id"]);
+        let document = json!({"data":{"attributes":{"name":"readers","visibility":"organization"}}});
+        let team = id(&self.owner_json("POST", "/api/v2/organizations/demo/teams", &document).await);
+        let relation = |kind: &str, id: &str| json!({"data":{"type":kind,"id":id}});
+        let access = |kind: &str, thing: &str| {
+            let relations = json!({"team": relation("teams", &team), kind: relation("things", thing)});
+            json!({"data":{"attributes":{"access":"read"},"relationships":relations}})
+        };
+        let document = json!({"data":{
+            "attributes":{"email":"invited@example.org"},
+            "relationships":{"teams":{"data":[{"type":"teams","id":team}]}},
+        }});
+        let path = "/api/v2/organizations/demo/organization-memberships";
+        let membership = id(&self.owner_json("POST", path, &document).await);
+        let on_workspace = self.owner_json("POST", "/api/v2/team-workspaces", &access("workspace", workspace)).await;
+        let on_project = self.owner_json("POST", "/api/v2/team-projects", &access("project", project)).await;
+        let path = format!("/api/v2/teams/{team}/authentication-token");
+        let token = self.owner_json("POST", &path, &Value::Null).await;
+        let account = self.owner_json("GET", "/api/v2/account/details", &Value::Null).await;
+        vec![
+            ("organization-memberships", membership),
+            ("team-workspaces", id(&on_workspace)),
+            ("team-projects", id(&on_project)),
+            ("authentication-tokens", id(&token)),
+            ("team-token", text(&token["data"]["attributes"]["token"])),
+            ("users", id(&account)),
+            ("teams", team),
+        ]
+    }
+
+    /// Lets a person of this name accept an invitation to the demo organization and its teams of these ids; answers
+    /// the person's token and membership.
+    pub(crate) async fn join(&self, name: &str, teams: &[&str]) -> (String, String) {
+        let teams: Vec<Value> = teams.iter().map(|id| json!({"type":"teams","id":id})).collect();
+        let document = json!({"data":{
+            "attributes":{"email":format!("{name}@example.org")},
+            "relationships":{"teams":{"data":teams}},
+        }});
+        let path = "/api/v2/organizations/demo/organization-memberships";
+        let invited = self.owner_json("POST", path, &document).await;
+        let link = text(&invited["data"]["attributes"]["invitation-url"]);
+        let secret = Secret::new(link.rsplit('/').next().unwrap());
+        let user = organization_memberships::accept(&self.app, secret, name.to_owned()).await.unwrap();
+        let caller =
+            Caller { kind: CredentialKind::Session, principal: Principal::User(user.id.clone()), token_id: None };
+        let new = NewToken { description: None, expiry: Expiry::Default };
+        let made = tokens::create(&self.app, &caller, user.id, new).await.unwrap();
+        (made.secret.unwrap().reveal().to_owned(), text(&invited["data"]["id"]))
+    }
+
     async fn claim(&self) -> Value {
         let id = terrane_domain::ids::RunnerId::from_entropy(1);
         let body = json!({"runner_id": id, "name": "test", "engines": []}).to_string();
@@ -141,6 +200,12 @@ impl World {
         let status = response.status();
         let body = response.into_body().collect().await.unwrap().to_bytes().to_vec();
         Answer { status, body }
+    }
+
+    /// The status alone.
+    pub(crate) async fn status(&self, method: &str, path: &str, token: &str, body: &Value) -> u16 {
+        let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+        self.send(method, path, Some(token), body).await.status.as_u16()
     }
 
     pub(crate) async fn owner_json(&self, method: &str, path: &str, body: &Value) -> Value {

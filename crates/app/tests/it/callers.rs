@@ -1,7 +1,10 @@
 //! Credentials that end.
 
+use std::time::Duration;
+
 use terrane_app::AppError;
 use terrane_app::callers::{Secret, authenticate, set_runner_token};
+use terrane_app::tokens::{self, Expiry, NewToken};
 use terrane_domain::access::CredentialKind;
 
 use crate::world::World;
@@ -28,4 +31,39 @@ async fn a_runs_token_ends_with_the_run() {
     assert_eq!(authenticate(&world.app, Some(secret.clone())).await.unwrap().kind, CredentialKind::Run);
     world.finish(&job, false).await.unwrap();
     assert!(matches!(authenticate(&world.app, Some(secret)).await, Err(AppError::Unauthorized)));
+}
+
+#[tokio::test]
+async fn the_last_use_of_a_token_is_stored_now_and_then_and_not_with_each_call() {
+    let world = World::new().await;
+    let user_id = world.owner.user_id().unwrap().clone();
+    let new = NewToken { description: None, expiry: Expiry::Never };
+    let made = tokens::create(&world.app, &world.owner, user_id, new).await.unwrap();
+    let last_used =
+        async || tokens::read(&world.app, &world.owner, made.token.id.clone()).await.unwrap().token.last_used_at;
+    let mut uses = vec![last_used().await];
+    for _ in 0..2 {
+        let before = world.app.store().statements();
+        for _ in 0..50 {
+            authenticate(&world.app, made.secret.clone()).await.unwrap();
+        }
+        assert_eq!(world.app.store().statements() - before, 1, "one look, no write");
+        tokens::store_uses(&world.app).await.unwrap();
+        uses.push(last_used().await);
+        world.pass(Duration::from_mins(1));
+    }
+    assert_eq!(uses[0], None);
+    assert!(uses[2].unwrap().since(uses[1].unwrap()) >= Duration::from_mins(1));
+}
+
+#[tokio::test]
+async fn a_token_ends_when_its_time_has_come() {
+    let world = World::new().await;
+    let user_id = world.owner.user_id().unwrap().clone();
+    let end = world.app.store().now().plus(Duration::from_hours(1));
+    let new = NewToken { description: None, expiry: Expiry::At(end) };
+    let secret = tokens::create(&world.app, &world.owner, user_id, new).await.unwrap().secret;
+    authenticate(&world.app, secret.clone()).await.unwrap();
+    world.pass(Duration::from_hours(1));
+    assert!(matches!(authenticate(&world.app, secret).await, Err(AppError::Unauthorized)));
 }

@@ -12,6 +12,8 @@ words! {
         DeleteOrganization = "delete-organization",
         /// Make, replace and remove its token.
         ManageOrganizationToken = "manage-organization-token",
+        /// See who belongs to it.
+        ReadMembership = "read-membership",
         /// Invite people, remove them.
         ManageMembership = "manage-membership",
         /// Make a team.
@@ -60,6 +62,8 @@ words! {
         UpdateWorkspace = "update-workspace",
         /// Delete it.
         DeleteWorkspace = "delete-workspace",
+        /// See which teams have access.
+        ReadWorkspaceTeams = "read-workspace-teams",
         /// Change which teams have access.
         ManageWorkspaceTeams = "manage-workspace-teams",
         /// Attach run tasks.
@@ -110,6 +114,7 @@ impl Action {
             | Self::UpdateOrganization
             | Self::DeleteOrganization
             | Self::ManageOrganizationToken
+            | Self::ReadMembership
             | Self::ManageMembership
             | Self::CreateTeam
             | Self::CreateProject
@@ -131,6 +136,7 @@ impl Action {
             Self::ReadWorkspace
             | Self::UpdateWorkspace
             | Self::DeleteWorkspace
+            | Self::ReadWorkspaceTeams
             | Self::ManageWorkspaceTeams
             | Self::ManageWorkspaceRunTasks
             | Self::LockWorkspace

@@ -187,7 +187,7 @@ fn has_right(action: Action, scope: Scope<'_>) -> bool {
 
 fn organization_right(action: Action, access: OrganizationAccess) -> bool {
     match action {
-        Action::ReadOrganization => true,
+        Action::ReadOrganization | Action::ReadMembership => true,
         Action::ManageMembership => access.has(Permission::ManageMembership),
         Action::CreateTeam => access.has(Permission::ManageTeams),
         Action::CreateProject => access.has(Permission::ManageProjects),
@@ -270,7 +270,7 @@ pub(super) fn workspace_permissions(standing: &Standing) -> Option<WorkspacePerm
 fn workspace_right(action: Action, standing: &Standing) -> bool {
     let Some(permissions) = workspace_permissions(standing) else { return false };
     match action {
-        Action::ReadWorkspace => true,
+        Action::ReadWorkspace | Action::ReadWorkspaceTeams => true,
         Action::DeleteWorkspace => permissions.admin || standing.project.is_some_and(|project| project.delete),
         Action::UpdateWorkspace
         | Action::ManageWorkspaceTeams

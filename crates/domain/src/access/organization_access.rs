@@ -83,6 +83,71 @@ impl OrganizationAccess {
     }
 }
 
+/// The rights that a team was given itself, without what they imply: with a right that is taken back goes what it
+/// brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct GrantedAccess(u32);
+
+/// A right that cannot be given without another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{right} requires {needed}")]
+pub struct MissingPermission {
+    /// What was to be given.
+    pub right: OrganizationPermission,
+    /// What has to come with it.
+    pub needed: OrganizationPermission,
+}
+
+impl GrantedAccess {
+    /// Nothing.
+    pub const NONE: Self = Self(0);
+
+    /// The same set with or without `permission`.
+    #[must_use]
+    pub const fn set(self, permission: OrganizationPermission, is_given: bool) -> Self {
+        let bit = OrganizationAccess::bit(permission);
+        if is_given { Self(self.0 | bit) } else { Self(self.0 & !bit) }
+    }
+
+    /// What it comes to, with all that is implied.
+    pub fn effective(self) -> OrganizationAccess {
+        OrganizationAccess(self.0).iter().collect()
+    }
+
+    /// Whether each right comes with those that clients have to name beside it. Source: `api-docs/teams.mdx`.
+    pub fn check(self) -> Result<(), MissingPermission> {
+        use OrganizationPermission as P;
+        let granted = OrganizationAccess(self.0);
+        if granted.has(P::ManageProjects) && !granted.has(P::ManageWorkspaces) {
+            return Err(MissingPermission { right: P::ManageProjects, needed: P::ManageWorkspaces });
+        }
+        if granted.has(P::ReadProjects) && !self.effective().has(P::ReadWorkspaces) {
+            return Err(MissingPermission { right: P::ReadProjects, needed: P::ReadWorkspaces });
+        }
+        Ok(())
+    }
+}
+
+impl FromIterator<OrganizationPermission> for GrantedAccess {
+    fn from_iter<I: IntoIterator<Item = OrganizationPermission>>(permissions: I) -> Self {
+        permissions.into_iter().fold(Self::NONE, |set, permission| set.set(permission, true))
+    }
+}
+
+impl std::fmt::Display for GrantedAccess {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        OrganizationAccess(self.0).fmt(formatter)
+    }
+}
+
+impl std::str::FromStr for GrantedAccess {
+    type Err = crate::names::UnknownWord;
+
+    fn from_str(words: &str) -> Result<Self, Self::Err> {
+        words.split_whitespace().map(str::parse).collect()
+    }
+}
+
 impl FromIterator<OrganizationPermission> for OrganizationAccess {
     fn from_iter<I: IntoIterator<Item = OrganizationPermission>>(permissions: I) -> Self {
         let mut set = permissions.into_iter().fold(0, |set, permission| set | Self::bit(permission));
@@ -126,6 +191,32 @@ mod tests {
     fn a_set_is_read_back_from_its_words() {
         for permission in OrganizationPermission::ALL {
             let set: OrganizationAccess = [*permission].into_iter().collect();
+            assert_eq!(set.to_string().parse(), Ok(set));
+        }
+    }
+
+    #[test]
+    fn what_a_right_brought_goes_with_it() {
+        let given = GrantedAccess::NONE.set(OrganizationPermission::ManageWorkspaces, true);
+        assert!(given.effective().has(OrganizationPermission::ReadWorkspaces));
+        let taken = given.set(OrganizationPermission::ManageWorkspaces, false);
+        assert_eq!(taken.effective(), OrganizationAccess::NONE);
+    }
+
+    #[test]
+    fn some_rights_have_to_be_named_together() {
+        use OrganizationPermission as P;
+        let cases: &[(&[P], Option<P>)] = &[
+            (&[P::ManageProjects], Some(P::ManageWorkspaces)),
+            (&[P::ManageProjects, P::ManageWorkspaces], None),
+            (&[P::ReadProjects], Some(P::ReadWorkspaces)),
+            (&[P::ReadProjects, P::ReadWorkspaces], None),
+            (&[P::ReadProjects, P::ManageWorkspaces], None),
+            (&[P::ManageTeams], None),
+        ];
+        for (rights, needed) in cases {
+            let set: GrantedAccess = rights.iter().copied().collect();
+            assert_eq!(set.check().err().map(|missing| missing.needed), *needed, "{rights:?}");
             assert_eq!(set.to_string().parse(), Ok(set));
         }
     }

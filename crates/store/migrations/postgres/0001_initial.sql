@@ -16,11 +16,13 @@ CREATE TABLE organization_keys (
 
 CREATE TABLE users (
     id TEXT COLLATE "C" PRIMARY KEY,
-    username TEXT COLLATE "C" NOT NULL UNIQUE,
+    -- Empty for who was invited and has not chosen one yet.
+    username TEXT COLLATE "C" NOT NULL,
     email TEXT COLLATE "C" NOT NULL,
     is_site_admin BOOLEAN NOT NULL,
     created_at BIGINT NOT NULL
 );
+CREATE UNIQUE INDEX users_by_username ON users (username) WHERE username <> '';
 
 CREATE TABLE organization_memberships (
     id TEXT COLLATE "C" PRIMARY KEY,
@@ -32,6 +34,11 @@ CREATE TABLE organization_memberships (
     UNIQUE (organization_id, user_id)
 );
 CREATE INDEX organization_memberships_by_user ON organization_memberships (user_id);
+CREATE INDEX organization_memberships_by_age ON organization_memberships (organization_id, created_at, id);
+CREATE INDEX organization_memberships_by_email ON organization_memberships (email);
+-- Nobody is invited twice.
+CREATE UNIQUE INDEX organization_memberships_invited ON organization_memberships (organization_id, LOWER(email))
+    WHERE status = 'invited';
 
 CREATE TABLE teams (
     id TEXT COLLATE "C" PRIMARY KEY,
@@ -89,6 +96,12 @@ CREATE INDEX tokens_by_run ON tokens (run_id) WHERE run_id IS NOT NULL;
 CREATE INDEX tokens_by_user ON tokens (user_id) WHERE user_id IS NOT NULL;
 CREATE INDEX tokens_by_team ON tokens (team_id) WHERE team_id IS NOT NULL;
 CREATE INDEX tokens_by_organization ON tokens (organization_id, kind) WHERE organization_id IS NOT NULL;
+-- A team has one token without a description, and of those with one no two alike.
+CREATE UNIQUE INDEX tokens_of_team ON tokens (team_id) WHERE kind = 'team' AND description IS NULL;
+CREATE UNIQUE INDEX tokens_of_team_described ON tokens (team_id, description) WHERE kind = 'team';
+-- A new one takes the place of the old.
+CREATE UNIQUE INDEX tokens_of_organization ON tokens (organization_id, kind)
+    WHERE kind IN ('organization', 'audit-trails');
 
 CREATE TABLE workspaces (
     id TEXT COLLATE "C" PRIMARY KEY,

@@ -15,11 +15,13 @@ CREATE TABLE organization_keys (
 
 CREATE TABLE users (
     id TEXT PRIMARY KEY,
-    username TEXT NOT NULL UNIQUE,
+    -- Empty for who was invited and has not chosen one yet.
+    username TEXT NOT NULL,
     email TEXT NOT NULL,
     is_site_admin INTEGER NOT NULL,
     created_at INTEGER NOT NULL
 ) STRICT;
+CREATE UNIQUE INDEX users_by_username ON users (username) WHERE username <> '';
 
 CREATE TABLE organization_memberships (
     id TEXT PRIMARY KEY,
@@ -31,6 +33,11 @@ CREATE TABLE organization_memberships (
     UNIQUE (organization_id, user_id)
 ) STRICT;
 CREATE INDEX organization_memberships_by_user ON organization_memberships (user_id);
+CREATE INDEX organization_memberships_by_age ON organization_memberships (organization_id, created_at, id);
+CREATE INDEX organization_memberships_by_email ON organization_memberships (email);
+-- Nobody is invited twice.
+CREATE UNIQUE INDEX organization_memberships_invited ON organization_memberships (organization_id, LOWER(email))
+    WHERE status = 'invited';
 
 CREATE TABLE teams (
     id TEXT PRIMARY KEY,
@@ -88,6 +95,12 @@ CREATE INDEX tokens_by_run ON tokens (run_id) WHERE run_id IS NOT NULL;
 CREATE INDEX tokens_by_user ON tokens (user_id) WHERE user_id IS NOT NULL;
 CREATE INDEX tokens_by_team ON tokens (team_id) WHERE team_id IS NOT NULL;
 CREATE INDEX tokens_by_organization ON tokens (organization_id, kind) WHERE organization_id IS NOT NULL;
+-- A team has one token without a description, and of those with one no two alike.
+CREATE UNIQUE INDEX tokens_of_team ON tokens (team_id) WHERE kind = 'team' AND description IS NULL;
+CREATE UNIQUE INDEX tokens_of_team_described ON tokens (team_id, description) WHERE kind = 'team';
+-- A new one takes the place of the old.
+CREATE UNIQUE INDEX tokens_of_organization ON tokens (organization_id, kind)
+    WHERE kind IN ('organization', 'audit-trails');
 
 CREATE TABLE workspaces (
     id TEXT PRIMARY KEY,

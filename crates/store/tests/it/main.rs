@@ -31,5 +31,6 @@ mod samples;
 mod schema;
 mod secrets;
 mod standings;
+mod teams;
 mod workspaces;
 mod writes;

@@ -13,7 +13,7 @@ use terrane_domain::run_events::RunEvent;
 use terrane_domain::runner_protocol::{ChangeCounts, LogFormat, Phase, StopRequest};
 use terrane_domain::runs::{PhaseStatus, PlanOptions, Run, RunPhase, RunSource, RunStatus, RunVariable};
 use terrane_domain::state_versions::{StateVersion, StateVersionOutput, StateVersionStatus};
-use terrane_domain::tokens::{Token, TokenKind};
+use terrane_domain::tokens::{Token, TokenCreator, TokenKind};
 use terrane_domain::users::User;
 use terrane_domain::variables::{Variable, VariableCategory};
 use terrane_domain::workspaces::{ExecutionMode, LockHolder, Workspace};
@@ -449,7 +449,7 @@ async fn tokens_are_found_by_their_secret_only() {
                 user_id: flag.then(|| world.user.id.clone()),
                 team_id: None,
                 run_id: (!flag).then(|| RunId::from_entropy(entropy())),
-                created_by: flag.then(|| world.user.id.clone()),
+                created_by: flag.then(|| TokenCreator::User(world.user.id.clone())),
                 last_used_at: expires_at,
                 organization_id: (!flag).then(|| world.organization.id.clone()),
                 description: flag.then_some(description),

@@ -4,8 +4,9 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 use terrane_domain::access::{
-    Action, Caller, CredentialKind, Membership, OrganizationAccess, OrganizationPermission, Principal,
-    ProjectAccessLevel, Scope, Standing, Target, WorkspaceAccessLevel, decide, visible_projects, visible_workspaces,
+    Action, Caller, CredentialKind, GrantedAccess, Membership, OrganizationPermission, Principal, ProjectAccessLevel,
+    ProjectPermissions, RunsAccess, Scope, SettingsAccess, Standing, StateVersionsAccess, Target, TeamsAccess,
+    VariablesAccess, WorkspaceAccessLevel, WorkspacePermissions, decide, visible_projects, visible_workspaces,
 };
 use terrane_domain::ids::*;
 use terrane_domain::organization_memberships::{MembershipStatus, OrganizationMembership};
@@ -19,7 +20,7 @@ use terrane_store::{StoreError, Tx, organization_memberships, projects, standing
 use crate::databases::{Bench, each};
 use crate::samples::{World, entropy, keep, moment, workspace};
 
-fn team(world: &World, name: &str, access: OrganizationAccess) -> Team {
+pub(crate) fn team(world: &World, name: &str, access: GrantedAccess) -> Team {
     Team {
         id: TeamId::from_entropy(entropy()),
         organization_id: world.organization.id.clone(),
@@ -32,7 +33,7 @@ fn team(world: &World, name: &str, access: OrganizationAccess) -> Team {
     }
 }
 
-fn membership(world: &World, status: MembershipStatus) -> OrganizationMembership {
+pub(crate) fn membership(world: &World, status: MembershipStatus) -> OrganizationMembership {
     OrganizationMembership {
         id: OrganizationMembershipId::from_entropy(entropy()),
         organization_id: world.organization.id.clone(),
@@ -59,7 +60,7 @@ async fn an_invitation_makes_no_member_and_teams_make_owners() {
             let world = World::new(&bench.store).await;
             assert_eq!(of_person(bench, world).await, Standing::default());
             let invited = keep(membership(world, status));
-            let owners = keep(team(world, OWNERS, OrganizationAccess::NONE));
+            let owners = keep(team(world, OWNERS, GrantedAccess::NONE));
             write!(bench.store, tx => organization_memberships::insert(tx, invited).await).unwrap();
             assert_eq!(of_person(bench, world).await.membership, membership_before);
             write!(bench.store, tx => {
@@ -81,8 +82,33 @@ struct Places {
     teams: Vec<Team>,
 }
 
-/// Access of a team, by numbers: which team, which thing, which level.
-type Grant = (usize, usize, usize);
+/// Access of a team, by numbers: which team, which thing, which level, and what `custom` means.
+type Grant = (usize, usize, usize, usize);
+
+/// One of many meanings of `custom`.
+fn custom(is_custom: bool, seed: usize) -> Option<(ProjectPermissions, WorkspacePermissions)> {
+    fn one_of<T: Copy>(all: &[T], seed: usize) -> T {
+        all[seed % all.len()]
+    }
+    let workspace = WorkspacePermissions {
+        runs: one_of(RunsAccess::ALL, seed),
+        variables: one_of(VariablesAccess::ALL, seed / 3),
+        state_versions: one_of(StateVersionsAccess::ALL, seed / 9),
+        locking: (seed / 36).is_multiple_of(2),
+        run_tasks: (seed / 72).is_multiple_of(2),
+        ..WorkspacePermissions::CUSTOM
+    };
+    let project = ProjectPermissions {
+        settings: one_of(SettingsAccess::ALL, seed),
+        teams: one_of(TeamsAccess::ALL, seed / 3),
+        workspaces: workspace,
+        create: (seed / 9).is_multiple_of(2),
+        delete: (seed / 18).is_multiple_of(2),
+        r#move: (seed / 36).is_multiple_of(2),
+        ..ProjectPermissions::CUSTOM
+    };
+    is_custom.then_some((project, workspace))
+}
 
 /// A world: which teams the person is in, what they may in the organization, to which projects and workspaces.
 #[derive(Debug, Clone)]
@@ -107,8 +133,8 @@ fn rights() -> impl Strategy<Value = Rights> {
         proptest::bool::weighted(0.9),
         proptest::sample::subsequence((0..TEAMS).collect::<Vec<_>>(), 0..=TEAMS),
         proptest::collection::vec(access, TEAMS),
-        proptest::collection::vec((0..TEAMS, 0..PROJECTS, 0..ProjectAccessLevel::ALL.len()), 0..3),
-        proptest::collection::vec((0..TEAMS, 0..WORKSPACES, 0..WorkspaceAccessLevel::ALL.len()), 0..4),
+        proptest::collection::vec((0..TEAMS, 0..PROJECTS, 0..ProjectAccessLevel::ALL.len(), 0..144_usize), 0..3),
+        proptest::collection::vec((0..TEAMS, 0..WORKSPACES, 0..WorkspaceAccessLevel::ALL.len(), 0..144_usize), 0..4),
     )
         .prop_map(|(is_member, member_of, access, projects, workspaces)| Rights {
             is_member,
@@ -130,8 +156,7 @@ impl Places {
             .collect();
         let workspaces =
             (0..WORKSPACES).map(|number| workspace(&projects[number % PROJECTS], &format!("w{number}"))).collect();
-        let teams =
-            [OWNERS, "readers", "writers"].iter().map(|name| team(world, name, OrganizationAccess::NONE)).collect();
+        let teams = [OWNERS, "readers", "writers"].iter().map(|name| team(world, name, GrantedAccess::NONE)).collect();
         Self { projects, workspaces, teams }
     }
 
@@ -158,7 +183,7 @@ impl Places {
             teams::insert_member(tx, &self.teams[*number].id, &world.user.id).await?;
         }
         let mut seen = std::collections::HashSet::new();
-        for (team, project, level) in &rights.projects {
+        for (team, project, level, seed) in &rights.projects {
             if seen.insert((*team, *project)) {
                 let access = TeamProject {
                     id: TeamProjectId::from_entropy(entropy()),
@@ -166,13 +191,14 @@ impl Places {
                     team_id: self.teams[*team].id.clone(),
                     project_id: self.projects[*project].id.clone(),
                     access: ProjectAccessLevel::ALL[*level],
-                    custom: None,
+                    custom: custom(ProjectAccessLevel::ALL[*level] == ProjectAccessLevel::Custom, *seed)
+                        .map(|(project, _)| project),
                 };
                 team_access::insert_project(tx, &access).await?;
             }
         }
         let mut seen = std::collections::HashSet::new();
-        for (team, workspace, level) in &rights.workspaces {
+        for (team, workspace, level, seed) in &rights.workspaces {
             if seen.insert((*team, *workspace)) {
                 let access = TeamWorkspace {
                     id: TeamWorkspaceId::from_entropy(entropy()),
@@ -180,7 +206,8 @@ impl Places {
                     team_id: self.teams[*team].id.clone(),
                     workspace_id: self.workspaces[*workspace].id.clone(),
                     access: WorkspaceAccessLevel::ALL[*level],
-                    custom: None,
+                    custom: custom(WorkspaceAccessLevel::ALL[*level] == WorkspaceAccessLevel::Custom, *seed)
+                        .map(|(_, workspace)| workspace),
                 };
                 team_access::insert_workspace(tx, &access).await?;
             }
