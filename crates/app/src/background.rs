@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use terrane_domain::runner_protocol::RENEW_SECONDS;
+use terrane_domain::time::Timestamp;
 use terrane_store::Topic;
 
 use crate::{App, AppResult, callers, jobs, tokens};
@@ -53,10 +55,41 @@ async fn compact_logs(app: App) {
     }
 }
 
+/// Looks for lost runners, time and again.
+pub struct Sweep {
+    looked_at: Timestamp,
+}
+
+impl Sweep {
+    /// Longer without a look, and it was we who were away: twice the time in which a renewal comes.
+    const JUMP: Duration = Duration::from_secs(2 * RENEW_SECONDS);
+
+    /// The first look is due soon.
+    pub fn new(app: &App) -> Self {
+        Self { looked_at: app.store.now() }
+    }
+
+    /// Deals with jobs whose runner is lost, and answers how many there were. If the clock has jumped since the last look,
+    /// because the machine slept or the clock was set, runners get a lease's time to say that they are there.
+    pub async fn look(&mut self, app: &App) -> AppResult<usize> {
+        let now = app.store.now();
+        let count = if now.since(self.looked_at) > Self::JUMP {
+            tracing::warn!("the clock has jumped; no runner is taken for lost because of it");
+            jobs::renew_overdue(app).await?;
+            0
+        } else {
+            jobs::sweep_lost(app).await?
+        };
+        self.looked_at = now;
+        Ok(count)
+    }
+}
+
 async fn sweep(app: App) {
+    let mut sweep = Sweep::new(&app);
     loop {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        if let Err(error) = jobs::sweep_lost(&app).await {
+        if let Err(error) = sweep.look(&app).await {
             tracing::error!(error = &error as &dyn std::error::Error, "lost runners could not be looked for");
         }
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use terrane_app::background::Sweep;
 use terrane_app::runs::RunAction;
 use terrane_app::{AppError, jobs, workspaces};
 use terrane_domain::reasons::ReasonCode;
@@ -104,6 +105,28 @@ async fn a_lease_that_is_renewed_is_not_lost() {
         jobs::renew(&world.app, &world.runner, job.id.clone(), job.fence).await.unwrap();
         assert_eq!(jobs::sweep_lost(&world.app).await.unwrap(), 0);
     }
+}
+
+#[tokio::test]
+async fn a_machine_that_slept_takes_no_runner_for_lost() {
+    let world = World::new().await;
+    let run = world.queue(world.new_run()).await.run;
+    world.finish(&world.claim().await, true).await.unwrap();
+    world.act(&run.id, RunAction::Apply).await.unwrap();
+    let job = world.claim().await;
+    jobs::admit(&world.app, &world.runner, job.id.clone(), job.fence).await.unwrap();
+    let mut sweep = Sweep::new(&world.app);
+    world.pass(Duration::from_hours(1));
+    assert_eq!(sweep.look(&world.app).await.unwrap(), 0);
+    jobs::renew(&world.app, &world.runner, job.id.clone(), job.fence).await.unwrap();
+
+    // One that does not come back after it is lost all the same.
+    let mut lost = 0;
+    for _ in 0..LEASE.as_secs() {
+        world.pass(Duration::from_secs(1));
+        lost += sweep.look(&world.app).await.unwrap();
+    }
+    assert_eq!(lost, 1);
 }
 
 #[tokio::test]
