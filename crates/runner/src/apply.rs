@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use terrane_domain::reasons::ReasonCode;
 use terrane_domain::runner_protocol::LogFormat;
-use tokio::task::JoinHandle;
 
 use crate::RunnerError;
 use crate::child::{Ended, Setting, words};
 use crate::documents::Scanner;
-use crate::job::PhaseResult;
+use crate::job::{Deliveries, PhaseResult};
 use crate::log::Log;
 use crate::plan;
 use crate::spool::Spool;
@@ -39,7 +38,7 @@ pub(crate) async fn run(
     setting: &Setting,
     log: &Log,
     spool: Arc<Spool>,
-    deliveries: &mut Vec<JoinHandle<Result<(), RunnerError>>>,
+    deliveries: &mut Deliveries,
 ) -> Result<PhaseResult, RunnerError> {
     setting.write_header(log).await;
     if let Some(Ended::Stopped(_)) = prepare(setting, log).await? {
@@ -47,6 +46,7 @@ pub(crate) async fn run(
     }
     // From here on an unknown outcome is never repeated.
     setting.runner.client.admit(&setting.job).await?;
+    setting.lease.set_admitted();
     let (root, state) = (setting.folder.root.clone(), setting.folder.state_file(&setting.job.workspace_name));
     let watch = StateWatch::start(setting.runner.clone(), setting.job.clone(), spool, root, state);
     let is_structured = setting.job.log_format == LogFormat::Structured;

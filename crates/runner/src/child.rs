@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use crate::documents::Scanner;
 use crate::engines::FoundEngine;
 use crate::folder::{self, RunFolder};
-use crate::lease::Lease;
+use crate::lease::{Lease, Standing};
 use crate::log::Log;
 use crate::sandbox::{SETUP_FAILED, SETUP_MESSAGE, SandboxMode, message};
 use crate::start::Sandbox;
@@ -135,13 +135,7 @@ impl Setting {
                 // A flood of output must not keep people's wishes away, nor is what was written cut off.
                 biased;
                 Ok(()) = standing.changed() => {
-                    let now = *standing.borrow_and_update();
-                    let signal = match now.stop {
-                        _ if now.is_lost => Some(Signal::SIGKILL),
-                        StopRequest::Kill => Some(Signal::SIGKILL),
-                        StopRequest::Interrupt if !was_asked => Some(Signal::SIGINT),
-                        _ => None,
-                    };
+                    let signal = wanted_signal(*standing.borrow_and_update(), self.lease.is_admitted(), was_asked);
                     if let (Some(signal), Some(group), None) = (signal, group, ended) {
                         was_asked = true;
                         let _ = killpg(group, signal);
@@ -246,6 +240,17 @@ impl Setting {
     }
 }
 
+/// What a change of the lease means for the child. One that may change things ends in order even if the lease is lost:
+/// a killed terraform leaves behind what no state knows of.
+fn wanted_signal(now: Standing, is_admitted: bool, was_asked: bool) -> Option<Signal> {
+    match now.stop {
+        StopRequest::Kill => Some(Signal::SIGKILL),
+        _ if now.is_lost && !is_admitted => Some(Signal::SIGKILL),
+        StopRequest::None if !now.is_lost => None,
+        StopRequest::None | StopRequest::Interrupt => (!was_asked).then_some(Signal::SIGINT),
+    }
+}
+
 /// More output than we are ready to hold.
 fn too_long(arguments: &[OsString]) -> RunnerError {
     let command = arguments.first().map(|first| first.to_string_lossy()).unwrap_or_default();
@@ -282,6 +287,28 @@ mod tests {
         assert!(!sink.take(b"d", &mut kept).await);
         let message = too_long(&words(&["show", "-json"])).to_string();
         assert!(message.starts_with("terraform show wrote more than 128 MiB"), "{message}");
+    }
+
+    #[test]
+    fn only_what_may_have_changed_nothing_is_killed_when_the_lease_is_lost() {
+        let (int, kill) = (Some(Signal::SIGINT), Some(Signal::SIGKILL));
+        let table = [
+            // wish, lost, admitted, asked before
+            (StopRequest::None, false, true, false, None),
+            (StopRequest::None, true, false, false, kill),
+            (StopRequest::None, true, true, false, int),
+            (StopRequest::None, true, true, true, None),
+            (StopRequest::Interrupt, false, false, false, int),
+            (StopRequest::Interrupt, false, false, true, None),
+            (StopRequest::Interrupt, true, false, true, kill),
+            (StopRequest::Interrupt, true, true, true, None),
+            (StopRequest::Kill, true, true, true, kill),
+            (StopRequest::Kill, false, false, true, kill),
+        ];
+        for (stop, is_lost, is_admitted, was_asked, expected) in table {
+            let row = format!("{stop}, lost: {is_lost}, admitted: {is_admitted}, asked: {was_asked}");
+            assert_eq!(wanted_signal(Standing::of(stop, is_lost), is_admitted, was_asked), expected, "{row}");
+        }
     }
 
     #[test]

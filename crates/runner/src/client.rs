@@ -224,6 +224,39 @@ pub(crate) mod fake {
         (Client { http, base, token: String::new() }, calls)
     }
 
+    /// Answers each call by what is in its first line, until the test ends.
+    pub(crate) async fn routes(answers: Vec<(&'static str, String)>) -> Client {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            loop {
+                let (mut connection, _) = listener.accept().await.unwrap();
+                let mut call = vec![0; 64 * 1024];
+                let length = connection.read(&mut call).await.unwrap();
+                let line = String::from_utf8_lossy(&call[..length]).lines().next().unwrap_or_default().to_owned();
+                let (_, text) = answers.iter().find(|(part, _)| line.contains(part)).expect(&line);
+                connection.write_all(text.as_bytes()).await.unwrap();
+            }
+        });
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        Client { http, base, token: String::new() }
+    }
+
+    /// An apply that was admitted.
+    pub(crate) fn job() -> Job {
+        let text = serde_json::json!({
+            "id": JobId::from_entropy(1), "fence": 7, "phase": "apply", "admitted": true,
+            "run_id": terrane_domain::ids::RunId::from_entropy(1),
+            "workspace_id": terrane_domain::ids::WorkspaceId::from_entropy(1),
+            "workspace_name": "w", "organization_name": "o", "project_name": "p", "working_directory": "",
+            "terraform_version": "latest", "log_format": "text",
+            "options": terrane_domain::runs::PlanOptions::default(), "variables": [], "environment": [],
+            "run_token": "", "spool_key": "07".repeat(32), "log_offset": 0,
+        });
+        serde_json::from_value(text).unwrap()
+    }
+
     pub(crate) fn answer(status: &str, text: &str, length: usize) -> String {
         format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{text}")
     }

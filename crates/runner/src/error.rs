@@ -56,6 +56,12 @@ impl RunnerError {
         Self::Job { reason, message: message.into() }
     }
 
+    /// The end of a task of our own. One that panicked says nothing of the lease.
+    pub(crate) async fn of_task<T>(task: tokio::task::JoinHandle<Result<T, Self>>) -> Result<T, Self> {
+        let failed = |error| Self::job(ReasonCode::Internal, format!("A part of the runner failed: {error}."));
+        task.await.unwrap_or_else(|error| Err(failed(error)))
+    }
+
     /// The reason that the run is told.
     pub(crate) fn reason(&self) -> ReasonCode {
         match self {
@@ -63,5 +69,18 @@ impl RunnerError {
             Self::File { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => ReasonCode::DiskFull,
             _ => ReasonCode::Internal,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_task_that_panicked_says_nothing_of_the_lease() {
+        let error =
+            RunnerError::of_task::<()>(tokio::spawn(async { panic!("as the test wants it") })).await.unwrap_err();
+        assert_eq!(error.reason(), ReasonCode::Internal);
+        assert!(!matches!(error, RunnerError::LeaseLost), "{error}");
     }
 }

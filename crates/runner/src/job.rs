@@ -14,7 +14,7 @@ use crate::child::Setting;
 use crate::engines;
 use crate::lease::Lease;
 use crate::log::{Delivery, Log};
-use crate::spool::{self, Spool};
+use crate::spool::{self, FINISH, STATE, Spool};
 use crate::{Runner, RunnerError, apply, folder, plan};
 
 /// How long the folder of a plan waits for the apply.
@@ -24,6 +24,9 @@ const KEEP: Duration = Duration::from_mins(10);
 const GIVE_UP_AFTER: Duration = Duration::from_secs(27);
 /// How long a stopped runner tries to deliver a result that is spooled: a server that is there needs no time.
 const DELIVER_WITHIN: Duration = Duration::from_secs(3);
+
+/// States on their way to the server.
+pub(crate) type Deliveries = Vec<tokio::task::JoinHandle<Result<(), RunnerError>>>;
 
 /// How a phase ended well.
 pub(crate) struct PhaseResult {
@@ -87,7 +90,7 @@ pub(crate) async fn work(runner: Arc<Runner>, again: Again, mut shutdown: watch:
                     }
                     Err(RunnerError::LeaseLost) => {
                         tracing::warn!(job = %id, "the job is another's by now; it was dropped");
-                        spool::remove(&runner.config.data_dir, &id);
+                        spool::remove_lost(&runner.config.data_dir, &id);
                     }
                     // The spool may hold the only copy of a state: the next start tries to deliver it.
                     Err(error) => tracing::error!(job = %id, %error, "a job could not be delivered; its spool is kept"),
@@ -148,7 +151,11 @@ async fn run(runner: &Arc<Runner>, job: Job, lease: Lease, shutdown: watch::Rece
         started_at,
     };
     match result {
-        Err(RunnerError::LeaseLost) => return Err(RunnerError::LeaseLost),
+        Err(RunnerError::LeaseLost) => {
+            // What the apply left until then may have arrived all the same.
+            deliver_states(deliveries, &spool).await?;
+            return Err(RunnerError::LeaseLost);
+        }
         Err(RunnerError::Stopping) => return Err(RunnerError::Stopping),
         Ok(result) => {
             finish.outcome = result.outcome;
@@ -166,16 +173,13 @@ async fn run(runner: &Arc<Runner>, job: Job, lease: Lease, shutdown: watch::Rece
     match log.length {
         Ok(length) => {
             finish.log_length = length;
-            spool.put("finish", &serde_json::to_vec(&finish).unwrap_or_default())?;
+            spool.put(FINISH, &serde_json::to_vec(&finish).unwrap_or_default())?;
         }
-        Err(RunnerError::LeaseLost) => return Err(RunnerError::LeaseLost),
         Err(error) => explain(&mut finish, &error),
     }
     let delivered = async {
-        for delivery in deliveries {
-            delivery.await.unwrap_or(Err(RunnerError::LeaseLost))?;
-        }
-        finish.log_length = log.sending.await.unwrap_or(Err(RunnerError::LeaseLost))?;
+        deliver_states(deliveries, &spool).await?;
+        finish.log_length = RunnerError::of_task(log.sending).await?;
         send_finish(runner, &job, &spool, &finish).await
     };
     tokio::select! {
@@ -183,6 +187,15 @@ async fn run(runner: &Arc<Runner>, job: Job, lease: Lease, shutdown: watch::Rece
         () = after_stop(shutdown, DELIVER_WITHIN) => return Err(RunnerError::Stopping),
     }
     spool.remove();
+    Ok(())
+}
+
+/// Waits until the states have arrived.
+async fn deliver_states(deliveries: Deliveries, spool: &Spool) -> Result<(), RunnerError> {
+    for delivery in deliveries {
+        RunnerError::of_task(delivery).await?;
+        spool.forget(STATE);
+    }
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 //! of the runner.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use terrane_domain::runner_protocol::{Job, STOP_STARTING_SECONDS, StopRequest};
@@ -29,15 +30,22 @@ pub(crate) struct Standing {
     renewed: Instant,
 }
 
+impl Standing {
+    pub(crate) fn of(stop: StopRequest, is_lost: bool) -> Self {
+        Self { stop, is_lost, is_shutdown: false, renewed: Instant::now() }
+    }
+}
+
 /// A lease that is kept while this value lives.
 pub(crate) struct Lease {
     standing: watch::Receiver<Standing>,
     task: tokio::task::JoinHandle<()>,
+    is_admitted: AtomicBool,
 }
 
 impl Lease {
     pub(crate) fn keep(runner: Arc<Runner>, job: &Job, shutdown: watch::Receiver<bool>) -> Self {
-        let first = Standing { stop: StopRequest::None, is_lost: false, is_shutdown: false, renewed: Instant::now() };
+        let first = Standing::of(StopRequest::None, false);
         let (sender, standing) = watch::channel(first);
         let (id, fence) = (job.id.clone(), job.fence);
         let task = tokio::spawn(async move {
@@ -60,7 +68,16 @@ impl Lease {
             };
             tokio::join!(renewing, end_with_runner(shutdown, &sender));
         });
-        Self { standing, task }
+        Self { standing, task, is_admitted: AtomicBool::new(false) }
+    }
+
+    /// From now on the child may change things.
+    pub(crate) fn set_admitted(&self) {
+        self.is_admitted.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_admitted(&self) -> bool {
+        self.is_admitted.load(Ordering::Relaxed)
     }
 
     pub(crate) fn watch(&self) -> watch::Receiver<Standing> {

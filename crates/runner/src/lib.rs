@@ -79,6 +79,33 @@ pub(crate) struct Runner {
     kept: job::KeptFolders,
 }
 
+#[cfg(test)]
+impl Runner {
+    /// One that runs nothing.
+    fn for_tests(data_dir: &std::path::Path, client: client::Client) -> Arc<Self> {
+        let config = RunnerConfig {
+            address: String::new(),
+            token: RunnerToken::new(""),
+            name: "test".to_owned(),
+            data_dir: data_dir.to_owned(),
+            slots: 1,
+            hidden: Vec::new(),
+            sandbox: SandboxMode::Off,
+            program: PathBuf::new(),
+        };
+        Arc::new(Self {
+            config,
+            client,
+            id: RunnerId::from_entropy(1),
+            engines: Vec::new(),
+            next_uid: AtomicU32::new(0),
+            guard: sandbox::Guard::Off,
+            unguarded: None,
+            kept: job::KeptFolders::default(),
+        })
+    }
+}
+
 fn bytes<const LENGTH: usize>() -> [u8; LENGTH] {
     let mut bytes = [0; LENGTH];
     getrandom::fill(&mut bytes).unwrap_or_else(|error| panic!("the system gives no random bytes: {error}"));

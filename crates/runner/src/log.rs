@@ -90,7 +90,7 @@ impl Log {
     /// Waits until everything is spooled.
     pub(crate) async fn close(self) -> ClosedLog {
         drop(self.pieces);
-        let length = self.spooling.await.unwrap_or(Err(RunnerError::LeaseLost));
+        let length = RunnerError::of_task(self.spooling).await;
         ClosedLog { length, sending: self.sending }
     }
 }
@@ -118,9 +118,7 @@ async fn spool_all(
         }
         let piece = rest.split_to(rest.len().min(LOG_CHUNK_BYTES)).freeze();
         let (end, kept) = (offset + piece.len() as u64, spool.clone());
-        tokio::task::spawn_blocking(move || kept.log_writer()?.append(offset, &piece))
-            .await
-            .unwrap_or(Err(RunnerError::LeaseLost))?;
+        RunnerError::of_task(tokio::task::spawn_blocking(move || kept.log_writer()?.append(offset, &piece))).await?;
         offset = end;
         grown.send_replace(());
     }

@@ -28,7 +28,7 @@ pub(crate) async fn prepare(setting: &Setting) -> Result<(), RunnerError> {
         return Err(RunnerError::job(ReasonCode::ConfigurationInvalid, ReasonCode::ConfigurationInvalid.sentence()));
     }
     let unpacked = folder.clone();
-    tokio::task::spawn_blocking(move || unpacked.unpack()).await.unwrap_or(Err(RunnerError::LeaseLost))?;
+    RunnerError::of_task(tokio::task::spawn_blocking(move || unpacked.unpack())).await?;
     folder.write_override()?;
     let state = folder.state_file(&job.workspace_name);
     if let Some(parent) = state.parent() {

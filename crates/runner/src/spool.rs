@@ -14,6 +14,11 @@ use terrane_domain::runner_protocol::{Job, LOG_CHUNK_BYTES};
 
 use crate::RunnerError;
 
+/// The newest state, until it has arrived.
+pub(crate) const STATE: &str = "state";
+/// How the job ended.
+pub(crate) const FINISH: &str = "finish";
+
 const NONCE_BYTES: usize = 24;
 /// A piece of log with everything around it is shorter.
 const MAX_PIECE_BYTES: usize = LOG_CHUNK_BYTES + 1024;
@@ -50,6 +55,18 @@ pub(crate) fn remove(data_dir: &Path, job: &JobId) {
     crate::folder::remove(&data_dir.join("spool").join(job.as_str()));
 }
 
+/// Removes the spool of a job that is another's by now, but not with a state in it that has not arrived: there may be no
+/// other copy.
+pub(crate) fn remove_lost(data_dir: &Path, job: &JobId) {
+    let folder = data_dir.join("spool").join(job.as_str());
+    if folder.join(STATE).exists() {
+        let path = folder.display();
+        tracing::error!(%job, %path, "this job is no longer ours, but its state has not arrived; it is kept, sealed");
+    } else {
+        remove(data_dir, job);
+    }
+}
+
 impl Spool {
     pub(crate) fn open(data_dir: &Path, job: &Job) -> Result<Self, RunnerError> {
         let folder = data_dir.join("spool").join(job.id.as_str());
@@ -83,7 +100,7 @@ impl Spool {
         self.cipher.decrypt(&XNonce::try_from(nonce).ok()?, Payload { msg: sealed, aad: &aad }).ok()
     }
 
-    /// Replaces a whole document (`state`, `finish`): the old one stays until the new one is durable.
+    /// Replaces a whole document ([`STATE`], [`FINISH`]): the old one stays until the new one is durable.
     pub(crate) fn put(&self, name: &str, bytes: &[u8]) -> Result<(), RunnerError> {
         let (path, temporary) = (self.folder.join(name), self.folder.join(format!("{name}.new")));
         let sealed = self.seal(name, 0, bytes)?;
@@ -100,6 +117,16 @@ impl Spool {
     /// A whole document, if it is there and sound.
     pub(crate) fn get(&self, name: &str) -> Option<Vec<u8>> {
         self.unseal(name, 0, &std::fs::read(self.folder.join(name)).ok()?)
+    }
+
+    /// Removes a whole document that has arrived.
+    pub(crate) fn forget(&self, name: &str) {
+        let path = self.folder.join(name);
+        if let Err(error) = std::fs::remove_file(&path)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::warn!(path = %path.display(), %error, "a document that has arrived could not be removed");
+        }
     }
 
     /// The log's file, for appending.

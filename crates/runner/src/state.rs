@@ -11,7 +11,7 @@ use terrane_domain::runner_protocol::Job;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::spool::Spool;
+use crate::spool::{STATE, Spool};
 use crate::{Runner, RunnerError, folder};
 
 const LOOK: Duration = Duration::from_secs(2);
@@ -63,7 +63,7 @@ impl StateWatch {
     /// Looks once more and waits until everything is spooled. What is answered ends when it has arrived, too.
     pub(crate) async fn finish(self) -> (Result<(), RunnerError>, JoinHandle<Result<(), RunnerError>>) {
         let _ = self.stop.send(true);
-        (self.watching.await.unwrap_or(Err(RunnerError::LeaseLost)), self.sending)
+        (RunnerError::of_task(self.watching).await, self.sending)
     }
 }
 
@@ -86,9 +86,9 @@ async fn watch_file(
                 Err(error) => return Err(error),
             };
             let risen = serial(&bytes).filter(|serial| last.is_none_or(|last| *serial > last));
-            Ok(risen.map(|serial| (serial, spool.put("state", &bytes), Bytes::from(bytes))))
+            Ok(risen.map(|serial| (serial, spool.put(STATE, &bytes), Bytes::from(bytes))))
         };
-        match tokio::task::spawn_blocking(look).await.unwrap_or(Ok(None)) {
+        match tokio::task::spawn_blocking(look).await.unwrap_or_else(|error| Err(std::io::Error::other(error))) {
             Ok(Some((serial, spooled, bytes))) => {
                 last = Some(serial);
                 // A spool that failed does not keep the state from the server.
