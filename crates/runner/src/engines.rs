@@ -60,11 +60,20 @@ async fn version_of(program: &Path) -> Option<String> {
     Some(document.get("terraform_version")?.as_str()?.to_owned())
 }
 
+const fn is_pre_release(version: &Version) -> bool {
+    !version.3
+}
+
+/// Whether a version fits a constraint. A pre-release fits only where it, or one of the same numbers, is named.
 fn satisfies(version: &Version, constraint: &str) -> bool {
     constraint.split(',').map(str::trim).all(|part| {
         let operator_length = part.find(|character: char| character.is_ascii_digit()).unwrap_or(part.len());
         let (operator, wanted) = part.split_at(operator_length);
         let Some(bound) = parse(wanted.trim()) else { return false };
+        let numbers = |version: &Version| (version.0, version.1, version.2);
+        if is_pre_release(version) && !(is_pre_release(&bound) && numbers(version) == numbers(&bound)) {
+            return false;
+        }
         match operator.trim() {
             "" | "=" => *version == bound,
             "!=" => *version != bound,
@@ -75,50 +84,76 @@ fn satisfies(version: &Version, constraint: &str) -> bool {
             "~>" => {
                 let parts = wanted.trim().split('.').count();
                 let same = if parts >= 3 { version.0 == bound.0 && version.1 == bound.1 } else { version.0 == bound.0 };
-                same && *version >= bound && version.3
+                same && *version >= bound
             }
             _ => false,
         }
     })
 }
 
-/// The engine that `wanted` means: `latest`, an exact version, or a constraint.
+/// The engine that `wanted` means: `latest`, an exact version, or a constraint. The setting is called
+/// `terraform-version`: a tofu, whose numbers mean something else, is taken only where no terraform fits.
 pub fn choose<'a>(engines: &'a [FoundEngine], wanted: &str) -> Option<&'a FoundEngine> {
-    if wanted == "latest" || wanted.is_empty() {
-        return engines.first();
-    }
-    engines.iter().find(|found| parse(&found.engine.version).is_some_and(|version| satisfies(&version, wanted)))
+    let is_latest = wanted == "latest" || wanted.is_empty();
+    let fits = |found: &&FoundEngine| {
+        parse(&found.engine.version)
+            .is_some_and(|version| if is_latest { !is_pre_release(&version) } else { satisfies(&version, wanted) })
+    };
+    let of_kind = |kind| engines.iter().filter(move |found| found.engine.kind == kind).find(fits);
+    of_kind(EngineKind::Terraform).or_else(|| of_kind(EngineKind::OpenTofu))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn engines() -> Vec<FoundEngine> {
-        ["1.12.0", "1.11.4", "1.9.0-rc1"]
-            .map(|version| FoundEngine {
-                engine: Engine { kind: EngineKind::Terraform, version: version.to_owned() },
-                path: PathBuf::new(),
-            })
-            .to_vec()
+    fn engines(list: &[&str]) -> Vec<FoundEngine> {
+        let engine = |text: &&str| {
+            let (name, version) = text.split_once(' ').unwrap();
+            let kind = if name == "tofu" { EngineKind::OpenTofu } else { EngineKind::Terraform };
+            FoundEngine { engine: Engine { kind, version: version.to_owned() }, path: PathBuf::new() }
+        };
+        list.iter().map(engine).collect()
     }
 
     #[test]
-    fn a_wanted_version_selects_the_newest_that_fits() {
+    fn a_wanted_version_selects_the_newest_that_fits_and_terraform_before_tofu() {
+        let all = [
+            "tofu 1.14.0",
+            "terraform 1.13.0-beta2",
+            "terraform 1.13.0-beta1",
+            "terraform 1.12.0",
+            "tofu 1.11.5",
+            "terraform 1.11.4",
+            "terraform 1.9.0-rc1",
+        ];
         let table = [
             ("latest", Some("1.12.0")),
+            ("", Some("1.12.0")),
             ("1.11.4", Some("1.11.4")),
+            ("1.11.5", Some("1.11.5")),
+            ("1.14.0", Some("1.14.0")),
             ("~> 1.11.0", Some("1.11.4")),
             ("~> 1.11", Some("1.12.0")),
+            ("!= 1.12.0", Some("1.11.4")),
             (">= 1.2, < 1.12", Some("1.11.4")),
+            (">= 1.2", Some("1.12.0")),
+            ("> 1.12.0, < 1.14.0", None),
+            (">= 1.13.0-beta1", Some("1.13.0-beta2")),
+            ("~> 1.13.0-beta1", Some("1.13.0-beta2")),
+            ("1.13.0-beta1", Some("1.13.0-beta1")),
+            (">= 1.8.0-rc1, < 1.9.0", None),
             ("1.9.0-rc1", Some("1.9.0-rc1")),
             ("1.5.0", None),
             ("nonsense", None),
         ];
         for (wanted, expected) in table {
-            let engines = engines();
+            let engines = engines(&all);
             let chosen = choose(&engines, wanted).map(|found| found.engine.version.as_str());
             assert_eq!(chosen, expected, "{wanted}");
         }
+        assert_eq!(choose(&engines(&["terraform 1.13.0-beta1"]), "latest"), None);
+        let only_tofu = engines(&["tofu 1.11.0-rc1", "tofu 1.10.0"]);
+        assert_eq!(choose(&only_tofu, "latest"), only_tofu.last());
     }
 }
