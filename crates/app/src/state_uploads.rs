@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use terrane_domain::ids::{StateVersionId, StateVersionOutputId};
-use terrane_domain::state_versions::{StateVersion, StateVersionOutput, StateVersionStatus};
+use terrane_domain::state_versions::{MAX_STATE_BYTES, StateVersion, StateVersionOutput, StateVersionStatus};
 use terrane_store::{BlobKind, StoredBlob, Tx};
 
 use crate::signed_urls::Grant;
@@ -10,8 +10,8 @@ use crate::state_documents::StateDocument;
 use crate::streams::{Body, receive};
 use crate::{App, AppError, AppResult, entropy, events};
 
-/// Largest state, in bytes.
-pub const MAX_STATE_BYTES: u64 = 1 << 30;
+/// Largest JSON form of a state, in bytes. It says more of the same state.
+const MAX_JSON_STATE_BYTES: u64 = 1 << 30;
 
 /// Streams a raw state into a blob and reads what documents show of it.
 pub(crate) async fn store_state(
@@ -101,7 +101,7 @@ pub async fn upload(app: &App, grant: &Grant, body: Body) -> AppResult<()> {
 pub async fn upload_json(app: &App, grant: &Grant, body: Body) -> AppResult<()> {
     let version = announced(app, grant).await?;
     let writer = app.store.blob_writer(&version.organization_id, BlobKind::JsonState, version.id.as_str()).await?;
-    let (blob, ()) = receive(body, writer, MAX_STATE_BYTES, |_| ()).await?;
+    let (blob, ()) = receive(body, writer, MAX_JSON_STATE_BYTES, |_| ()).await?;
     let (id, key) = (version.id, blob.key.clone());
     let is_first = app
         .store

@@ -3,6 +3,9 @@
 use crate::ids::{OrganizationId, RunId, StateVersionId, StateVersionOutputId, UserId, WorkspaceId};
 use crate::time::Timestamp;
 
+/// Largest state, in bytes: a runner that applies holds it in memory.
+pub const MAX_STATE_BYTES: u64 = 512 << 20;
+
 words! {
     /// Status of a state version.
     pub enum StateVersionStatus {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use terrane_domain::reasons::ReasonCode;
 use terrane_domain::runner_protocol::LogFormat;
+use terrane_domain::state_versions::MAX_STATE_BYTES;
 
 use crate::RunnerError;
 use crate::child::{Ended, Setting, words};
@@ -12,7 +13,7 @@ use crate::job::{Deliveries, PhaseResult};
 use crate::log::Log;
 use crate::plan;
 use crate::spool::Spool;
-use crate::state::StateWatch;
+use crate::state::{self, StateWatch};
 
 /// Uses the folder of the plan if it was kept; otherwise makes it again, with the same lock file.
 async fn prepare(setting: &Setting, log: &Log) -> Result<Option<Ended>, RunnerError> {
@@ -44,11 +45,12 @@ pub(crate) async fn run(
     if let Some(Ended::Stopped(_)) = prepare(setting, log).await? {
         return Ok(PhaseResult::canceled());
     }
+    let (root, state) = (setting.folder.root.clone(), setting.folder.state_file(&setting.job.workspace_name));
+    let last = state::first_serial(&root, &state, MAX_STATE_BYTES)?;
     // From here on an unknown outcome is never repeated.
     setting.runner.client.admit(&setting.job).await?;
     setting.lease.set_admitted();
-    let (root, state) = (setting.folder.root.clone(), setting.folder.state_file(&setting.job.workspace_name));
-    let watch = StateWatch::start(setting.runner.clone(), setting.job.clone(), spool, root, state);
+    let watch = StateWatch::start(setting.runner.clone(), setting.job.clone(), spool, (root, state), last);
     let is_structured = setting.job.log_format == LogFormat::Structured;
     let mut arguments = words(&["apply", "-input=false", if is_structured { "-json" } else { "-no-color" }]);
     arguments.push(setting.folder.plan_file().into_os_string());

@@ -1,13 +1,14 @@
 //! The state file while terraform applies. terraform rewrites it in place, so it is copied only when it parses and its serial
 //! has risen; the last good copy is kept.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use terrane_domain::reasons::ReasonCode;
 use terrane_domain::runner_protocol::Job;
+use terrane_domain::state_versions::MAX_STATE_BYTES;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -15,9 +16,6 @@ use crate::spool::{STATE, Spool};
 use crate::{Runner, RunnerError, folder};
 
 const LOOK: Duration = Duration::from_secs(2);
-
-/// The largest state; it is held in memory.
-const MAX_STATE_BYTES: u64 = 512 << 20;
 
 fn unreadable(error: &std::io::Error) -> RunnerError {
     RunnerError::job(
@@ -42,6 +40,18 @@ pub(crate) fn serial(bytes: &[u8]) -> Option<i64> {
     (head.version == 4).then_some(head.serial)
 }
 
+/// The serial of the state that an apply begins with, if there is one; an error if what it leaves could not be read back.
+pub(crate) fn first_serial(root: &Path, path: &Path, limit: u64) -> Result<Option<i64>, RunnerError> {
+    match folder::read_inside(root, path, limit) {
+        Ok(bytes) => Ok(serial(&bytes)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(RunnerError::job(
+            ReasonCode::ApplyFailed,
+            format!("The workspace's state cannot be read: {error}. Nothing was changed."),
+        )),
+    }
+}
+
 /// Watches one state file, spools what is new and sends it.
 pub(crate) struct StateWatch {
     stop: watch::Sender<bool>,
@@ -50,11 +60,16 @@ pub(crate) struct StateWatch {
 }
 
 impl StateWatch {
-    /// `path` lies inside of `root`, where the run may have put anything.
-    pub(crate) fn start(runner: Arc<Runner>, job: Job, spool: Arc<Spool>, root: PathBuf, path: PathBuf) -> Self {
+    /// `path` lies inside of `root`, where the run may have put anything. What is not newer than `last` is known.
+    pub(crate) fn start(
+        runner: Arc<Runner>,
+        job: Job,
+        spool: Arc<Spool>,
+        (root, path): (PathBuf, PathBuf),
+        last: Option<i64>,
+    ) -> Self {
         let (stop, stopped) = watch::channel(false);
         let (newest, arrivals) = watch::channel(None);
-        let last = folder::read_inside(&root, &path, MAX_STATE_BYTES).ok().and_then(|bytes| serial(&bytes));
         let watching = tokio::spawn(watch_file(spool, root, path, last, stopped, newest));
         let sending = tokio::spawn(send_newest(runner, job, arrivals));
         Self { stop, watching, sending }
@@ -122,6 +137,18 @@ async fn send_newest(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_state_that_could_not_be_read_back_is_not_applied() {
+        let folder = tempfile::tempdir().unwrap();
+        let (root, path) = (folder.path(), folder.path().join("terraform.tfstate"));
+        assert_eq!(first_serial(root, &path, 4).unwrap(), None);
+        let state = r#"{"version":4,"serial":7,"lineage":"l"}"#;
+        std::fs::write(&path, state).unwrap();
+        assert_eq!(first_serial(root, &path, state.len() as u64).unwrap(), Some(7));
+        let message = first_serial(root, &path, state.len() as u64 - 1).unwrap_err().to_string();
+        assert!(message.contains("longer than") && message.ends_with("Nothing was changed."), "{message}");
+    }
 
     #[test]
     fn a_torn_or_empty_file_is_no_state() {
