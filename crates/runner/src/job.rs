@@ -11,9 +11,10 @@ use terrane_domain::time::Timestamp;
 use tokio::sync::watch;
 
 use crate::child::Setting;
+use crate::client::Client;
 use crate::engines;
 use crate::lease::Lease;
-use crate::log::{Delivery, Log};
+use crate::log::{ClosedLog, Delivery, Log};
 use crate::spool::{self, FINISH, STATE, Spool};
 use crate::{Runner, RunnerError, apply, folder, plan};
 
@@ -109,36 +110,10 @@ pub(crate) async fn work(runner: Arc<Runner>, again: Again, mut shutdown: watch:
 }
 
 async fn run(runner: &Arc<Runner>, job: Job, lease: Lease, shutdown: watch::Receiver<bool>) -> Result<(), RunnerError> {
-    let started_at = now();
     let lease = Arc::new(lease);
     let spool = Arc::new(Spool::open(&runner.config.data_dir, &job)?);
     let log = Log::begin(runner.clone(), &job, spool.clone()).await;
     let engine = engines::choose(&runner.engines, &job.terraform_version).cloned();
-    let version = engine.as_ref().map(|found| found.engine.version.clone());
-    let run_folder = folder::path_of(&runner.config.data_dir, &job.run_id);
-    runner.kept.take(&run_folder);
-    let mut deliveries = Vec::new();
-    let result = match engine {
-        Some(engine) => {
-            let setting = Setting::new(runner.clone(), job.clone(), engine, lease.clone());
-            match job.phase {
-                Phase::Plan => plan::run(&setting, &log).await,
-                Phase::Apply => apply::run(&setting, &log, spool.clone(), &mut deliveries).await,
-            }
-        }
-        None => Err(no_engine(runner, &job)),
-    };
-    let keep = matches!(&result, Ok(PhaseResult { outcome: Outcome::Finished, has_changes: true, .. }))
-        && job.phase == Phase::Plan;
-    if keep {
-        runner.kept.keep(run_folder);
-    } else if job.phase == Phase::Apply {
-        // Nothing comes after it, so nothing need wait for this.
-        tokio::task::spawn_blocking(move || folder::remove(&run_folder));
-    } else {
-        folder::remove(&run_folder);
-    }
-    let result = after_shutdown(result, &lease);
     let mut finish = Finish {
         fence: job.fence,
         outcome: Outcome::Errored,
@@ -147,10 +122,18 @@ async fn run(runner: &Arc<Runner>, job: Job, lease: Lease, shutdown: watch::Rece
         log_length: 0,
         has_changes: false,
         counts: ChangeCounts::default(),
-        terraform_version: version,
-        started_at,
+        terraform_version: engine.as_ref().map(|found| found.engine.version.clone()),
+        started_at: now(),
     };
-    match result {
+    let mut deliveries = Vec::new();
+    let result = match engine {
+        Some(engine) => {
+            let setting = Setting::new(runner.clone(), job.clone(), engine, lease.clone());
+            perform(setting, &log, &spool, &mut deliveries).await
+        }
+        None => Err(no_engine(runner, &job)),
+    };
+    match after_shutdown(result, &lease) {
         Err(RunnerError::LeaseLost) => {
             // What the apply left until then may have arrived all the same.
             deliver_states(deliveries, &spool).await?;
@@ -170,24 +153,62 @@ async fn run(runner: &Arc<Runner>, job: Job, lease: Lease, shutdown: watch::Rece
         }
     }
     let log = log.close().await;
-    match log.length {
-        Ok(length) => {
-            finish.log_length = length;
-            spool.put(FINISH, &serde_json::to_vec(&finish).unwrap_or_default())?;
-        }
-        Err(error) => explain(&mut finish, &error),
-    }
-    let delivered = async {
-        deliver_states(deliveries, &spool).await?;
-        finish.log_length = RunnerError::of_task(log.sending).await?;
-        send_finish(runner, &job, &spool, &finish).await
-    };
     tokio::select! {
-        delivered = delivered => delivered?,
+        reported = report(&runner.client, &job, &spool, finish, log, deliveries) => reported?,
         () = after_stop(shutdown, DELIVER_WITHIN) => return Err(RunnerError::Stopping),
     }
     spool.remove();
     Ok(())
+}
+
+/// Does the phase, and keeps its folder only if something comes after it.
+async fn perform(
+    setting: Setting,
+    log: &Log,
+    spool: &Arc<Spool>,
+    deliveries: &mut Deliveries,
+) -> Result<PhaseResult, RunnerError> {
+    let (runner, phase, folder) = (setting.runner.clone(), setting.job.phase, setting.folder.root.clone());
+    runner.kept.take(&folder);
+    let result = match phase {
+        Phase::Plan => plan::run(&setting, log).await,
+        Phase::Apply => apply::run(&setting, log, spool.clone(), deliveries).await,
+    };
+    // A sandbox that was made ready goes before its folder.
+    drop(setting);
+    match (phase, &result) {
+        (Phase::Plan, Ok(PhaseResult { outcome: Outcome::Finished, has_changes: true, .. })) => {
+            runner.kept.keep(folder);
+        }
+        (Phase::Plan, _) => folder::remove(&folder),
+        // Nothing comes after it, so nothing need wait for this.
+        (Phase::Apply, _) => drop(tokio::task::spawn_blocking(move || folder::remove(&folder))),
+    }
+    result
+}
+
+/// Delivers the end of a job, and before it what is still on its way.
+async fn report(
+    client: &Client,
+    job: &Job,
+    spool: &Spool,
+    mut finish: Finish,
+    log: ClosedLog,
+    deliveries: Deliveries,
+) -> Result<(), RunnerError> {
+    match log.length {
+        Ok(length) => {
+            finish.log_length = length;
+            // What cannot be kept can still arrive.
+            if let Err(error) = spool.put(FINISH, &serde_json::to_vec(&finish).unwrap_or_default()) {
+                tracing::error!(job = %job.id, %error, "the end of a job could not be kept on disk");
+            }
+        }
+        Err(error) => explain(&mut finish, &error),
+    }
+    deliver_states(deliveries, spool).await?;
+    finish.log_length = RunnerError::of_task(log.sending).await?;
+    send_finish(client, job, spool, &finish).await
 }
 
 /// Waits until the states have arrived.
@@ -200,11 +221,11 @@ async fn deliver_states(deliveries: Deliveries, spool: &Spool) -> Result<(), Run
 }
 
 /// Ends a job. A server that has less of the log than it said gets the rest before.
-pub(crate) async fn send_finish(runner: &Runner, job: &Job, spool: &Spool, finish: &Finish) -> Result<(), RunnerError> {
-    match runner.client.finish(&job.id, finish).await {
+pub(crate) async fn send_finish(client: &Client, job: &Job, spool: &Spool, finish: &Finish) -> Result<(), RunnerError> {
+    match client.finish(&job.id, finish).await {
         Err(RunnerError::Refused(Refusal { code: RefusalCode::LogGap, offset: Some(stored), .. })) => {
-            Delivery::from(&runner.client, job, spool, stored).send_all().await?;
-            runner.client.finish(&job.id, finish).await
+            Delivery::from(client, job, spool, stored).send_all().await?;
+            client.finish(&job.id, finish).await
         }
         other => other,
     }
@@ -276,5 +297,34 @@ impl KeptFolders {
         if let Some(task) = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(path) {
             task.abort();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::fake;
+
+    #[tokio::test]
+    async fn an_end_that_cannot_be_kept_on_disk_arrives_all_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let (job, spool) = (fake::job(), Spool::for_tests(folder.path()));
+        // A file cannot take a folder's place.
+        std::fs::create_dir_all(folder.path().join(FINISH)).unwrap();
+        let finish = Finish {
+            fence: job.fence,
+            outcome: Outcome::Finished,
+            reason: None,
+            message: None,
+            log_length: 0,
+            has_changes: false,
+            counts: ChangeCounts::default(),
+            terraform_version: None,
+            started_at: now(),
+        };
+        let log = ClosedLog { length: Ok(3), sending: tokio::spawn(async { Ok(3) }) };
+        let (client, calls) = fake::server(vec![fake::answer("204 No Content", "", 0)]).await;
+        report(&client, &job, &spool, finish, log, Vec::new()).await.unwrap();
+        assert!(calls.await.unwrap()[0].contains("/finish "));
     }
 }

@@ -84,7 +84,7 @@ async fn deliver(runner: &Arc<Runner>, mut job: Job) -> Result<Option<Job>, Runn
         }
     };
     finish.fence = job.fence;
-    send_finish(runner, &job, &spool, &finish).await?;
+    send_finish(&runner.client, &job, &spool, &finish).await?;
     Ok(None)
 }
 
