@@ -57,7 +57,7 @@ impl Client {
         time: Duration,
         build: impl Fn() -> RequestBuilder,
     ) -> Result<Response, RunnerError> {
-        let mut pause = FIRST_PAUSE;
+        let (mut pause, mut is_warned) = (FIRST_PAUSE, false);
         loop {
             match build().timeout(time).send().await {
                 Ok(answer) if answer.status().is_success() || answer.status() == StatusCode::NOT_FOUND => {
@@ -69,6 +69,11 @@ impl Client {
                 },
                 Ok(answer) if !answer.status().is_server_error() && answer.status() != StatusCode::UNAUTHORIZED => {
                     return Err(RunnerError::Unexpected { call: call.to_owned(), status: answer.status().as_u16() });
+                }
+                // A person may put it right, so it goes on; but a person must hear of it.
+                Ok(answer) if answer.status() == StatusCode::UNAUTHORIZED && !is_warned => {
+                    tracing::warn!(call, "the server does not know this runner's token; trying again");
+                    is_warned = true;
                 }
                 Ok(answer) => {
                     tracing::debug!(call, status = answer.status().as_u16(), "the server fails; trying again");
