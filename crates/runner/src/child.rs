@@ -14,6 +14,8 @@ use nix::unistd::{Pid, getuid};
 use terrane_domain::reasons::ReasonCode;
 use terrane_domain::runner_protocol::{Job, StopRequest};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::unix::pipe;
+use tokio::process::Child;
 use tokio::time::Instant;
 
 use crate::documents::Scanner;
@@ -100,16 +102,23 @@ impl Setting {
 
     /// Runs terraform; every piece of its output goes to `sink`. People's wishes reach it meanwhile. Answers also its
     /// output, or the end of it, if it is in the log.
-    async fn run(&self, arguments: &[OsString], mut sink: Sink<'_>) -> Result<(Ended, Vec<u8>), RunnerError> {
+    async fn run(&self, arguments: &[OsString], sink: Sink<'_>) -> Result<(Ended, Vec<u8>), RunnerError> {
         self.lease.check()?;
         if self.lease.is_stopped() {
             return Ok((Ended::Stopped(None), Vec::new()));
         }
-        let broken = |error: std::io::Error| {
-            RunnerError::job(ReasonCode::Internal, format!("terraform could not be started: {error}"))
-        };
+        let (child, output) = self.start(arguments).await?;
+        let (ended, kept) = self.follow(child, output, sink).await?;
+        if self.lease.is_lost() {
+            return Err(RunnerError::LeaseLost);
+        }
+        Ok((ended, kept.ok_or_else(|| too_long(arguments))?))
+    }
+
+    /// Gives a sandbox its order, and makes the next one ready if it will be needed.
+    async fn start(&self, arguments: &[OsString]) -> Result<(Child, pipe::Receiver), RunnerError> {
         let ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Sandbox { mut child, mut orders, mut output } = match ready {
+        let Sandbox { child, mut orders, output } = match ready {
             Some(ready) => ready,
             None => self.sandbox().map_err(broken)?,
         };
@@ -120,23 +129,34 @@ impl Setting {
         if IS_FOLLOWED.iter().any(|command| arguments.first().is_some_and(|first| first == command)) {
             self.make_ready();
         }
+        Ok((child, output))
+    }
+
+    /// Goes with terraform to its end. Answers also what is kept of its output, or nothing if that was too much.
+    async fn follow(
+        &self,
+        mut child: Child,
+        mut output: pipe::Receiver,
+        mut sink: Sink<'_>,
+    ) -> Result<(Ended, Option<Vec<u8>>), RunnerError> {
         let group = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
         let mut standing = self.lease.watch();
         let mut buffer = vec![0; 64 * 1024];
         let (mut is_open, mut was_asked, mut ended) = (true, false, None);
-        let (mut kept, mut is_too_long) = (Vec::new(), false);
+        let mut kept = Some(Vec::new());
         let lingering = tokio::time::sleep(Duration::MAX);
         tokio::pin!(lingering);
-        let status = loop {
+        loop {
             if let (Some(status), false) = (ended, is_open) {
-                break status;
+                return Ok((if was_asked { Ended::Stopped(Some(status)) } else { Ended::Exited(status) }, kept));
             }
+            let group = group.filter(|_| ended.is_none());
             tokio::select! {
                 // A flood of output must not keep people's wishes away, nor is what was written cut off.
                 biased;
                 Ok(()) = standing.changed() => {
                     let signal = wanted_signal(*standing.borrow_and_update(), self.lease.is_admitted(), was_asked);
-                    if let (Some(signal), Some(group), None) = (signal, group, ended) {
+                    if let (Some(signal), Some(group)) = (signal, group) {
                         was_asked = true;
                         let _ = killpg(group, signal);
                     }
@@ -145,26 +165,19 @@ impl Setting {
                     ended = Some(status.map_err(broken)?);
                     lingering.as_mut().reset(Instant::now() + LINGER);
                 }
-                read = output.read(&mut buffer), if is_open => match read {
-                    Ok(0) | Err(_) => is_open = false,
-                    Ok(length) => if !is_too_long && !sink.take(&buffer[..length], &mut kept).await {
-                        is_too_long = true;
-                        kept = Vec::new();
-                        if let (Some(group), None) = (group, ended) {
+                read = output.read(&mut buffer), if is_open => match (read, &mut kept) {
+                    (Ok(0) | Err(_), _) => is_open = false,
+                    (Ok(_), None) => {}
+                    (Ok(length), Some(all)) => if !sink.take(&buffer[..length], all).await {
+                        kept = None;
+                        if let Some(group) = group {
                             let _ = killpg(group, Signal::SIGKILL);
                         }
                     },
                 },
                 () = &mut lingering, if ended.is_some() => is_open = false,
             }
-        };
-        if self.lease.is_lost() {
-            return Err(RunnerError::LeaseLost);
         }
-        if is_too_long {
-            return Err(too_long(arguments));
-        }
-        Ok((if was_asked { Ended::Stopped(Some(status)) } else { Ended::Exited(status) }, kept))
     }
 
     /// Runs terraform with its output in memory.
@@ -188,8 +201,8 @@ impl Setting {
             terrane_domain::engines::EngineKind::Terraform => "Terraform",
             terrane_domain::engines::EngineKind::OpenTofu => "OpenTofu",
         };
-        let text =
-            format!("{name} v{}\non linux_amd64\nInitializing plugins and modules...", self.engine.engine.version);
+        let version = &self.engine.engine.version;
+        let text = format!("{name} v{version}\non {}\nInitializing plugins and modules...", platform());
         log.line(&text).await;
         if let Some(warning) = &self.runner.unguarded {
             log.line(warning).await;
@@ -240,6 +253,11 @@ impl Setting {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is for `map_err`")]
+fn broken(error: std::io::Error) -> RunnerError {
+    RunnerError::job(ReasonCode::Internal, format!("terraform could not be started: {error}"))
+}
+
 /// What a change of the lease means for the child. One that may change things ends in order even if the lease is lost:
 /// a killed terraform leaves behind what no state knows of.
 fn wanted_signal(now: Standing, is_admitted: bool, was_asked: bool) -> Option<Signal> {
@@ -262,6 +280,17 @@ fn too_long(arguments: &[OsString]) -> RunnerError {
             "terraform {command} wrote more than {limit} MiB, the most that is taken, so it was ended. Split the configuration into several workspaces, then queue a new run."
         ),
     )
+}
+
+/// The platform as terraform names it, after Go.
+fn platform() -> String {
+    let architecture = match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "x86" => "386",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    format!("{}_{architecture}", std::env::consts::OS)
 }
 
 /// Arguments from words.
