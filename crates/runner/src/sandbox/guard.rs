@@ -39,11 +39,17 @@ pub(crate) async fn find_guard(config: &RunnerConfig) -> (Guard, Option<String>)
     close_own_process();
     let Err(no_landlock) = try_out(config, Guard::Landlock).await else {
         let reason = no_namespaces;
-        tracing::warn!(reason, "this system gives runs no namespaces; Landlock guards files and other processes");
+        tracing::warn!(
+            reason,
+            "this system gives runs no namespaces; Landlock guards files and other processes, but what a run starts may outlive its sandbox if that is killed"
+        );
         return (Guard::Landlock, None);
     };
     let reason = format!("{no_namespaces}; {no_landlock}");
-    tracing::warn!(reason, "this system has nothing to guard runs with: every run can read what the runner can");
+    tracing::warn!(
+        reason,
+        "this system has nothing to guard runs with: every run can read what the runner can, and what it starts may outlive it"
+    );
     let text = format!(
         "Warning: this run is not sandboxed, because the system offers neither namespaces nor Landlock ({reason}); it \
          can read what the runner can."

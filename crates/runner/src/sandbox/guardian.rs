@@ -6,7 +6,9 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, getgid, getuid};
 
-use super::{Failed, Guard, Settings, die_with_runner, init, leave_interrupts_to_child, rules, told};
+use super::{
+    Failed, Guard, Settings, die_with_runner, hear_of_runners_death, init, leave_interrupts_to_child, rules, told,
+};
 
 /// Runs terraform as the settings want it; answers its exit code.
 pub(super) fn run(settings: &Settings) -> Result<u8, Failed> {
@@ -19,20 +21,26 @@ pub(super) fn run(settings: &Settings) -> Result<u8, Failed> {
             here(settings, || view.enforce())
         }
         Guard::Permissions => here(settings, || Ok(())),
-        Guard::Off => init::run_order(),
+        Guard::Off => until_runner_dies(settings),
     }
 }
 
 /// Runs terraform as a child of this process, which gives up everything before. What the run leaves behind becomes ours
 /// to end.
 fn here(settings: &Settings, restrict: impl FnOnce() -> Result<(), Failed>) -> Result<u8, Failed> {
-    nix::sys::prctl::set_child_subreaper(true).map_err(Failed::at("take in orphans"))?;
     init::give_up_privileges(settings)?;
     restrict()?;
-    die_with_runner(settings)?;
-    let ended = init::run_order();
+    let ended = until_runner_dies(settings);
     init::end_orphans();
     ended
+}
+
+/// Runs terraform where no namespace ends with it. We must outlive the runner for as long as it takes to end what it
+/// started; while there is nothing yet, the end of our input tells that it is gone.
+fn until_runner_dies(settings: &Settings) -> Result<u8, Failed> {
+    nix::sys::prctl::set_child_subreaper(true).map_err(Failed::at("take in orphans"))?;
+    hear_of_runners_death(settings)?;
+    init::run_order()
 }
 
 fn in_namespaces(settings: &Settings) -> Result<u8, Failed> {

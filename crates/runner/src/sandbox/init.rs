@@ -14,10 +14,12 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::{Gid, Pid, Uid, setgid, setgroups, setuid};
 
-use super::{Failed, Order, Settings, die_with_parent, exit_code, mounts, settings};
+use super::{Failed, Order, RUNNER_DIED, Settings, die_with_parent, exit_code, mounts, settings};
 
 /// How a process ends that was interrupted.
 const INTERRUPTED: u8 = 130;
+/// How one ends that was killed.
+const KILLED: u8 = 137;
 
 const GIB: u64 = 1 << 30;
 
@@ -86,18 +88,30 @@ pub(super) fn run_order() -> Result<u8, Failed> {
         .stdin(Stdio::null());
     // SAFETY: prctl is one system call and touches no memory.
     unsafe { command.pre_exec(|| Ok(nix::sys::prctl::set_pdeathsig(Signal::SIGKILL)?)) };
+    let signals: SigSet = [Signal::SIGCHLD, RUNNER_DIED].into_iter().collect();
+    let told = SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC).map_err(Failed::at("look for signals"))?;
+    // Every death from now on is told, also one that comes between two looks.
+    SigSet::from(Signal::SIGCHLD).thread_block().map_err(Failed::at("block signals"))?;
     let mut child = command.spawn().map_err(Failed::at(&format!("start {}", order.program.display())))?;
     let pid = child.id();
     loop {
         // Looks without taking: terraform itself is left to `wait`, everything else that was orphaned is buried.
-        match waitid(Id::All, WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) {
+        match waitid(Id::All, WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT | WaitPidFlag::WNOHANG) {
             Ok(WaitStatus::Exited(dead, _) | WaitStatus::Signaled(dead, _, _)) => {
                 if u32::try_from(dead.as_raw()) == Ok(pid) {
                     return child.wait().map(exit_code).map_err(Failed::at("wait for terraform"));
                 }
                 let _ = waitid(Id::Pid(dead), WaitPidFlag::WEXITED);
             }
-            Ok(_) | Err(Errno::EINTR) => {}
+            Ok(_) => match told.read_signal() {
+                Ok(Some(signal)) if signal.ssi_signo == RUNNER_DIED as u32 => {
+                    end_orphans();
+                    return Ok(KILLED);
+                }
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(error) => return Err(Failed(format!("look for signals: {error}"))),
+            },
+            Err(Errno::EINTR) => {}
             Err(error) => return Err(Failed(format!("wait: {error}"))),
         }
     }
@@ -112,7 +126,7 @@ fn was_interrupted() -> Result<bool, Failed> {
     arrived.map(|signal| signal.is_some()).map_err(Failed::at("look for signals"))
 }
 
-/// Kills what the run left behind, where no namespace ends with it. The children of what is killed become ours in turn.
+/// Kills all that the run started and that still lives, where no namespace ends with it. The children of what is killed become ours in turn.
 pub(super) fn end_orphans() {
     let list = format!("/proc/self/task/{}/children", std::process::id());
     loop {

@@ -1,6 +1,6 @@
 //! The sandbox of a run: our own program, executed again around each start of terraform.
 //!
-//! The *guardian* dies with the runner. How it keeps terraform from everything else is its [`Guard`]:
+//! The *guardian* ends with the runner. How it keeps terraform from everything else is its [`Guard`]:
 //!
 //! - *namespaces*: it leaves for new PID, mount, IPC and UTS namespaces, as root directly, otherwise by a user namespace
 //!   of its own, and forks the *init*: process 1 of the namespace, which covers what the run must not see, gives up every
@@ -9,6 +9,10 @@
 //! - *Landlock*, where the system lets us make no namespaces: the guardian itself gives up what the run must not have,
 //!   and runs terraform. Other processes can be seen, but not looked into.
 //! - *nothing*, where there is neither; the run's log says so.
+//!
+//! Without namespaces the guardian hears of the runner's death and kills everything that the run started, in whatever
+//! session, as long as it lives itself. When it is killed, which the run can do where nothing keeps its signals in,
+//! terraform dies with it, but what terraform started (providers, `local-exec`) may live on.
 //!
 //! A runner that is root insists on namespaces.
 //!
@@ -43,6 +47,9 @@ pub enum SandboxMode {
     /// Not at all; each run's log says so.
     Off,
 }
+
+/// What tells a guardian that the runner is dead, where it has to end what it started. Nothing else sends it.
+const RUNNER_DIED: Signal = Signal::SIGUSR2;
 
 /// Exit code of a sandbox that could not be set up. terraform itself knows 0, 1 and 2.
 pub(crate) const SETUP_FAILED: u8 = 125;
@@ -94,6 +101,18 @@ fn die_with_parent() -> Result<(), Failed> {
 /// Dies when the runner dies, also if it died before.
 fn die_with_runner(settings: &Settings) -> Result<(), Failed> {
     die_with_parent()?;
+    live_with_runner(settings)
+}
+
+/// Gets [`RUNNER_DIED`] when the runner dies, instead of dying. A change of the user or of the capabilities forgets it.
+fn hear_of_runners_death(settings: &Settings) -> Result<(), Failed> {
+    let signal: SigSet = [RUNNER_DIED].into_iter().collect();
+    signal.thread_block().map_err(Failed::at("block signals"))?;
+    nix::sys::prctl::set_pdeathsig(RUNNER_DIED).map_err(Failed::at("hear of the runner's death"))?;
+    live_with_runner(settings)
+}
+
+fn live_with_runner(settings: &Settings) -> Result<(), Failed> {
     // A process without its parent is another's by now.
     if getppid() == Pid::from_raw(settings.runner_pid) { Ok(()) } else { Err(Failed("the runner is gone".to_owned())) }
 }

@@ -3,12 +3,10 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::unistd::Pid;
-
 use crate::faults::{Endless, random_millis};
 use crate::faults_checks::{ledger_faults, log_faults, state_faults};
 use crate::faults_support::{Owner, Server, Workspace};
-use crate::process::{is_gone, within};
+use crate::process::within;
 
 const NOTICED_WITHIN: Duration = Duration::from_secs(45);
 
@@ -56,25 +54,17 @@ fn so_does_one_of_a_server_that_is_not_root() {
     }
 }
 
-const SAYS_WHO_STARTED_IT: &str = r#"
-resource "terraform_data" "sleeping" {
-  provisioner "local-exec" {
-    command = "echo $PPID > SHARED/ledger; sleep 30"
-  }
+#[test]
+fn so_does_one_of_a_server_that_has_no_namespaces() {
+    if nix::unistd::getuid().is_root() {
+        let server = Server::start_as(Owner::NobodyWithoutNamespaces, &[]);
+        end_of_an_apply_whose_runner_is_killed(server, &["runner"]);
+    }
 }
-"#;
 
 #[test]
-fn without_a_sandbox_terraform_itself_still_ends_with_its_runner() {
-    let server = Server::start_with(&["--sandbox", "off"]);
-    let workspace = Workspace::new(&server, "sleeping", SAYS_WHO_STARTED_IT);
-    let apply = workspace.apply();
-    within(Duration::from_mins(1), || workspace.ledger().ends_with('\n'));
-    let terraform = Pid::from_raw(workspace.ledger().trim().parse().unwrap());
-    assert!(!is_gone(terraform));
-    server.kill(&["runner"]);
-    within(Duration::from_secs(1), || is_gone(terraform));
-    drop(apply);
+fn so_does_one_without_a_sandbox() {
+    end_of_an_apply_whose_runner_is_killed(Server::start_with(&["--sandbox", "off"]), &["runner"]);
 }
 
 #[test]
