@@ -32,6 +32,15 @@ fn refused(refusal: Refusal) -> RunnerError {
     if refusal.code == RefusalCode::LeaseLost { RunnerError::LeaseLost } else { RunnerError::Refused(refusal) }
 }
 
+/// A job that we held and that the server does not know any more is lost. Before that, "not found" may mean anything: a
+/// wrong address, a wrong token.
+fn held<T>(answer: Result<T, RunnerError>) -> Result<T, RunnerError> {
+    answer.map_err(|error| match error {
+        RunnerError::Unexpected { status: 404, .. } => RunnerError::LeaseLost,
+        other => other,
+    })
+}
+
 /// The way to the server.
 pub(crate) struct Client {
     http: reqwest::Client,
@@ -85,8 +94,7 @@ impl Client {
         }
     }
 
-    /// Sends a call whose answer, if it has one, is a document. One that breaks off is asked for again. A job that the
-    /// server does not know is lost.
+    /// Sends a call whose answer, if it has one, is a document. One that breaks off is asked for again.
     async fn call<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -96,12 +104,14 @@ impl Client {
         let mut pause = FIRST_PAUSE;
         loop {
             let answer = self.send(path, time, &build).await?;
-            match answer.status() {
-                StatusCode::NOT_FOUND => return Err(RunnerError::LeaseLost),
+            let status = answer.status();
+            match status {
+                StatusCode::NOT_FOUND => {
+                    return Err(RunnerError::Unexpected { call: path.to_owned(), status: status.as_u16() });
+                }
                 StatusCode::NO_CONTENT => return Ok(None),
                 _ => {}
             }
-            let status = answer.status();
             match answer.bytes().await {
                 Ok(text) => return document(path, status, &text).map(Some),
                 Err(error) => tracing::debug!(path, %error, "an answer broke off; trying again"),
@@ -144,16 +154,16 @@ impl Client {
 
     pub(crate) async fn admit(&self, job: &Job) -> Result<(), RunnerError> {
         let body = Fenced { fence: job.fence };
-        self.post::<_, IgnoredAny>(&format!("{}/admit", job.id), &body, CALL_TIME).await.map(drop)
+        held(self.post::<_, IgnoredAny>(&format!("{}/admit", job.id), &body, CALL_TIME).await).map(drop)
     }
 
     pub(crate) async fn renew(&self, job: &JobId, fence: i64) -> Result<Lease, RunnerError> {
         let path = format!("{job}/renew");
-        Self::wanted(&path, self.post(&path, &Fenced { fence }, CALL_TIME).await?)
+        Self::wanted(&path, held(self.post(&path, &Fenced { fence }, CALL_TIME).await)?)
     }
 
     pub(crate) async fn finish(&self, job: &JobId, finish: &Finish) -> Result<(), RunnerError> {
-        self.post::<_, IgnoredAny>(&format!("{job}/finish"), finish, CALL_TIME).await.map(drop)
+        held(self.post::<_, IgnoredAny>(&format!("{job}/finish"), finish, CALL_TIME).await).map(drop)
     }
 
     pub(crate) async fn append_log(
@@ -164,14 +174,14 @@ impl Client {
         bytes: Bytes,
     ) -> Result<u64, RunnerError> {
         let path = format!("{job}/log?fence={fence}&offset={offset}");
-        let answer = self.call(&path, CALL_TIME, || self.request(Method::PUT, &path).body(bytes.clone())).await?;
-        Self::wanted(&path, answer).map(|position: LogPosition| position.offset)
+        let answer = self.call(&path, CALL_TIME, || self.request(Method::PUT, &path).body(bytes.clone())).await;
+        Self::wanted(&path, held(answer)?).map(|position: LogPosition| position.offset)
     }
 
     pub(crate) async fn put(&self, job: &Job, what: &str, bytes: Bytes) -> Result<(), RunnerError> {
         let path = format!("{}/{what}?fence={}&last=true", job.id, job.fence);
         let build = || self.request(Method::PUT, &path).body(bytes.clone());
-        self.call::<IgnoredAny>(&path, UPLOAD_TIME, build).await.map(drop)
+        held(self.call::<IgnoredAny>(&path, UPLOAD_TIME, build).await).map(drop)
     }
 
     /// Fetches an input into a file; tells whether there is one.

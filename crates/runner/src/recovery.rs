@@ -111,6 +111,7 @@ mod tests {
         }
         let job = serde_json::to_string(&fake::job()).unwrap();
         let answer = |text: &str| match text {
+            "unknown" => fake::answer("404 Not Found", "", 0),
             "forbidden" => fake::answer("403 Forbidden", "", 0),
             "done" => fake::answer("204 No Content", "", 0),
             "job" => fake::answer("200 OK", &job, job.len()),
@@ -135,7 +136,10 @@ mod tests {
             (true, [LOST, "done", log, "done"], Some(true)),
             (false, ["forbidden", "done", log, "done"], Some(false)),
             (true, ["forbidden", "done", log, "done"], Some(true)),
+            (false, ["unknown", "done", log, "done"], Some(false)),
             (true, ["job", "done", log, "done"], None),
+            (true, ["job", "unknown", log, "done"], Some(true)),
+            (true, ["job", "done", log, "unknown"], None),
             (true, ["job", LOST, log, "done"], Some(true)),
             (true, ["job", "forbidden", log, "done"], Some(true)),
             (true, ["job", "done", GAP, "done"], Some(false)),
