@@ -1,23 +1,30 @@
 //! Feature sets, and which of them an organization has. Source: `api-docs/feature-sets.mdx`,
+//! `api-docs/subscriptions.mdx`,
 //! `go-tfe/subscription_updater_test.go`.
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::json;
-use terrane_app::{App, feature_sets};
-use terrane_jsonapi::{Document, Input, Page, Relationship, Resource};
+use terrane_app::{App, feature_sets, organizations};
+use terrane_domain::access::Action;
+use terrane_domain::organizations::Organization;
+use terrane_jsonapi::{Document, Input, Page, Query, Relationship, Resource};
 
 use crate::error::ApiResult;
-use crate::extract::{Authenticated, Json, MAX_JSON_BYTES, Parameters, address, document};
+use crate::extract::{Authenticated, Json, MAX_JSON_BYTES, Parameters, address, document, id};
 use crate::routes::{Access, Routes};
 
+/// What a subscription's id has where its organization's has `org-`.
+const PREFIX: &str = "sub-";
+
 pub(crate) fn routes() -> Routes {
-    Routes::default().get("/api/v2/admin/feature-sets", Access::Authenticated, list).post(
-        "/api/v2/admin/organizations/{organization}/subscription",
-        Access::Authenticated,
-        subscribe,
-    )
+    let read = Access::Right(Action::ReadOrganization);
+    Routes::default()
+        .get("/api/v2/admin/feature-sets", Access::Authenticated, list)
+        .post("/api/v2/admin/organizations/{organization}/subscription", Access::Authenticated, subscribe)
+        .get("/api/v2/organizations/{organization}/subscription", read, show)
+        .get("/api/v2/subscriptions/{subscription}", read, show_by_id)
 }
 
 fn resource() -> Resource {
@@ -54,9 +61,51 @@ async fn subscribe(
     let input = Input::parse(&body.0, MAX_JSON_BYTES)?;
     let wanted = input.required_relation("feature-set")?;
     let organization = feature_sets::subscribe(&app, &caller, &organization, &wanted.id).await?;
-    let resource = Resource::new("subscriptions", format!("sub-{organization}"))
-        .attributes(&json!({ "is-active": true, "is-public-free-tier": true }))
-        .relation("organization", Relationship::to_one("organizations", organization.as_str()))
-        .relation("feature-set", Relationship::to_one("feature-sets", feature_sets::FEATURE_SET));
-    Ok(document(StatusCode::OK, &Document::one(resource)))
+    Ok(document(StatusCode::OK, &Document::one(subscription(&organization))))
+}
+
+/// An organization's subscription, which has the organization's id under a prefix of its own.
+pub(crate) fn subscription(organization: &Organization) -> Resource {
+    let id = organization.id.as_str().replacen("org-", PREFIX, 1);
+    Resource::new("subscriptions", id.as_str())
+        .attributes(&json!({
+            "is-active": true,
+            "is-public-free-tier": true,
+            "is-self-serve-trial": false,
+            "start-at": organization.created_at,
+            "end-at": null,
+            "runs-ceiling": null,
+            "agents-ceiling": null,
+            "contract-start-at": null,
+            "contract-user-limit": null,
+            "contract-apply-limit": null,
+        }))
+        .relation("organization", Relationship::to_one("organizations", organization.name.as_str()))
+        .relation("feature-set", Relationship::to_one("feature-sets", feature_sets::FEATURE_SET))
+        .link("self", format!("/api/v2/subscriptions/{id}"))
+}
+
+fn answer(organization: &Organization, query: &Query) -> ApiResult<Response> {
+    let included = query.include(&["feature_set"])?;
+    let document_ = Document::one(subscription(organization));
+    Ok(document(StatusCode::OK, &document_.include_all(included.iter().map(|_| resource()))))
+}
+
+async fn show(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(name): Path<String>,
+    Parameters(query): Parameters,
+) -> ApiResult<Response> {
+    answer(&organizations::read(&app, &caller, &name).await?.organization, &query)
+}
+
+async fn show_by_id(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(subscription): Path<String>,
+    Parameters(query): Parameters,
+) -> ApiResult<Response> {
+    let organization_id = id(&subscription.replacen(PREFIX, "org-", 1))?;
+    answer(&organizations::read_by_id(&app, &caller, organization_id).await?.organization, &query)
 }

@@ -5,17 +5,21 @@
 //! route without one does not compile.
 
 mod account;
+mod agent_pools;
 mod blobs;
 mod configuration_versions;
 mod discovery;
+mod entitlement_sets;
 mod error;
 mod extract;
 mod feature_sets;
+mod ip_ranges;
 mod organization_memberships;
 mod organization_tokens;
 mod organizations;
 mod plans;
 mod projects;
+mod reserved_tag_keys;
 mod routes;
 mod run_events;
 mod runner;
@@ -43,6 +47,7 @@ fn declared() -> Routes {
         .merge(discovery::routes())
         .merge(account::routes())
         .merge(organizations::routes())
+        .merge(entitlement_sets::routes())
         .merge(organization_memberships::routes())
         .merge(organization_tokens::routes())
         .merge(teams::routes())
@@ -51,6 +56,9 @@ fn declared() -> Routes {
         .merge(team_access::routes())
         .merge(tokens::routes())
         .merge(feature_sets::routes())
+        .merge(ip_ranges::routes())
+        .merge(agent_pools::routes())
+        .merge(reserved_tag_keys::routes())
         .merge(projects::routes())
         .merge(workspaces::routes())
         .merge(variables::routes())

@@ -20,7 +20,7 @@ pub(crate) fn routes() -> Routes {
         .get("/api/v2/projects/{project}", Access::Right(Action::ReadProject), show)
 }
 
-fn resource(app: &App, view: &ProjectView) -> Resource {
+pub(crate) fn resource(app: &App, view: &ProjectView) -> Resource {
     Resource::new("projects", view.project.id.as_str())
         .attributes(&json!({
             "name": view.project.name,
@@ -49,12 +49,9 @@ async fn list(
     let page = Page::parse(&query)?;
     let names = query.list("filter[names]").into_iter().map(str::to_owned).collect();
     let views = projects::list(&app, &caller, &organization, names).await?;
-    let total = views.len() as u64;
-    let skip = usize::try_from(page.offset()).unwrap_or(usize::MAX);
-    let take = usize::try_from(page.limit()).unwrap_or(0);
-    let resources = views.iter().skip(skip).take(take).map(|view| resource(&app, view)).collect();
+    let resources = views.iter().map(|view| resource(&app, view)).collect();
     let base = address(&app, &format!("organizations/{organization}/projects"));
-    Ok(document(StatusCode::OK, &Document::page(resources, page, total, &base, &query)))
+    Ok(document(StatusCode::OK, &Document::cut(resources, page, &base, &query)))
 }
 
 async fn create(

@@ -7,6 +7,7 @@ use serde_json::json;
 use terrane_app::App;
 use terrane_app::workspaces::{self, WorkspaceFilter, WorkspaceKey, WorkspaceSettings, WorkspaceView};
 use terrane_domain::access::Action;
+use terrane_domain::ids::VariableId;
 use terrane_domain::workspaces::{ExecutionMode, LockHolder};
 use terrane_jsonapi::{ActionBody, Document, Input, Page, Relationship, Resource};
 
@@ -110,6 +111,7 @@ pub(crate) fn resource(app: &App, view: &WorkspaceView) -> Resource {
                     .map(terrane_domain::ids::ConfigurationVersionId::as_str),
             ),
         )
+        .relation("vars", Relationship::to_many("vars", view.variable_ids.iter().map(VariableId::as_str)))
         .link("self", format!("/api/v2/organizations/{}/workspaces/{}", view.organization, workspace.name))
         .link("self-html", format!("{}{page}", app.public_url()));
     match &workspace.lock_holder {

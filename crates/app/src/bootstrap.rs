@@ -2,6 +2,7 @@
 
 use terrane_domain::access::{Caller, CredentialKind, Principal};
 use terrane_domain::ids::UserId;
+use terrane_domain::organizations::OrganizationChange;
 use terrane_domain::users::User;
 use terrane_store::{StoreError, Tx};
 
@@ -40,7 +41,9 @@ pub async fn dev(app: &App, previous: Option<Secret>) -> AppResult<DevFacts> {
                 let caller =
                     Caller { kind: CredentialKind::User, principal: Principal::User(user.id.clone()), token_id: None };
                 if terrane_store::organizations::by_name(tx, DEV_ORGANIZATION).await?.is_none() {
-                    organizations::create_in(tx, &caller, DEV_ORGANIZATION.to_owned(), user.email.clone()).await?;
+                    let (name, email) = (Some(DEV_ORGANIZATION.to_owned()), Some(user.email.clone()));
+                    let settings = OrganizationChange { name, email, ..OrganizationChange::default() };
+                    organizations::create_in(tx, &caller, settings).await?;
                 }
                 let token = match kept {
                     Some(token) => token,

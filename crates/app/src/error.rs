@@ -1,5 +1,6 @@
 //! The one error of the services; each front door turns it into its own answer in one place.
 
+use terrane_domain::invalid::Invalid;
 use terrane_domain::runner_protocol::Refusal;
 use terrane_store::StoreError;
 
@@ -60,6 +61,12 @@ impl AppError {
     /// A wrong attribute of a request document.
     pub fn invalid(attribute: &str, detail: impl Into<String>) -> Self {
         Self::Invalid { pointer: Some(format!("/data/attributes/{attribute}")), detail: detail.into() }
+    }
+}
+
+impl From<Invalid> for AppError {
+    fn from(error: Invalid) -> Self {
+        Self::invalid(error.attribute, error.detail)
     }
 }
 

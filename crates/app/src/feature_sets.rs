@@ -2,6 +2,7 @@
 //! every organization has it. Source: `api-docs/feature-sets.mdx`, `api-docs/subscriptions.mdx`.
 
 use terrane_domain::access::Caller;
+use terrane_domain::organizations::Organization;
 
 use crate::{App, AppError, AppResult, users};
 
@@ -18,8 +19,8 @@ pub async fn list(app: &App, caller: &Caller) -> AppResult<()> {
     require_site_admin(app, caller).await
 }
 
-/// Gives an organization a feature set, which it has already: the name of the organization, if both exist.
-pub async fn subscribe(app: &App, caller: &Caller, organization: &str, feature_set: &str) -> AppResult<String> {
+/// Gives an organization a feature set, which it has already: the organization, if both exist.
+pub async fn subscribe(app: &App, caller: &Caller, organization: &str, feature_set: &str) -> AppResult<Organization> {
     require_site_admin(app, caller).await?;
     if feature_set != FEATURE_SET {
         return Err(AppError::Invalid {
@@ -30,10 +31,7 @@ pub async fn subscribe(app: &App, caller: &Caller, organization: &str, feature_s
     let name = organization.to_owned();
     app.store
         .read(move |tx| {
-            Box::pin(async move {
-                let found = terrane_store::organizations::by_name(tx, &name).await?.ok_or(AppError::NotFound)?;
-                Ok(found.name)
-            })
+            Box::pin(async move { terrane_store::organizations::by_name(tx, &name).await?.ok_or(AppError::NotFound) })
         })
         .await
 }

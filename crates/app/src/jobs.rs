@@ -16,11 +16,11 @@ use terrane_domain::runner_protocol::{
     ClaimRequest, Finish, Job, JobVariable, LEASE_SECONDS, Lease, LogPosition, Outcome, Phase, RENEW_SECONDS, Refusal,
     RefusalCode, StopRequest,
 };
-use terrane_domain::runs::{PhaseStatus, Run, RunPhase, RunSource, RunStatus, after_plan};
+use terrane_domain::runs::{PhaseStatus, Run, RunPhase, RunSource, RunStatus, RunVariable, after_plan};
 use terrane_domain::state_versions::{NewState, StateVersion, StateVersionStatus, may_follow};
 use terrane_domain::time::Timestamp;
 use terrane_domain::tokens::TokenKind;
-use terrane_domain::variables::VariableCategory;
+use terrane_domain::variables::{Candidate, Variable, VariableCategory, VariableSource, effective};
 use terrane_store::runs::{PlanDocument, RunChange};
 use terrane_store::{BlobKind, BlobReader, Topic, Tx};
 
@@ -118,6 +118,30 @@ async fn claim_one(app: &App, runner_id: RunnerId) -> AppResult<Option<Job>> {
         .await
 }
 
+/// The variables that the run gets, those of category `terraform` and those of category `env`.
+async fn variables_of(tx: &mut Tx, run: &Run) -> AppResult<(Vec<JobVariable>, Vec<JobVariable>)> {
+    let mut candidates = Vec::new();
+    let mut add = |source, category, variable: JobVariable| {
+        candidates.push(Candidate { source, category, key: variable.key.clone(), variable });
+    };
+    for variable in terrane_store::variables::of_workspace(tx, &run.workspace_id).await? {
+        let Variable { key, value, category, hcl, sensitive, .. } = variable;
+        add(VariableSource::Workspace, category, JobVariable { key, value, hcl, sensitive });
+    }
+    for RunVariable { key, value } in terrane_store::runs::variables(tx, run).await? {
+        let variable = JobVariable { key, value, hcl: true, sensitive: false };
+        add(VariableSource::Run, VariableCategory::Terraform, variable);
+    }
+    let (mut variables, mut environment) = (Vec::new(), Vec::new());
+    for Candidate { category, variable, .. } in effective(candidates) {
+        match category {
+            VariableCategory::Terraform => variables.push(variable),
+            VariableCategory::Env => environment.push(variable),
+        }
+    }
+    Ok((variables, environment))
+}
+
 /// Everything that the runner must know, with a new token for the run.
 async fn describe(app: &App, tx: &mut Tx, id: &JobId, run: &Run, phase: &RunPhase) -> AppResult<Job> {
     let job = terrane_store::jobs::by_id(tx, id).await?.ok_or(AppError::NotFound)?;
@@ -125,19 +149,7 @@ async fn describe(app: &App, tx: &mut Tx, id: &JobId, run: &Run, phase: &RunPhas
     let organization =
         terrane_store::organizations::by_id(tx, &run.organization_id).await?.ok_or(AppError::NotFound)?;
     let project = terrane_store::projects::by_id(tx, &workspace.project_id).await?.ok_or(AppError::NotFound)?;
-    let (mut variables, mut environment) = (Vec::new(), Vec::new());
-    for variable in terrane_store::variables::of_workspace(tx, &workspace.id).await? {
-        let list = match variable.category {
-            VariableCategory::Terraform => &mut variables,
-            VariableCategory::Env => &mut environment,
-        };
-        let (key, value) = (variable.key, variable.value);
-        list.push(JobVariable { key, value, hcl: variable.hcl, sensitive: variable.sensitive });
-    }
-    for variable in terrane_store::runs::variables(tx, run).await? {
-        variables.retain(|other| other.key != variable.key);
-        variables.push(JobVariable { key: variable.key, value: variable.value, hcl: true, sensitive: false });
-    }
+    let (variables, environment) = variables_of(tx, run).await?;
     terrane_store::tokens::remove_of_run(tx, &run.id).await?;
     let (mut token, secret) = callers::new_token(tx, TokenKind::Run, "token of a run");
     token.run_id = Some(run.id.clone());

@@ -3,6 +3,7 @@
 //! Architecture invariant: the API, the pages and the MCP tools call these functions and nothing below them; a right,
 //! a limit or a change of state is written here (or in `domain`) once.
 
+pub mod agent_pools;
 pub mod background;
 pub mod bootstrap;
 pub mod callers;
@@ -11,6 +12,7 @@ pub mod configuration_versions;
 mod error;
 mod events;
 pub mod feature_sets;
+pub mod ip_ranges;
 pub mod jobs;
 pub mod logs;
 mod lookups;
@@ -20,6 +22,7 @@ pub mod organizations;
 pub mod plans;
 pub mod projects;
 mod queue;
+pub mod reserved_tag_keys;
 pub mod runs;
 pub mod signed_urls;
 mod state_documents;
@@ -52,6 +55,7 @@ pub struct App {
     pub(crate) public_url: Arc<str>,
     pub(crate) signing_key: Key,
     pub(crate) callers: Arc<callers::CallerCache>,
+    pub(crate) ip_ranges: Arc<ip_ranges::IpRanges>,
     pub(crate) token_uses: Arc<token_uses::TokenUses>,
     draining: watch::Receiver<bool>,
 }
@@ -61,11 +65,13 @@ impl App {
     /// turns true when held answers must be given at once.
     pub fn new(store: Store, public_url: &str, draining: watch::Receiver<bool>) -> Self {
         let signing_key = store.derive_key("signed-urls");
+        let ip_ranges = Arc::new(ip_ranges::IpRanges { ranges: Vec::new(), since: store.now() });
         Self {
             store,
             public_url: public_url.into(),
             signing_key,
             callers: Arc::default(),
+            ip_ranges,
             token_uses: Arc::default(),
             draining,
         }

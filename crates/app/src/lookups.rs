@@ -1,12 +1,19 @@
 //! Look-ups that name the action: nobody gets a row without saying what for, and what the caller may not see is
 //! missing.
 
-use terrane_domain::access::{Action, Allowed, Authorized, Caller, Scope, Standing, Target, decide};
-use terrane_domain::ids::{OrganizationId, ProjectId, RunId, TeamId, WorkspaceId};
+use terrane_domain::access::{
+    Action, Allowed, Authorized, Caller, CredentialKind, Membership, Scope, Standing, Target, decide,
+};
+use terrane_domain::agent_pools::AgentPool;
+use terrane_domain::ids::{
+    AgentPoolId, OrganizationId, ProjectId, ReservedTagKeyId, RunId, TeamId, VariableId, WorkspaceId,
+};
 use terrane_domain::organizations::Organization;
 use terrane_domain::projects::Project;
+use terrane_domain::reserved_tag_keys::ReservedTagKey;
 use terrane_domain::runs::Run;
 use terrane_domain::teams::Team;
+use terrane_domain::variables::Variable;
 use terrane_domain::workspaces::Workspace;
 use terrane_store::{Tx, standings};
 
@@ -44,7 +51,16 @@ async fn place(
 ) -> AppResult<Place> {
     let organization = organization.ok_or(AppError::NotFound)?;
     let standing = standings::of(tx, &caller.principal, &organization.id, place).await?;
+    if standing.membership != Membership::None && is_refused(caller, &organization) {
+        return Err(AppError::Unauthorized);
+    }
     Ok(Place { organization, standing })
+}
+
+/// Whether the organization takes no tokens of people, and the caller showed one. To its members it is no secret that
+/// it exists: they are told that it is their token.
+pub(crate) fn is_refused(caller: &Caller, organization: &Organization) -> bool {
+    caller.kind == CredentialKind::User && !organization.user_tokens_enabled
 }
 
 async fn place_in(
@@ -169,4 +185,46 @@ pub(crate) async fn run_with_place(
     let (workspace, place) = workspace_with_place(tx, caller, &key, action).await?;
     let allowed = place.judge(caller, action, Target::Workspace(&workspace.id))?;
     Ok((Authorized::new(found, allowed), place))
+}
+
+/// An agent pool, and what the caller is in its organization.
+pub(crate) async fn agent_pool(
+    tx: &mut Tx,
+    caller: &Caller,
+    id: &AgentPoolId,
+    action: Action,
+) -> AppResult<(Authorized<AgentPool>, Place)> {
+    let found = terrane_store::agent_pools::by_id(tx, id).await?.ok_or(AppError::NotFound)?;
+    let place = place_in_organization(tx, caller, &found.organization_id).await?;
+    let allowed = place.judge(caller, action, Target::Organization)?;
+    Ok((Authorized::new(found, allowed), place))
+}
+
+/// A reserved tag key.
+pub(crate) async fn reserved_tag_key(
+    tx: &mut Tx,
+    caller: &Caller,
+    id: &ReservedTagKeyId,
+    action: Action,
+) -> AppResult<Authorized<ReservedTagKey>> {
+    let found = terrane_store::reserved_tag_keys::by_id(tx, id).await?.ok_or(AppError::NotFound)?;
+    let place = place_in_organization(tx, caller, &found.organization_id).await?;
+    let allowed = place.judge(caller, action, Target::Organization)?;
+    Ok(Authorized::new(found, allowed))
+}
+
+/// A variable; the right is asked for in its workspace, which must be `workspace_id` if that is given.
+pub(crate) async fn variable(
+    tx: &mut Tx,
+    caller: &Caller,
+    workspace_id: Option<&WorkspaceId>,
+    id: &VariableId,
+    action: Action,
+) -> AppResult<Authorized<Variable>> {
+    let found = terrane_store::variables::by_id(tx, id).await?.ok_or(AppError::NotFound)?;
+    if workspace_id.is_some_and(|wanted| *wanted != found.workspace_id) {
+        return Err(AppError::NotFound);
+    }
+    let key = WorkspaceKey::Id(found.workspace_id.clone());
+    Ok(workspace(tx, caller, &key, action).await?.with(found))
 }

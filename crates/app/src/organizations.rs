@@ -3,13 +3,16 @@
 use terrane_domain::access::{Action, Caller, CredentialKind, GrantedAccess, Principal, Target};
 use terrane_domain::ids::{OrganizationId, OrganizationMembershipId, ProjectId, TeamId};
 use terrane_domain::organization_memberships::{MembershipStatus, OrganizationMembership};
-use terrane_domain::organizations::{Organization, is_name};
+use terrane_domain::organizations::{Organization, OrganizationChange};
 use terrane_domain::projects::{DEFAULT_PROJECT, Project};
 use terrane_domain::teams::{OWNERS, Team, TeamVisibility};
 use terrane_store::{Tx, standings};
 
 use crate::lookups::{self, Place};
 use crate::{App, AppError, AppResult, entropy, events};
+
+/// What is said of a name that another has.
+const NAME_TAKEN: &str = "Name has already been taken";
 
 /// An organization as documents and pages show it.
 #[derive(Debug, Clone)]
@@ -18,6 +21,8 @@ pub struct OrganizationView {
     pub organization: Organization,
     /// What the caller may do to it.
     pub permissions: Vec<Action>,
+    /// Whether he may make a workspace without naming a project.
+    pub may_create_workspace: bool,
 }
 
 impl OrganizationView {
@@ -28,11 +33,39 @@ impl OrganizationView {
 }
 
 fn view(caller: &Caller, place: Place) -> OrganizationView {
-    OrganizationView { permissions: place.actions(caller, Target::Organization), organization: place.organization }
+    let default_project = Target::Project { is_default: true };
+    OrganizationView {
+        permissions: place.actions(caller, Target::Organization),
+        may_create_workspace: place.judge(caller, Action::CreateWorkspace, default_project).is_ok(),
+        organization: place.organization,
+    }
+}
+
+/// What a list is narrowed by; the case of letters is ignored.
+#[derive(Debug, Clone, Default)]
+pub struct OrganizationFilter {
+    /// Part of the name or of the address; stands above the other two.
+    pub query: Option<String>,
+    /// Part of the name.
+    pub name: Option<String>,
+    /// Part of the address.
+    pub email: Option<String>,
+}
+
+impl OrganizationFilter {
+    fn takes(&self, organization: &Organization) -> bool {
+        let (name, email) = (organization.name.to_lowercase(), organization.email.to_lowercase());
+        let is_in =
+            |part: &Option<String>, text: &str| part.as_ref().is_none_or(|part| text.contains(&part.to_lowercase()));
+        match &self.query {
+            Some(_) => is_in(&self.query, &name) || is_in(&self.query, &email),
+            None => is_in(&self.name, &name) && is_in(&self.email, &email),
+        }
+    }
 }
 
 /// The caller's organizations, by name. Tokens of teams and organizations see their own.
-pub async fn list(app: &App, caller: &Caller) -> AppResult<Vec<OrganizationView>> {
+pub async fn list(app: &App, caller: &Caller, filter: OrganizationFilter) -> AppResult<Vec<OrganizationView>> {
     let caller = caller.clone();
     app.store
         .read(move |tx| {
@@ -45,13 +78,17 @@ pub async fn list(app: &App, caller: &Caller) -> AppResult<Vec<OrganizationView>
                             let standing = standings.remove(&organization.id).unwrap_or_default();
                             places.push(Place { organization, standing });
                         }
+                        places.retain(|place| !lookups::is_refused(&caller, &place.organization));
                     }
                     Principal::Team { organization_id: id, .. } | Principal::Organization(id) => {
                         places.push(lookups::place_in_organization(tx, &caller, id).await?);
                     }
                     _ => {}
                 }
-                places.retain(|place| place.judge(&caller, Action::ReadOrganization, Target::Organization).is_ok());
+                places.retain(|place| {
+                    filter.takes(&place.organization)
+                        && place.judge(&caller, Action::ReadOrganization, Target::Organization).is_ok()
+                });
                 Ok(places.into_iter().map(|place| view(&caller, place)).collect())
             })
         })
@@ -71,8 +108,22 @@ pub async fn read(app: &App, caller: &Caller, name: &str) -> AppResult<Organizat
         .await
 }
 
+/// An organization by its `external-id`.
+pub async fn read_by_id(app: &App, caller: &Caller, id: OrganizationId) -> AppResult<OrganizationView> {
+    let caller = caller.clone();
+    app.store
+        .read(move |tx| {
+            Box::pin(async move {
+                let place = lookups::place_in_organization(tx, &caller, &id).await?;
+                let _ = place.judge(&caller, Action::ReadOrganization, Target::Organization)?;
+                Ok(view(&caller, place))
+            })
+        })
+        .await
+}
+
 /// Makes an organization; the caller becomes its owner.
-pub async fn create(app: &App, caller: &Caller, name: String, email: String) -> AppResult<OrganizationView> {
+pub async fn create(app: &App, caller: &Caller, settings: OrganizationChange) -> AppResult<OrganizationView> {
     if !matches!(caller.kind, CredentialKind::User | CredentialKind::Session) {
         return Err(AppError::NotFound);
     }
@@ -80,20 +131,30 @@ pub async fn create(app: &App, caller: &Caller, name: String, email: String) -> 
     app.store
         .write(move |tx| {
             Box::pin(async move {
-                let organization = create_in(tx, &caller, name, email).await?;
-                let found = lookups::organization(tx, &caller, &organization.name, Action::ReadOrganization).await?;
-                Ok(view(&caller, found.into_inner()))
+                let organization = create_in(tx, &caller, settings).await?;
+                let standing =
+                    standings::of(tx, &caller.principal, &organization.id, standings::Place::default()).await?;
+                Ok(view(&caller, Place { organization, standing }))
             })
         })
         .await
 }
 
-pub(crate) async fn create_in(tx: &mut Tx, caller: &Caller, name: String, email: String) -> AppResult<Organization> {
-    if !is_name(&name) {
-        return Err(AppError::invalid("name", "Name may only contain letters, numbers, dashes and underscores"));
+/// The pool that is to be the default must be the organization's own.
+async fn check_agent_pool(tx: &mut Tx, id: &OrganizationId, settings: &OrganizationChange) -> AppResult<()> {
+    let Some(Some(pool_id)) = &settings.default_agent_pool_id else { return Ok(()) };
+    let pool = terrane_store::agent_pools::by_id(tx, pool_id).await?;
+    if pool.is_none_or(|pool| pool.organization_id != *id) {
+        return Err(AppError::invalid("default-agent-pool-id", "The provided agent pool does not exist"));
     }
-    if terrane_store::organizations::by_name(tx, &name).await?.is_some() {
-        return Err(AppError::invalid("name", "Name has already been taken"));
+    Ok(())
+}
+
+pub(crate) async fn create_in(tx: &mut Tx, caller: &Caller, settings: OrganizationChange) -> AppResult<Organization> {
+    for (attribute, name, value) in [("name", "Name", &settings.name), ("email", "Email", &settings.email)] {
+        if value.as_ref().is_none_or(String::is_empty) {
+            return Err(AppError::invalid(attribute, format!("{name} can't be blank")));
+        }
     }
     let user_id = caller.user_id().cloned().ok_or(AppError::NotFound)?;
     let now = tx.now();
@@ -104,9 +165,10 @@ pub(crate) async fn create_in(tx: &mut Tx, caller: &Caller, name: String, email:
         name: DEFAULT_PROJECT.to_owned(),
         created_at: now,
     };
-    let organization =
-        Organization { id: id.clone(), name, email, default_project_id: project.id.clone(), created_at: now };
-    terrane_store::organizations::insert(tx, &organization).await?;
+    let mut organization = Organization::new(id.clone(), project.id.clone(), now);
+    check_agent_pool(tx, &id, &settings).await?;
+    organization.change(settings)?;
+    terrane_store::organizations::insert(tx, &organization).await.map_err(AppError::if_taken("name", NAME_TAKEN))?;
     terrane_store::projects::insert(tx, &project).await?;
     let team = Team {
         id: TeamId::from_entropy(entropy()),
@@ -133,4 +195,54 @@ pub(crate) async fn create_in(tx: &mut Tx, caller: &Caller, name: String, email:
     let details = serde_json::json!({ "name": organization.name });
     events::record(tx, caller, &organization.id, "organization.create", &organization.name, details).await?;
     Ok(organization)
+}
+
+/// Changes settings. With the name change all addresses; ids of things below stay.
+pub async fn update(
+    app: &App,
+    caller: &Caller,
+    name: &str,
+    settings: OrganizationChange,
+) -> AppResult<OrganizationView> {
+    let (caller, name) = (caller.clone(), name.to_owned());
+    app.store
+        .write(move |tx| {
+            Box::pin(async move {
+                let place = lookups::organization(tx, &caller, &name, Action::UpdateOrganization).await?.into_inner();
+                let mut organization = place.organization;
+                check_agent_pool(tx, &organization.id, &settings).await?;
+                organization.change(settings)?;
+                terrane_store::organizations::update_settings(tx, &organization)
+                    .await
+                    .map_err(AppError::if_taken("name", NAME_TAKEN))?;
+                let details = serde_json::json!({ "name": organization.name });
+                events::record(tx, &caller, &organization.id, "organization.update", &name, details).await?;
+                Ok(view(&caller, Place { organization, standing: place.standing }))
+            })
+        })
+        .await
+}
+
+/// Deletes an organization with everything in it. Runners that work for it are told that their jobs are gone. What
+/// was sealed for it cannot be opened again by anyone; its events stay.
+pub async fn delete(app: &App, caller: &Caller, name: &str) -> AppResult<()> {
+    let (caller, name) = (caller.clone(), name.to_owned());
+    let id = app
+        .store
+        .write(move |tx| {
+            Box::pin(async move {
+                let place = lookups::organization(tx, &caller, &name, Action::DeleteOrganization).await?;
+                let id = place.organization.id.clone();
+                events::record(tx, &caller, &id, "organization.delete", &name, serde_json::json!({})).await?;
+                if !terrane_store::organizations::delete(tx, &id).await? {
+                    return Err(AppError::NotFound);
+                }
+                Ok(id)
+            })
+        })
+        .await?;
+    if let Err(error) = app.store.remove_blobs_of(&id).await {
+        tracing::warn!(organization = %id, %error, "the blobs of a deleted organization could not be removed");
+    }
+    Ok(())
 }

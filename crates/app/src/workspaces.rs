@@ -1,8 +1,10 @@
 //! Workspaces: read, list, create, update, lock, unlock.
 
+use std::collections::HashMap;
+
 use serde_json::json;
 use terrane_domain::access::{Action, Authorized, Caller, Principal, Target, visible_workspaces};
-use terrane_domain::ids::{ProjectId, WorkspaceId};
+use terrane_domain::ids::{ProjectId, VariableId, WorkspaceId};
 use terrane_domain::organizations::is_name;
 use terrane_domain::workspaces::{ExecutionMode, LockConflict, LockHolder, Workspace};
 pub use terrane_store::workspaces::WorkspaceFilter;
@@ -21,6 +23,8 @@ pub struct WorkspaceView {
     pub organization: String,
     /// What the caller may do here.
     pub permissions: Vec<Action>,
+    /// Its variables, by key, if he may read them.
+    pub variable_ids: Vec<VariableId>,
 }
 
 impl WorkspaceView {
@@ -53,20 +57,39 @@ pub struct WorkspaceSettings {
     pub project_id: Option<ProjectId>,
 }
 
-fn view(caller: &Caller, place: &Place, workspace: Workspace) -> WorkspaceView {
+/// The view of a workspace at which the caller's standing is `place`.
+async fn view(tx: &mut Tx, caller: &Caller, place: &Place, workspace: Workspace) -> AppResult<WorkspaceView> {
+    let variable_ids = terrane_store::variables::ids_of_workspaces(tx, &[&workspace.id]).await?;
+    Ok(view_with(caller, place, workspace, &variable_ids))
+}
+
+fn view_with(
+    caller: &Caller,
+    place: &Place,
+    workspace: Workspace,
+    variable_ids: &HashMap<WorkspaceId, Vec<VariableId>>,
+) -> WorkspaceView {
     let permissions = place.actions(caller, Target::Workspace(&workspace.id));
-    WorkspaceView { organization: place.organization.name.clone(), permissions, workspace }
+    let variable_ids = variable_ids.get(&workspace.id).filter(|_| permissions.contains(&Action::ReadVariables));
+    WorkspaceView {
+        organization: place.organization.name.clone(),
+        variable_ids: variable_ids.cloned().unwrap_or_default(),
+        permissions,
+        workspace,
+    }
 }
 
 /// The views of an organization's workspaces, by as many statements for a page of them as for one.
 async fn views(tx: &mut Tx, caller: &Caller, place: &Place, rows: Vec<Workspace>) -> AppResult<Vec<WorkspaceView>> {
     let places: Vec<_> = rows.iter().map(|row| (&row.project_id, &row.id)).collect();
     let grants = standings::grants(tx, &place.standing, &places).await?;
+    let ids: Vec<_> = rows.iter().map(|row| &row.id).collect();
+    let variable_ids = terrane_store::variables::ids_of_workspaces(tx, &ids).await?;
     let here = |row: &Workspace| Place {
         organization: place.organization.clone(),
         standing: grants.at(&place.standing, &row.project_id, &row.id),
     };
-    Ok(rows.into_iter().map(|row| view(caller, &here(&row), row)).collect())
+    Ok(rows.into_iter().map(|row| view_with(caller, &here(&row), row, &variable_ids)).collect())
 }
 
 /// One workspace.
@@ -76,7 +99,7 @@ pub async fn read(app: &App, caller: &Caller, key: WorkspaceKey) -> AppResult<Wo
         .read(move |tx| {
             Box::pin(async move {
                 let (found, place) = lookups::workspace_with_place(tx, &caller, &key, Action::ReadWorkspace).await?;
-                Ok(view(&caller, &place, found.into_inner()))
+                view(tx, &caller, &place, found.into_inner()).await
             })
         })
         .await
@@ -223,7 +246,7 @@ pub async fn create(
                 events::record(tx, &caller, organization_id, "workspace.create", workspace.id.as_str(), details)
                     .await?;
                 let place = lookups::place_of_workspace(tx, &caller, &workspace).await?;
-                Ok(view(&caller, &place, workspace))
+                view(tx, &caller, &place, workspace).await
             })
         })
         .await
@@ -247,7 +270,7 @@ pub async fn update(
                 let (id, details) = (workspace.id.clone(), json!({ "name": workspace.name }));
                 events::record(tx, &caller, &workspace.organization_id, "workspace.update", id.as_str(), details)
                     .await?;
-                Ok(view(&caller, &place, workspace))
+                view(tx, &caller, &place, workspace).await
             })
         })
         .await
@@ -351,5 +374,5 @@ async fn after_lock_change(
     events::record(tx, caller, &organization_id, action, id.as_str(), details).await?;
     let changed = terrane_store::workspaces::by_id(tx, &id).await?.ok_or(AppError::NotFound)?;
     let place = lookups::place_of_workspace(tx, caller, &changed).await?;
-    Ok(view(caller, &place, changed))
+    view(tx, caller, &place, changed).await
 }

@@ -89,6 +89,8 @@ macro_rules! ids {
 }
 
 ids! {
+    /// A pool of agents.
+    AgentPoolId = "apool";
     /// An apply; exists from the creation of its run.
     ApplyId = "apply";
     /// A comment on a run.
@@ -107,6 +109,8 @@ ids! {
     PlanId = "plan";
     /// A project.
     ProjectId = "prj";
+    /// A key of tags with a meaning that is laid down.
+    ReservedTagKeyId = "rtk";
     /// An entry of a run's own history.
     RunEventId = "re";
     /// A run.

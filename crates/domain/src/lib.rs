@@ -5,16 +5,19 @@
 #[macro_use]
 pub mod names;
 pub mod access;
+pub mod agent_pools;
 pub mod archive;
 pub mod configuration_versions;
 pub mod engines;
 pub mod events;
 pub mod ids;
+pub mod invalid;
 pub mod jobs;
 pub mod organization_memberships;
 pub mod organizations;
 pub mod projects;
 pub mod reasons;
+pub mod reserved_tag_keys;
 pub mod run_events;
 pub mod runner_protocol;
 pub mod runs;

@@ -75,6 +75,14 @@ impl Document {
         document
     }
 
+    /// One page, cut from the whole list.
+    pub fn cut(resources: Vec<Resource>, page: Page, address: &str, query: &Query) -> Self {
+        let total = resources.len() as u64;
+        let skip = usize::try_from(page.offset()).unwrap_or(usize::MAX);
+        let resources = resources.into_iter().skip(skip).take(page.size as usize).collect();
+        Self::page(resources, page, total, address, query)
+    }
+
     /// Adds a resource to `included`, unless it is there or is primary data already.
     pub fn include(mut self, resource: Resource) -> Self {
         let data = &self.data;

@@ -1,7 +1,7 @@
 //! Settings: flag, else environment, else `terrane.toml` in the data folder, else default.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -59,6 +59,9 @@ struct Optional {
     /// Address under which clients reach the server [default: http://localhost:PORT]
     #[arg(long, env = "TERRANE_PUBLIC_URL", value_name = "URL")]
     public_url: Option<String>,
+    /// Addresses from which this server speaks to others, in CIDR notation [default: its own]
+    #[arg(long, env = "TERRANE_IP_RANGES", value_name = "RANGE,...", value_delimiter = ',')]
+    ip_ranges: Option<Vec<String>>,
     /// File with the key that encrypts everything at rest; made if missing [default: root.key in the data folder]
     #[arg(long, env = "TERRANE_ROOT_KEY_FILE", value_name = "FILE")]
     root_key_file: Option<PathBuf>,
@@ -87,6 +90,8 @@ pub(crate) struct Settings {
     pub(crate) database_url: String,
     /// As it was set; [`Settings::public_url`] also knows the default.
     public_url: Option<String>,
+    /// In CIDR notation.
+    pub(crate) ip_ranges: Vec<String>,
     /// File of the root key.
     pub(crate) root_key_file: PathBuf,
     /// Slots of the embedded runner.
@@ -132,6 +137,10 @@ pub(crate) fn resolve(arguments: Arguments) -> anyhow::Result<Settings> {
             .or(file.database_url)
             .unwrap_or_else(|| format!("sqlite:{}", data_dir.join("terrane.db").display())),
         public_url: text(given.public_url).or(file.public_url).map(|url| url.trim_end_matches('/').to_owned()),
+        ip_ranges: match given.ip_ranges.or(file.ip_ranges) {
+            Some(ranges) if ranges != [""] => parse_ranges(ranges)?,
+            _ => own_ranges(),
+        },
         root_key_file: std::path::absolute(root_key_file).context("find the root key file")?,
         runners: given.runners.or(file.runners).unwrap_or_else(|| cores().max(FEWEST_DEFAULT_RUNNERS)),
         sandbox: given.sandbox.or(file.sandbox).unwrap_or(Sandbox::Default),
@@ -170,6 +179,32 @@ fn read_file(path: &Path) -> anyhow::Result<Optional> {
         }
         Err(error) => Err(error).with_context(|| format!("read {}", path.display())),
     }
+}
+
+fn parse_ranges(ranges: Vec<String>) -> Result<Vec<String>, Fatal> {
+    let is_range = |range: &str| {
+        let (address, bits) = range.split_once('/')?;
+        let most = if address.parse::<IpAddr>().ok()?.is_ipv4() { 32 } else { 128 };
+        bits.parse::<u8>().ok().filter(|bits| *bits <= most)
+    };
+    match ranges.iter().find(|range| is_range(range).is_none()) {
+        None => Ok(ranges),
+        Some(range) => Err(Fatal::Configuration(format!(
+            "--ip-ranges {range} is not a range of addresses; write it as 192.0.2.7/32 or 2001:db8::/48"
+        ))),
+    }
+}
+
+/// The addresses that this machine uses towards the rest of the world. Nothing is sent to find them.
+fn own_ranges() -> Vec<String> {
+    let outgoing = |from: &str, to: &str| {
+        let socket = UdpSocket::bind(from).ok()?;
+        socket.connect(to).ok()?;
+        socket.local_addr().ok().map(|address| address.ip())
+    };
+    let v4 = outgoing("0.0.0.0:0", "192.0.2.1:9").unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let v6 = outgoing("[::]:0", "[2001:db8::1]:9");
+    std::iter::once(format!("{v4}/32")).chain(v6.map(|address| format!("{address}/128"))).collect()
 }
 
 fn parse_listen(address: &str) -> Result<SocketAddr, Fatal> {
@@ -224,6 +259,25 @@ mod tests {
         let error = resolve(given(folder.path())).err().unwrap();
         assert_eq!(crate::exit::code_of(&error), crate::exit::CONFIGURATION);
         assert!(error.to_string().contains("lisen"), "{error}");
+    }
+
+    #[test]
+    fn ranges_of_addresses_are_the_machines_own_unless_they_are_given() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = resolve(given(folder.path())).unwrap().ip_ranges;
+        assert!(!own.is_empty() && parse_ranges(own).is_ok());
+        for (range, is_taken) in [
+            ("192.0.2.0/24", true),
+            ("2001:db8::/48", true),
+            ("192.0.2.0", false),
+            ("192.0.2.0/33", false),
+            ("a/8", false),
+        ] {
+            let mut arguments = given(folder.path());
+            arguments.optional.ip_ranges = Some(vec![range.to_owned()]);
+            let resolved = resolve(arguments).ok().map(|settings| settings.ip_ranges);
+            assert_eq!(resolved, is_taken.then(|| vec![range.to_owned()]), "{range}");
+        }
     }
 
     #[test]

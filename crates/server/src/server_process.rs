@@ -52,7 +52,7 @@ async fn build(settings: &Settings, secrets: &Secrets) -> anyhow::Result<Applica
         error => anyhow::Error::from(error).context("open the database"),
     })?;
     let (drain, draining) = watch::channel(false);
-    let app = App::new(store, &settings.public_url(), draining);
+    let app = App::new(store, &settings.public_url(), draining).with_ip_ranges(settings.ip_ranges.clone());
     terrane_app::callers::set_runner_token(&app, Secret::new(secrets.runner_token.as_str())).await?;
     let facts = bootstrap::dev(&app, dev::previous_token(settings).map(Secret::new)).await?;
     terrane_app::background::start(&app).await?;

@@ -193,6 +193,14 @@ impl Store {
             _ => Ok(()),
         }
     }
+
+    /// Removes every blob of an organization that is gone.
+    pub async fn remove_blobs_of(&self, id: &OrganizationId) -> Result<(), StoreError> {
+        match tokio::fs::remove_dir_all(self.blob_path(id.as_str())).await {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(StoreError::file(id.as_str())(error)),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Makes the folder of all blobs, durably.

@@ -77,8 +77,13 @@ impl Tx {
         let wrapped = self.keys.root.wrap_key(&place(id), &key);
         self.execute(&INSERT_KEY, values![*id, wrapped]).await?;
         // A transaction that was rolled back may have left its key here under the same id.
-        self.keys.organizations.write().unwrap_or_else(PoisonError::into_inner).remove(id);
+        self.forget_organization_key(id);
         Ok(())
+    }
+
+    /// Forgets the key of an organization; while there is one in the database, the next use reads it again.
+    pub(crate) fn forget_organization_key(&self, id: &OrganizationId) {
+        self.keys.organizations.write().unwrap_or_else(PoisonError::into_inner).remove(id);
     }
 
     /// The key of an organization.

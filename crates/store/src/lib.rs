@@ -3,6 +3,7 @@
 //! Architecture invariant: nothing outside this crate knows which database is in use, and nothing inside it decides
 //! who may do what.
 
+pub mod agent_pools;
 mod blobs;
 mod clock;
 pub mod configuration_versions;
@@ -18,6 +19,7 @@ pub mod organizations;
 pub mod projects;
 mod readers;
 mod registry;
+pub mod reserved_tag_keys;
 pub mod run_events;
 pub mod runs;
 mod sealing;

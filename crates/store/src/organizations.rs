@@ -1,18 +1,36 @@
 //! Rows of organizations.
 
-use terrane_domain::ids::{OrganizationId, UserId};
+use terrane_domain::ids::{AgentPoolId, OrganizationId, UserId};
 use terrane_domain::organizations::Organization;
 
 use crate::error::StoreError;
 use crate::statement::{Record as _, record, statements};
 use crate::transaction::{Tx, values};
-record!(Organization, "organizations", "$1, $2, $3, $4, $5", { id, name, email, default_project_id, created_at });
+use crate::wake::Topic;
+
+record!(
+    Organization,
+    "organizations",
+    "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18",
+    {
+        id, name, email, default_project_id, session_timeout, session_remember, collaborator_auth_policy,
+        cost_estimation_enabled, send_passing_statuses_for_untriggered_speculative_plans,
+        aggregated_commit_status_enabled, speculative_plan_management_enabled, assessments_enforced,
+        allow_force_delete_workspaces, default_execution_mode, default_agent_pool_id, owners_team_saml_role_id,
+        user_tokens_enabled, created_at
+    }
+);
 
 statements! {
     INSERT_ORGANIZATION: Organization = insert;
     BY_NAME: Organization = select "WHERE name = $1";
     BY_ID: Organization = select "WHERE id = $1";
     OF_USER: Organization = select "WHERE id IN (SELECT organization_id FROM organization_memberships WHERE user_id = $1 AND status = 'active') ORDER BY name";
+    UPDATE_SETTINGS = "UPDATE organizations SET name = $2, email = $3, session_timeout = $4, session_remember = $5, collaborator_auth_policy = $6, cost_estimation_enabled = $7, send_passing_statuses_for_untriggered_speculative_plans = $8, aggregated_commit_status_enabled = $9, speculative_plan_management_enabled = $10, assessments_enforced = $11, allow_force_delete_workspaces = $12, default_execution_mode = $13, default_agent_pool_id = $14, owners_team_saml_role_id = $15, user_tokens_enabled = $16 WHERE id = $1";
+    USES_AGENT_POOL = "SELECT COUNT(*) FROM organizations WHERE id = $1 AND default_agent_pool_id = $2";
+    DELETE_ORGANIZATION = "DELETE FROM organizations WHERE id = $1";
+    // Log rows have no foreign key: they are written too often.
+    DELETE_LOGS = "DELETE FROM log_chunks WHERE phase_id IN (SELECT p.id FROM run_phases p JOIN runs r ON r.id = p.run_id WHERE r.organization_id = $1)";
 }
 
 /// Inserts an organization and makes its key.
@@ -34,4 +52,42 @@ pub async fn by_id(tx: &mut Tx, id: &OrganizationId) -> Result<Option<Organizati
 /// The organizations that a person is a member of, by name.
 pub async fn of_user(tx: &mut Tx, user_id: &UserId) -> Result<Vec<Organization>, StoreError> {
     tx.all(&OF_USER, values![*user_id]).await
+}
+
+/// Writes what people may change.
+pub async fn update_settings(tx: &mut Tx, organization: &Organization) -> Result<bool, StoreError> {
+    let values = values![
+        organization.id,
+        organization.name,
+        organization.email,
+        organization.session_timeout,
+        organization.session_remember,
+        organization.collaborator_auth_policy,
+        organization.cost_estimation_enabled,
+        organization.send_passing_statuses_for_untriggered_speculative_plans,
+        organization.aggregated_commit_status_enabled,
+        organization.speculative_plan_management_enabled,
+        organization.assessments_enforced,
+        organization.allow_force_delete_workspaces,
+        organization.default_execution_mode,
+        organization.default_agent_pool_id,
+        organization.owners_team_saml_role_id,
+        organization.user_tokens_enabled,
+    ];
+    tx.changed(&UPDATE_SETTINGS, values).await
+}
+
+/// Whether a pool is the organization's default.
+pub async fn uses_agent_pool(tx: &mut Tx, id: &OrganizationId, pool_id: &AgentPoolId) -> Result<bool, StoreError> {
+    Ok(tx.scalar::<i64>(&USES_AGENT_POOL, values![*id, *pool_id]).await?.unwrap_or(0) > 0)
+}
+
+/// Deletes an organization with every row below it but its events. With its key, what was sealed for it is lost too;
+/// its blobs are left to [`crate::Store::remove_blobs_of`].
+pub async fn delete(tx: &mut Tx, id: &OrganizationId) -> Result<bool, StoreError> {
+    tx.execute(&DELETE_LOGS, values![*id]).await?;
+    let is_deleted = tx.changed(&DELETE_ORGANIZATION, values![*id]).await?;
+    tx.forget_organization_key(id);
+    tx.wake(Topic::Tokens);
+    Ok(is_deleted)
 }

@@ -5,6 +5,7 @@ use crate::statement::Statement;
 /// All statements, by module.
 pub(crate) fn all() -> impl Iterator<Item = &'static Statement> {
     [
+        crate::agent_pools::STATEMENTS,
         crate::configuration_versions::STATEMENTS,
         crate::events::STATEMENTS,
         crate::jobs::STATEMENTS,
@@ -13,6 +14,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Statement> {
         crate::organization_memberships::STATEMENTS,
         crate::organizations::STATEMENTS,
         crate::projects::STATEMENTS,
+        crate::reserved_tag_keys::STATEMENTS,
         crate::run_events::STATEMENTS,
         crate::runs::STATEMENTS,
         crate::state_versions::STATEMENTS,

@@ -13,6 +13,7 @@ use terrane_domain::configuration_versions::ConfigurationVersionStatus;
 use terrane_domain::ids;
 use terrane_domain::jobs::JobStatus;
 use terrane_domain::organization_memberships::MembershipStatus;
+use terrane_domain::organizations::CollaboratorAuthPolicy;
 use terrane_domain::reasons::ReasonCode;
 use terrane_domain::runner_protocol::{ChangeCounts, LogFormat, Phase, StopRequest};
 use terrane_domain::runs::{PhaseStatus, PlanOptions, RunSource, RunStatus};
@@ -111,6 +112,7 @@ macro_rules! textual {
 }
 
 textual!(
+    ids::AgentPoolId,
     ids::ApplyId,
     ids::ConfigurationVersionId,
     ids::EventId,
@@ -119,6 +121,7 @@ textual!(
     ids::OrganizationMembershipId,
     ids::PlanId,
     ids::ProjectId,
+    ids::ReservedTagKeyId,
     ids::RunEventId,
     ids::RunId,
     ids::RunnerId,
@@ -131,6 +134,7 @@ textual!(
     ids::UserId,
     ids::VariableId,
     ids::WorkspaceId,
+    CollaboratorAuthPolicy,
     ConfigurationVersionStatus,
     ExecutionMode,
     GrantedAccess,

@@ -1,5 +1,7 @@
 //! Rows of variables, their values sealed.
 
+use std::collections::HashMap;
+
 use terrane_domain::ids::{OrganizationId, VariableId, WorkspaceId};
 use terrane_domain::time::Timestamp;
 use terrane_domain::variables::{Variable, VariableCategory};
@@ -19,38 +21,83 @@ struct VariableRow {
     category: VariableCategory,
     hcl: bool,
     sensitive: bool,
+    version_id: String,
     created_at: Timestamp,
 }
 
-record!(VariableRow, "variables", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10", {
-    id, organization_id, workspace_id, key, sealed_value, description, category, hcl, sensitive, created_at
+record!(VariableRow, "variables", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11", {
+    id, organization_id, workspace_id, key, sealed_value, description, category, hcl, sensitive, version_id, created_at
 });
 
 statements! {
     INSERT: VariableRow = insert;
+    BY_ID: VariableRow = select "WHERE id = $1";
     OF_WORKSPACE: VariableRow = select "WHERE workspace_id = $1 ORDER BY key, category";
+    // $8: the version that was changed.
+    UPDATE = "UPDATE variables SET key = $2, sealed_value = $3, description = $4, category = $5, hcl = $6, sensitive = $7, version_id = $9 WHERE id = $1 AND version_id = $8";
+    DELETE = "DELETE FROM variables WHERE id = $1";
+    IDS_OF_WORKSPACES: VariableKey = select_many "workspace_id";
 }
+
+/// Which variables workspaces have.
+struct VariableKey {
+    workspace_id: WorkspaceId,
+    key: String,
+    category: VariableCategory,
+    id: VariableId,
+}
+
+record!(VariableKey, "variables", "", { workspace_id, key, category, id });
 
 fn place(id: &VariableId) -> Place<'_> {
     Place { table: "variables", id: id.as_str(), column: "value" }
 }
 
+async fn sealed(tx: &mut Tx, variable: &Variable) -> Result<Vec<u8>, StoreError> {
+    tx.seal(&variable.organization_id, place(&variable.id), variable.value.as_bytes()).await
+}
+
 /// Inserts a variable.
 pub async fn insert(tx: &mut Tx, variable: &Variable) -> Result<(), StoreError> {
-    let sealed_value = tx.seal(&variable.organization_id, place(&variable.id), variable.value.as_bytes()).await?;
     let row = VariableRow {
         id: variable.id.clone(),
         organization_id: variable.organization_id.clone(),
         workspace_id: variable.workspace_id.clone(),
         key: variable.key.clone(),
-        sealed_value,
+        sealed_value: sealed(tx, variable).await?,
         description: variable.description.clone(),
         category: variable.category,
         hcl: variable.hcl,
         sensitive: variable.sensitive,
+        version_id: variable.version_id.clone(),
         created_at: variable.created_at,
     };
     tx.execute(&INSERT, row.values()).await.map(drop)
+}
+
+async fn open(tx: &mut Tx, row: VariableRow) -> Result<Variable, StoreError> {
+    let value = tx.open(&row.organization_id, place(&row.id), &row.sealed_value).await?;
+    Ok(Variable {
+        value: String::from_utf8(value).map_err(|_| StoreError::Sealed("variables"))?,
+        id: row.id,
+        organization_id: row.organization_id,
+        workspace_id: row.workspace_id,
+        key: row.key,
+        description: row.description,
+        category: row.category,
+        hcl: row.hcl,
+        sensitive: row.sensitive,
+        version_id: row.version_id,
+        created_at: row.created_at,
+    })
+}
+
+/// The variable of this id, with its value.
+pub async fn by_id(tx: &mut Tx, id: &VariableId) -> Result<Option<Variable>, StoreError> {
+    match tx.one(&BY_ID, values![*id]).await? {
+        Some(row) => open(tx, row).await.map(Some),
+        None => Ok(None),
+    }
 }
 
 /// A workspace's variables with their values, by key.
@@ -58,19 +105,43 @@ pub async fn of_workspace(tx: &mut Tx, id: &WorkspaceId) -> Result<Vec<Variable>
     let rows: Vec<VariableRow> = tx.all(&OF_WORKSPACE, values![*id]).await?;
     let mut variables = Vec::with_capacity(rows.len());
     for row in rows {
-        let value = tx.open(&row.organization_id, place(&row.id), &row.sealed_value).await?;
-        variables.push(Variable {
-            value: String::from_utf8(value).map_err(|_| StoreError::Sealed("variables"))?,
-            id: row.id,
-            organization_id: row.organization_id,
-            workspace_id: row.workspace_id,
-            key: row.key,
-            description: row.description,
-            category: row.category,
-            hcl: row.hcl,
-            sensitive: row.sensitive,
-            created_at: row.created_at,
-        });
+        variables.push(open(tx, row).await?);
     }
     Ok(variables)
+}
+
+/// Which variables each of these workspaces has, by key; workspaces without any are not named.
+pub async fn ids_of_workspaces(
+    tx: &mut Tx,
+    ids: &[&WorkspaceId],
+) -> Result<HashMap<WorkspaceId, Vec<VariableId>>, StoreError> {
+    let mut rows: Vec<VariableKey> = tx.many(&IDS_OF_WORKSPACES, ids).await?;
+    rows.sort_by(|one, other| (&one.key, one.category).cmp(&(&other.key, other.category)));
+    let mut found: HashMap<WorkspaceId, Vec<VariableId>> = HashMap::new();
+    for row in rows {
+        found.entry(row.workspace_id).or_default().push(row.id);
+    }
+    Ok(found)
+}
+
+/// Writes what people may change, unless the variable is no longer at version `before`.
+pub async fn update(tx: &mut Tx, variable: &Variable, before: &str) -> Result<bool, StoreError> {
+    let sealed_value = sealed(tx, variable).await?;
+    let values = values![
+        variable.id,
+        variable.key,
+        sealed_value,
+        variable.description,
+        variable.category,
+        variable.hcl,
+        variable.sensitive,
+        before.to_owned(),
+        variable.version_id,
+    ];
+    tx.changed(&UPDATE, values).await
+}
+
+/// Deletes a variable.
+pub async fn delete(tx: &mut Tx, id: &VariableId) -> Result<bool, StoreError> {
+    tx.changed(&DELETE, values![*id]).await
 }

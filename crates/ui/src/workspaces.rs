@@ -2,7 +2,7 @@
 
 use axum::extract::{Path, State};
 use maud::{Markup, html};
-use terrane_app::organizations::OrganizationView;
+use terrane_app::organizations::{OrganizationFilter, OrganizationView};
 use terrane_app::workspaces::{WorkspaceFilter, WorkspaceKey};
 use terrane_app::{App, organizations, runs, workspaces};
 
@@ -16,7 +16,9 @@ const PAGE: i64 = 100;
 /// Every organization of the caller with its workspaces.
 pub(crate) async fn home(State(app): State<App>, SignedIn(caller): SignedIn) -> PageResult<Markup> {
     let mut sections = Vec::new();
-    for OrganizationView { organization, .. } in organizations::list(&app, &caller).await? {
+    for OrganizationView { organization, .. } in
+        organizations::list(&app, &caller, OrganizationFilter::default()).await?
+    {
         let filter = WorkspaceFilter::default();
         let (views, total) = workspaces::list(&app, &caller, &organization.name, filter, PAGE, 0).await?;
         sections.push((organization.name, views, total));

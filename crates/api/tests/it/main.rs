@@ -3,13 +3,19 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
 mod actors;
+mod agent_pools;
 mod documents;
+mod events;
+mod ip_ranges;
 mod many_callers;
 mod matrix;
 mod organization_memberships;
+mod organizations;
+mod reserved_tag_keys;
 mod rights;
 mod statements;
 mod team_access;
 mod teams;
 mod tokens;
+mod variables;
 mod world;

@@ -1,9 +1,8 @@
 //! How many SQL statements a list costs: few, and as many for forty rows as for three.
 
 use serde_json::json;
-use terrane_domain::ids::{StateVersionId, StateVersionOutputId, VariableId};
+use terrane_domain::ids::{StateVersionId, StateVersionOutputId};
 use terrane_domain::state_versions::{StateVersion, StateVersionOutput, StateVersionStatus};
-use terrane_domain::variables::{Variable, VariableCategory};
 use terrane_store::StoreError;
 
 use crate::world::World;
@@ -11,12 +10,19 @@ use crate::world::World;
 /// Lists with the most statements that each may run; the look for the caller's credential, once a second, is one more.
 const LISTS: &[(&str, u64)] = &[
     ("/api/v2/organizations", 2),
-    ("/api/v2/organizations/demo/workspaces", 4),
-    ("/api/v2/organizations/demo/workspaces?search%5Bname%5D=w", 4),
+    ("/api/v2/organizations?q=more", 2),
+    ("/api/v2/organizations/demo/workspaces", 5),
+    ("/api/v2/organizations/demo/workspaces?search%5Bname%5D=w", 5),
     ("/api/v2/organizations/demo/projects", 4),
     ("/api/v2/organizations/demo/capacity", 3),
+    ("/api/v2/organizations/demo/agent-pools", 5),
+    ("/api/v2/organizations/demo/agent-pools?filter%5Ballowed_workspaces%5D%5Bname%5D=app", 6),
+    ("/api/v2/organizations/demo/agent-pools?filter%5Ballowed_projects%5D%5Bname%5D=projects-1", 6),
+    ("/api/v2/organizations/demo/reserved-tag-keys", 4),
     ("/api/v2/workspaces/{workspace}/runs", 9),
     ("/api/v2/workspaces/{workspace}/vars", 4),
+    ("/api/v2/workspaces/{workspace}/all-vars", 4),
+    ("/api/v2/vars?filter%5Borganization%5D%5Bname%5D=demo&filter%5Bworkspace%5D%5Bname%5D=app", 4),
     ("/api/v2/runs/{run}/run-events", 5),
     ("/api/v2/state-versions?filter%5Borganization%5D%5Bname%5D=demo&filter%5Bworkspace%5D%5Bname%5D=app", 5),
     ("/api/v2/state-versions/{state}/outputs", 5),
@@ -61,6 +67,14 @@ async fn add_rows(world: &World, numbers: std::ops::Range<u32>) {
             let document = json!({"data":{"attributes":{"name":format!("{kind}-{number}")}}});
             world.owner_json("POST", &format!("/api/v2/organizations/demo/{kind}"), &document).await;
         }
+        let name = format!("more-{number}");
+        let workspaces = json!({"data":[{"type":"workspaces","id":world.id("workspaces")}]});
+        let relations = json!({"allowed-workspaces":workspaces,"excluded-workspaces":workspaces});
+        let pool = json!({"data":{"attributes":{"name":name},"relationships":relations}});
+        world.owner_json("POST", "/api/v2/organizations/demo/agent-pools", &pool).await;
+        world.make("/api/v2/organizations/demo/reserved-tag-keys", &json!({"key":name})).await;
+        let variable = json!({"key":name,"value":"value","category":"terraform"});
+        world.make(&format!("/api/v2/workspaces/{}/vars", world.id("workspaces")), &variable).await;
         let run = json!({"data":{
             "attributes":{"variables":[{"key":"a","value":"\"b\""}]},
             "relationships":{"workspace":{"data":{"type":"workspaces","id":world.id("workspaces")}}},
@@ -130,20 +144,7 @@ async fn add_what_has_no_door(world: &World, number: u32) -> Result<(), StoreErr
                     detailed_type: json!("string"),
                     value: json!("value"),
                 };
-                terrane_store::state_versions::insert_output(tx, &organization_id, &output).await?;
-                let variable = Variable {
-                    id: VariableId::from_entropy(entropy),
-                    organization_id,
-                    workspace_id,
-                    key: format!("key_{number}"),
-                    value: "value".to_owned(),
-                    description: String::new(),
-                    category: VariableCategory::Terraform,
-                    hcl: false,
-                    sensitive: false,
-                    created_at: tx.now(),
-                };
-                terrane_store::variables::insert(tx, &variable).await
+                terrane_store::state_versions::insert_output(tx, &organization_id, &output).await
             })
         })
         .await

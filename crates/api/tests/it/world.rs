@@ -67,7 +67,7 @@ impl World {
         .await
         .unwrap();
         let (drain, draining) = watch::channel(false);
-        let app = App::new(store, "http://localhost", draining);
+        let app = App::new(store, "http://localhost", draining).with_ip_ranges(vec!["192.0.2.7/32".to_owned()]);
         let owner = bootstrap::dev(&app, None).await.unwrap().token.reveal().to_owned();
         terrane_app::callers::set_runner_token(&app, Secret::new("runner-secret")).await.unwrap();
         let outsider = add_account(&app, "outsider").await;
@@ -94,8 +94,19 @@ impl World {
         let projects = self.owner_json("GET", "/api/v2/organizations/demo/projects", &Value::Null).await;
         let project = text(&projects["data"][0]["id"]);
         let people = self.fill_people(&workspace, &project).await;
+        let subscription = self.owner_json("GET", "/api/v2/organizations/demo/subscription", &Value::Null).await;
+        let subscription = text(&subscription["data"]["id"]);
+        let pool = self.make("/api/v2/organizations/demo/agent-pools", &json!({"name":"pool"})).await;
+        let tag_key = self.make("/api/v2/organizations/demo/reserved-tag-keys", &json!({"key":"environment"})).await;
+        let variable = json!({"key":"region","value":"north","category":"terraform"});
+        let variable = self.make(&format!("/api/v2/workspaces/{workspace}/vars"), &variable).await;
         self.ids = vec![
             ("organizations", "demo".to_owned()),
+            ("subscriptions", subscription),
+            ("agent-pools", pool),
+            ("reserved-tag-keys", tag_key.clone()),
+            ("reserved-tags", tag_key),
+            ("vars", variable),
             ("organizations/demo/workspaces", "app".to_owned()),
             ("workspaces", workspace),
             ("projects", project),
@@ -185,6 +196,12 @@ impl World {
         let id = terrane_domain::ids::RunnerId::from_entropy(1);
         let body = json!({"runner_id": id, "name": "test", "engines": []}).to_string();
         self.send("POST", "/api/runner/v1/jobs/claim", Some(&self.runner), body.into()).await.json()
+    }
+
+    /// Makes a thing with these attributes; its id.
+    pub(crate) async fn make(&self, path: &str, attributes: &Value) -> String {
+        let document = json!({"data":{"attributes":attributes}});
+        text(&self.owner_json("POST", path, &document).await["data"]["id"])
     }
 
     pub(crate) fn id(&self, of: &str) -> &str {

@@ -4,6 +4,19 @@ CREATE TABLE organizations (
     name TEXT COLLATE "C" NOT NULL UNIQUE,
     email TEXT COLLATE "C" NOT NULL,
     default_project_id TEXT COLLATE "C" NOT NULL,
+    session_timeout BIGINT,
+    session_remember BIGINT,
+    collaborator_auth_policy TEXT COLLATE "C" NOT NULL,
+    cost_estimation_enabled BOOLEAN NOT NULL,
+    send_passing_statuses_for_untriggered_speculative_plans BOOLEAN NOT NULL,
+    aggregated_commit_status_enabled BOOLEAN NOT NULL,
+    speculative_plan_management_enabled BOOLEAN NOT NULL,
+    assessments_enforced BOOLEAN NOT NULL,
+    allow_force_delete_workspaces BOOLEAN NOT NULL,
+    default_execution_mode TEXT COLLATE "C" NOT NULL,
+    default_agent_pool_id TEXT COLLATE "C",
+    owners_team_saml_role_id TEXT COLLATE "C",
+    user_tokens_enabled BOOLEAN NOT NULL,
     created_at BIGINT NOT NULL
 );
 
@@ -303,8 +316,43 @@ CREATE TABLE variables (
     category TEXT COLLATE "C" NOT NULL,
     hcl BOOLEAN NOT NULL,
     sensitive BOOLEAN NOT NULL,
+    version_id TEXT COLLATE "C" NOT NULL,
     created_at BIGINT NOT NULL,
     UNIQUE (workspace_id, category, key)
+);
+
+CREATE TABLE agent_pools (
+    id TEXT COLLATE "C" PRIMARY KEY,
+    organization_id TEXT COLLATE "C" NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    name TEXT COLLATE "C" NOT NULL,
+    organization_scoped BOOLEAN NOT NULL,
+    created_at BIGINT NOT NULL,
+    UNIQUE (organization_id, name)
+);
+
+CREATE TABLE agent_pool_workspaces (
+    agent_pool_id TEXT COLLATE "C" NOT NULL REFERENCES agent_pools (id) ON DELETE CASCADE,
+    workspace_id TEXT COLLATE "C" NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
+    is_excluded BOOLEAN NOT NULL,
+    PRIMARY KEY (agent_pool_id, workspace_id, is_excluded)
+);
+CREATE INDEX agent_pool_workspaces_by_workspace ON agent_pool_workspaces (workspace_id);
+
+CREATE TABLE agent_pool_projects (
+    agent_pool_id TEXT COLLATE "C" NOT NULL REFERENCES agent_pools (id) ON DELETE CASCADE,
+    project_id TEXT COLLATE "C" NOT NULL REFERENCES projects (id) ON DELETE CASCADE,
+    PRIMARY KEY (agent_pool_id, project_id)
+);
+CREATE INDEX agent_pool_projects_by_project ON agent_pool_projects (project_id);
+
+CREATE TABLE reserved_tag_keys (
+    id TEXT COLLATE "C" PRIMARY KEY,
+    organization_id TEXT COLLATE "C" NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    key TEXT COLLATE "C" NOT NULL,
+    disable_overrides BOOLEAN NOT NULL,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    UNIQUE (organization_id, key)
 );
 
 -- No foreign keys: an event outlives what it tells of.

@@ -3,6 +3,19 @@ CREATE TABLE organizations (
     name TEXT NOT NULL UNIQUE,
     email TEXT NOT NULL,
     default_project_id TEXT NOT NULL,
+    session_timeout INTEGER,
+    session_remember INTEGER,
+    collaborator_auth_policy TEXT NOT NULL,
+    cost_estimation_enabled INTEGER NOT NULL,
+    send_passing_statuses_for_untriggered_speculative_plans INTEGER NOT NULL,
+    aggregated_commit_status_enabled INTEGER NOT NULL,
+    speculative_plan_management_enabled INTEGER NOT NULL,
+    assessments_enforced INTEGER NOT NULL,
+    allow_force_delete_workspaces INTEGER NOT NULL,
+    default_execution_mode TEXT NOT NULL,
+    default_agent_pool_id TEXT,
+    owners_team_saml_role_id TEXT,
+    user_tokens_enabled INTEGER NOT NULL,
     created_at INTEGER NOT NULL
 ) STRICT;
 
@@ -297,8 +310,43 @@ CREATE TABLE variables (
     category TEXT NOT NULL,
     hcl INTEGER NOT NULL,
     sensitive INTEGER NOT NULL,
+    version_id TEXT NOT NULL,
     created_at INTEGER NOT NULL,
     UNIQUE (workspace_id, category, key)
+) STRICT;
+
+CREATE TABLE agent_pools (
+    id TEXT PRIMARY KEY,
+    organization_id TEXT NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    organization_scoped INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    UNIQUE (organization_id, name)
+) STRICT;
+
+CREATE TABLE agent_pool_workspaces (
+    agent_pool_id TEXT NOT NULL REFERENCES agent_pools (id) ON DELETE CASCADE,
+    workspace_id TEXT NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
+    is_excluded INTEGER NOT NULL,
+    PRIMARY KEY (agent_pool_id, workspace_id, is_excluded)
+) STRICT;
+CREATE INDEX agent_pool_workspaces_by_workspace ON agent_pool_workspaces (workspace_id);
+
+CREATE TABLE agent_pool_projects (
+    agent_pool_id TEXT NOT NULL REFERENCES agent_pools (id) ON DELETE CASCADE,
+    project_id TEXT NOT NULL REFERENCES projects (id) ON DELETE CASCADE,
+    PRIMARY KEY (agent_pool_id, project_id)
+) STRICT;
+CREATE INDEX agent_pool_projects_by_project ON agent_pool_projects (project_id);
+
+CREATE TABLE reserved_tag_keys (
+    id TEXT PRIMARY KEY,
+    organization_id TEXT NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    key TEXT NOT NULL,
+    disable_overrides INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    UNIQUE (organization_id, key)
 ) STRICT;
 
 -- No foreign keys: an event outlives what it tells of.

@@ -18,12 +18,14 @@ macro_rules! read {
     };
 }
 
+mod agent_pools;
 mod blobs;
 mod databases;
 mod events;
 mod jobs;
 mod lists;
 mod logs;
+mod organizations;
 mod reads;
 mod records;
 mod runs;
@@ -32,5 +34,6 @@ mod schema;
 mod secrets;
 mod standings;
 mod teams;
+mod variables;
 mod workspaces;
 mod writes;

@@ -6,7 +6,7 @@ use terrane_domain::configuration_versions::{ConfigurationVersion, Configuration
 use terrane_domain::events::{Event, GENESIS};
 use terrane_domain::ids::*;
 use terrane_domain::jobs::{JobRecord, JobStatus};
-use terrane_domain::organizations::Organization;
+use terrane_domain::organizations::{CollaboratorAuthPolicy, Organization};
 use terrane_domain::projects::Project;
 use terrane_domain::reasons::ReasonCode;
 use terrane_domain::run_events::RunEvent;
@@ -53,6 +53,7 @@ pub(crate) fn variable(organization: &OrganizationId, workspace: &WorkspaceId, k
         category: VariableCategory::Terraform,
         hcl: false,
         sensitive: false,
+        version_id: "1".to_owned(),
         created_at: moment(0),
     }
 }
@@ -60,21 +61,50 @@ pub(crate) fn variable(organization: &OrganizationId, workspace: &WorkspaceId, k
 #[tokio::test]
 async fn organizations_and_people() {
     each(async |bench| {
-        let values = some(COUNT, &(text(), text(), any::<bool>(), time()));
-        for (number, (name, email, is_site_admin, created_at)) in values.into_iter().enumerate() {
+        let settings = (any::<[bool; 7]>(), perhaps(any::<i64>()), perhaps(any::<i64>()), perhaps(text()));
+        let words = (any_of(CollaboratorAuthPolicy::ALL), any_of(ExecutionMode::ALL), any::<bool>());
+        let values = some(COUNT, &(text(), text(), any::<bool>(), time(), settings, words));
+        for (number, (name, email, is_site_admin, created_at, settings, words)) in values.into_iter().enumerate() {
             let name = format!("{name}{number}");
             let id = OrganizationId::from_entropy(entropy());
-            let default_project_id = ProjectId::from_entropy(entropy());
-            let organization = keep(Organization { id, name, email, default_project_id, created_at });
+            let (flags, session_timeout, session_remember, owners_team_saml_role_id) = settings;
+            let (collaborator_auth_policy, default_execution_mode, has_pool) = words;
+            let organization = keep(Organization {
+                id,
+                name,
+                email,
+                default_project_id: ProjectId::from_entropy(entropy()),
+                session_timeout,
+                session_remember,
+                collaborator_auth_policy,
+                cost_estimation_enabled: flags[0],
+                send_passing_statuses_for_untriggered_speculative_plans: flags[1],
+                aggregated_commit_status_enabled: flags[2],
+                speculative_plan_management_enabled: flags[3],
+                assessments_enforced: flags[4],
+                allow_force_delete_workspaces: flags[5],
+                default_execution_mode,
+                default_agent_pool_id: has_pool.then(|| AgentPoolId::from_entropy(entropy())),
+                owners_team_saml_role_id,
+                user_tokens_enabled: flags[6],
+                created_at,
+            });
             let (name, email) = (organization.name.clone(), organization.email.clone());
             let id = UserId::from_entropy(entropy());
             let user = keep(User { id, username: name.clone(), email, is_site_admin, created_at });
             let id = organization.default_project_id.clone();
             let project = keep(Project { id, organization_id: organization.id.clone(), name, created_at });
+            let plain = keep(Organization {
+                name: format!("plain {}", organization.name),
+                ..Organization::new(organization.id.clone(), project.id.clone(), created_at)
+            });
             write!(bench.store, tx => {
-                organizations::insert(tx, organization).await?;
+                organizations::insert(tx, plain).await?;
                 users::insert(tx, user).await?;
-                projects::insert(tx, project).await
+                projects::insert(tx, project).await?;
+                assert_eq!(organizations::by_id(tx, &plain.id).await?.as_ref(), Some(plain));
+                assert!(organizations::update_settings(tx, organization).await?);
+                Ok(())
             })
             .unwrap();
             read!(bench.store, tx => {

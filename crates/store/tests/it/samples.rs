@@ -65,12 +65,11 @@ pub(crate) struct World {
 }
 
 pub(crate) fn organization(name: &str) -> Organization {
+    let (id, project_id) = (OrganizationId::from_entropy(entropy()), ProjectId::from_entropy(entropy()));
     Organization {
-        id: OrganizationId::from_entropy(entropy()),
         name: name.to_owned(),
         email: "people@example.org".to_owned(),
-        default_project_id: ProjectId::from_entropy(entropy()),
-        created_at: moment(0),
+        ..Organization::new(id, project_id, moment(0))
     }
 }
 
