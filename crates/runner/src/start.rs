@@ -12,7 +12,7 @@ use crate::child::{INIT, Setting};
 use crate::sandbox::{Guard, Order, Settings, message};
 
 /// Variables that would take the state or the plan out of the run's folder.
-const RESERVED: &[&str] = &["TF_DATA_DIR", "TF_CLI_CONFIG_FILE"];
+const RESERVED: &[&str] = &["TF_DATA_DIR", "TF_CLI_CONFIG_FILE", "TERRAFORM_CONFIG"];
 
 /// Go's runtime collects garbage several times while terraform starts, each time for next to nothing. A process that
 /// stays small may leave most of that out and needs no more memory for it; the default is 100.

@@ -31,9 +31,15 @@ pub(crate) fn quote(text: &str) -> String {
     quoted
 }
 
-/// The file's text.
+/// Whether a configuration can declare a variable of this name.
+fn is_identifier(key: &str) -> bool {
+    key.starts_with(|first: char| first.is_alphabetic() || first == '_')
+        && key.chars().all(|character| character.is_alphanumeric() || character == '_' || character == '-')
+}
+
+/// The file's text. A variable that no configuration can declare is left out: it would break the whole file.
 pub(crate) fn file(variables: &[JobVariable]) -> String {
-    variables.iter().fold(String::new(), |mut text, variable| {
+    variables.iter().filter(|variable| is_identifier(&variable.key)).fold(String::new(), |mut text, variable| {
         let value = if variable.hcl { variable.value.clone() } else { quote(&variable.value) };
         let _ = writeln!(text, "{} = {value}", variable.key);
         text
@@ -54,5 +60,21 @@ mod tests {
         let variable =
             |value: &str, hcl| JobVariable { key: "k".to_owned(), value: value.to_owned(), hcl, sensitive: false };
         assert_eq!(file(&[variable("[1]", true), variable("[1]", false)]), "k = [1]\nk = \"[1]\"\n");
+    }
+
+    #[test]
+    fn names_that_no_configuration_can_declare_are_left_out() {
+        for (key, is_in) in [
+            ("a", true),
+            ("_a-1", true),
+            ("größe", true),
+            ("1a", false),
+            ("-a", false),
+            ("a b", false),
+            ("a = 1\nb", false),
+        ] {
+            let variable = JobVariable { key: key.to_owned(), value: "v".to_owned(), hcl: false, sensitive: false };
+            assert_eq!(!file(&[variable]).is_empty(), is_in, "{key:?}");
+        }
     }
 }

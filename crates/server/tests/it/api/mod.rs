@@ -1,6 +1,7 @@
 //! What the API answers to those who ask wrongly.
 
 mod archives;
+mod at_once;
 mod races;
 mod refusals;
 mod signed_addresses;
