@@ -16,6 +16,7 @@ mod rights;
 mod statements;
 mod team_access;
 mod teams;
+mod tenants;
 mod tokens;
 mod variables;
 mod world;

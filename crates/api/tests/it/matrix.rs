@@ -7,8 +7,13 @@ use terrane_api::{Access, Route};
 
 use crate::world::World;
 
-/// The route's path with this world's ids; things that do not exist here get a well-formed id.
+/// The route's path with this world's ids.
 pub(crate) fn concrete(world: &World, route: &Route) -> String {
+    path_of(route, |owner| world.id(owner).to_owned())
+}
+
+/// The route's path with ids by the word before them; things that do not exist here get a well-formed id.
+pub(crate) fn path_of(route: &Route, mut id: impl FnMut(&str) -> String) -> String {
     let mut path = String::new();
     for part in route.path.split('/').skip(1) {
         path.push('/');
@@ -21,7 +26,7 @@ pub(crate) fn concrete(world: &World, route: &Route) -> String {
                     ("state-versions", _) => "sv-1111111111111111".to_owned(),
                     ("state-version-outputs", _) => "wsout-1111111111111111".to_owned(),
                     (_, "purpose" | "resource" | "subject" | "expiry" | "signature") => "1".to_owned(),
-                    (owner, _) => world.id(owner).to_owned(),
+                    (owner, _) => id(owner),
                 };
                 path.push_str(&id);
             }
