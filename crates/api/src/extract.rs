@@ -10,7 +10,7 @@ use terrane_app::callers::{Secret, authenticate};
 use terrane_app::streams::Body;
 use terrane_app::{App, AppError};
 use terrane_domain::access::{Caller, CredentialKind};
-use terrane_jsonapi::{Document, Error, MEDIA_TYPE, Query};
+use terrane_jsonapi::{Document, Error, MEDIA_TYPE, Query, Reference};
 
 use crate::error::{ApiError, ApiResult};
 
@@ -97,6 +97,23 @@ pub(crate) fn no_content() -> Response {
 /// Parses an id of a path; one that does not parse looks missing.
 pub(crate) fn id<T: std::str::FromStr>(text: &str) -> ApiResult<T> {
     text.parse().map_err(|_| AppError::NotFound.into())
+}
+
+/// Most things that one request may name in a list.
+const MAX_REFERENCES: usize = 1000;
+
+/// The list of a request that edits a relationship.
+pub(crate) fn references(body: &[u8]) -> ApiResult<Vec<Reference>> {
+    let references = Reference::parse_list(body, MAX_JSON_BYTES)?;
+    if references.len() > MAX_REFERENCES {
+        return Err(Error::invalid("/data", format!("At most {MAX_REFERENCES} things can be named at once.")).into());
+    }
+    Ok(references)
+}
+
+/// The ids of such a list; what has none names nothing that exists.
+pub(crate) fn reference_ids(body: &[u8]) -> ApiResult<Vec<String>> {
+    Ok(references(body)?.into_iter().map(|reference| reference.id.unwrap_or_default()).collect())
 }
 
 /// The base of links.

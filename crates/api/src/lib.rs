@@ -19,6 +19,7 @@ mod organization_tokens;
 mod organizations;
 mod plans;
 mod projects;
+mod remote_state_consumers;
 mod reserved_tag_keys;
 mod routes;
 mod run_events;
@@ -26,6 +27,8 @@ mod runner;
 mod runs;
 mod state_version_outputs;
 mod state_versions;
+mod tag_bindings;
+mod tags;
 mod team_access;
 mod team_members;
 mod team_tokens;
@@ -61,6 +64,9 @@ fn declared() -> Routes {
         .merge(reserved_tag_keys::routes())
         .merge(projects::routes())
         .merge(workspaces::routes())
+        .merge(tags::routes())
+        .merge(tag_bindings::routes())
+        .merge(remote_state_consumers::routes())
         .merge(variables::routes())
         .merge(configuration_versions::routes())
         .merge(runs::routes())

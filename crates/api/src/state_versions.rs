@@ -30,7 +30,7 @@ pub(crate) fn routes() -> Routes {
         .post("/api/v2/workspaces/{workspace}/state-versions", Access::Right(Action::WriteState), create)
 }
 
-fn resource(app: &App, view: &StateVersionView) -> Resource {
+pub(crate) fn resource(app: &App, view: &StateVersionView) -> Resource {
     let version = &view.version;
     Resource::new("state-versions", version.id.as_str())
         .attributes(&json!({

@@ -257,7 +257,8 @@ pub async fn delete(app: &App, caller: &Caller, id: AgentPoolId) -> AppResult<()
                 if terrane_store::organizations::uses_agent_pool(tx, organization_id, &id).await? {
                     return Err(AppError::Invalid {
                         pointer: None,
-                        detail: "The agent pool is the organization's default; set another default first".to_owned(),
+                        detail: "The agent pool is in use by the organization, a project or a workspace; let them use another first"
+                            .to_owned(),
                     });
                 }
                 if !terrane_store::agent_pools::delete(tx, &id).await? {

@@ -13,7 +13,7 @@ pub enum AppError {
     /// The credential is missing, malformed, expired or revoked.
     #[error("unauthorized")]
     Unauthorized,
-    /// The caller sees the thing and has the right, but not to this.
+    /// What is wanted can be seen, but not done: for the few calls of which clients know it.
     #[error("{0}")]
     Forbidden(String),
     /// The thing is in a state that does not allow this. The text is for people and for clients that search it.

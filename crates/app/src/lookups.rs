@@ -8,7 +8,7 @@ use terrane_domain::agent_pools::AgentPool;
 use terrane_domain::ids::{
     AgentPoolId, OrganizationId, ProjectId, ReservedTagKeyId, RunId, TeamId, VariableId, WorkspaceId,
 };
-use terrane_domain::organizations::Organization;
+use terrane_domain::organizations::{Organization, is_name};
 use terrane_domain::projects::Project;
 use terrane_domain::reserved_tag_keys::ReservedTagKey;
 use terrane_domain::runs::Run;
@@ -91,7 +91,7 @@ pub(crate) async fn organization(
     name: &str,
     action: Action,
 ) -> AppResult<Authorized<Place>> {
-    let found = terrane_store::organizations::by_name(tx, name).await?;
+    let found = if is_name(name) { terrane_store::organizations::by_name(tx, name).await? } else { None };
     let place = place(tx, caller, found, standings::Place::default()).await?;
     let allowed = place.judge(caller, action, Target::Organization)?;
     Ok(Authorized::new(place, allowed))
@@ -157,6 +157,8 @@ pub(crate) async fn workspace_with_place(
     action: Action,
 ) -> AppResult<(Authorized<Workspace>, Place)> {
     let found = match key {
+        // Nothing has such a name, and not every database can be asked for it.
+        WorkspaceKey::Name { organization, workspace } if !is_name(organization) || !is_name(workspace) => None,
         WorkspaceKey::Id(id) => terrane_store::workspaces::by_id(tx, id).await?,
         WorkspaceKey::Name { organization, workspace } => {
             terrane_store::workspaces::by_names(tx, organization, workspace).await?

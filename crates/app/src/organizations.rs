@@ -64,6 +64,12 @@ impl OrganizationFilter {
     }
 }
 
+/// The organization beside something of it, for who may see it itself.
+pub(crate) fn view_if_visible(caller: &Caller, place: &Place) -> Option<OrganizationView> {
+    let is_visible = place.judge(caller, Action::ReadOrganization, Target::Organization).is_ok();
+    is_visible.then(|| view(caller, place.clone()))
+}
+
 /// The caller's organizations, by name. Tokens of teams and organizations see their own.
 pub async fn list(app: &App, caller: &Caller, filter: OrganizationFilter) -> AppResult<Vec<OrganizationView>> {
     let caller = caller.clone();
@@ -159,12 +165,7 @@ pub(crate) async fn create_in(tx: &mut Tx, caller: &Caller, settings: Organizati
     let user_id = caller.user_id().cloned().ok_or(AppError::NotFound)?;
     let now = tx.now();
     let id = OrganizationId::from_entropy(entropy());
-    let project = Project {
-        id: ProjectId::from_entropy(entropy()),
-        organization_id: id.clone(),
-        name: DEFAULT_PROJECT.to_owned(),
-        created_at: now,
-    };
+    let project = Project::new(ProjectId::from_entropy(entropy()), id.clone(), DEFAULT_PROJECT.to_owned(), now);
     let mut organization = Organization::new(id.clone(), project.id.clone(), now);
     check_agent_pool(tx, &id, &settings).await?;
     organization.change(settings)?;

@@ -4,6 +4,7 @@ use terrane_domain::access::{Action, Caller};
 use terrane_domain::runs::{Run, RunPhase};
 use terrane_store::BlobReader;
 
+use crate::runs::RunView;
 use crate::signed_urls::{Grant, Purpose, sign};
 use crate::{App, AppError, AppResult, lookups};
 
@@ -16,6 +17,12 @@ pub struct PhaseView {
     pub run: Run,
     /// Where its log can be read; valid from the run's creation.
     pub log_read_url: String,
+}
+
+/// The plan of a run that the caller was found to read.
+pub(crate) fn plan_of(app: &App, caller: &Caller, view: &RunView) -> PhaseView {
+    let log_read_url = sign(app, caller, Purpose::Log, &view.plan.id);
+    PhaseView { phase: view.plan.clone(), run: view.run.clone(), log_read_url }
 }
 
 /// The plan or apply of this id.

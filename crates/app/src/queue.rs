@@ -8,7 +8,7 @@ use terrane_domain::jobs::{JobRecord, JobStatus};
 use terrane_domain::reasons::ReasonCode;
 use terrane_domain::runner_protocol::{Phase, StopRequest};
 use terrane_domain::runs::{PhaseStatus, Run, RunStatus};
-use terrane_domain::workspaces::LockHolder;
+use terrane_domain::workspaces::{EndedRun, LockHolder, RunStatistics};
 use terrane_store::runs::RunChange;
 use terrane_store::{StoreError, Tx};
 
@@ -120,10 +120,25 @@ pub(crate) async fn end(tx: &mut Tx, run: &mut Run, status: RunStatus, change: R
     terrane_store::tokens::remove_of_run(tx, &run.id).await?;
     let details = serde_json::json!({ "status": status, "reason": run.reason });
     events::record_by(tx, "system".to_owned(), &run.organization_id, "run.end", run.id.as_str(), details).await?;
+    note_statistics(tx, run).await?;
     if status == RunStatus::Applied {
         supersede_saved_plans(tx, run).await?;
     }
     release(tx, run).await
+}
+
+/// Keeps how the workspace's newest runs went, so that no reader has to add it up.
+async fn note_statistics(tx: &mut Tx, run: &Run) -> Result<(), StoreError> {
+    let limit = i64::try_from(RunStatistics::RUNS).unwrap_or(i64::MAX);
+    let runs = terrane_store::runs::ended(tx, &run.workspace_id, limit).await?;
+    let ids: Vec<_> = runs.iter().map(|run| &run.id).collect();
+    let phases = terrane_store::runs::phases(tx, &ids).await?;
+    let ended = |run: &Run| {
+        let took = |wanted| phases.iter().find(|row| row.run_id == run.id && row.phase == wanted)?.duration();
+        EndedRun { status: run.status, plan: took(Phase::Plan), apply: took(Phase::Apply) }
+    };
+    let statistics = RunStatistics::of(&runs.iter().map(ended).collect::<Vec<_>>());
+    terrane_store::workspaces::set_statistics(tx, &run.workspace_id, statistics).await
 }
 
 /// Gives the run's lock back and starts the next run; a run without the lock leaves it alone.

@@ -134,6 +134,16 @@ async fn views(tx: &mut Tx, caller: &Caller, place: &Place, runs: Vec<Run>) -> A
     runs.into_iter().map(view).collect::<Option<_>>().ok_or(AppError::NotFound)
 }
 
+/// The views of those of an organization's runs that the caller may read.
+pub(crate) async fn readable(tx: &mut Tx, caller: &Caller, place: &Place, runs: Vec<Run>) -> AppResult<Vec<RunView>> {
+    if runs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut views = views(tx, caller, place, runs).await?;
+    views.retain(|view| view.can_read);
+    Ok(views)
+}
+
 async fn view(tx: &mut Tx, caller: &Caller, place: &Place, run: Run) -> AppResult<RunView> {
     views(tx, caller, place, vec![run]).await?.pop().ok_or(AppError::NotFound)
 }
@@ -157,7 +167,9 @@ pub(crate) async fn create_in(tx: &mut Tx, caller: &Caller, new: NewRun) -> AppR
     let (workspace, place) = lookups::workspace_with_place(tx, caller, &key, Action::QueueRun).await?;
     let configuration = configuration_for(tx, &workspace, new.configuration_version_id.as_ref()).await?;
     let blob = configuration.blob.clone().ok_or_else(|| no_configuration(&configuration))?;
-    check_options(&workspace, &new)?;
+    let project = terrane_store::projects::by_id(tx, &workspace.project_id).await?.ok_or(AppError::NotFound)?;
+    let execution = workspace.execution(&project.execution(&place.organization));
+    check_options(&workspace, execution.mode, &new)?;
     let may_apply = place.judge(caller, Action::ApplyRun, Target::Workspace(&workspace.id)).is_ok();
     let plan_only = new.plan_only.unwrap_or(configuration.speculative);
     let now = tx.now();
@@ -266,8 +278,8 @@ async fn configuration_for(
     }
 }
 
-fn check_options(workspace: &Workspace, new: &NewRun) -> AppResult<()> {
-    if workspace.execution_mode == ExecutionMode::Local {
+fn check_options(workspace: &Workspace, mode: ExecutionMode, new: &NewRun) -> AppResult<()> {
+    if mode == ExecutionMode::Local {
         return Err(AppError::Invalid {
             pointer: Some("/data/relationships/workspace".to_owned()),
             detail: "The workspace runs terraform locally; set its execution mode to remote to queue runs".to_owned(),

@@ -79,6 +79,13 @@ impl StateDocument {
         serde_json::from_reader(std::io::BufReader::with_capacity(64 * 1024, reader))
     }
 
+    /// How many things it manages; what is only read does not count.
+    pub(crate) fn managed_count(&self) -> i64 {
+        let managed = self.resources.iter().filter(|resource| resource.mode != "data");
+        let count: u64 = managed.map(|resource| resource.instances.0).sum();
+        i64::try_from(count).unwrap_or(i64::MAX)
+    }
+
     /// The resources as the API lists them.
     pub(crate) fn resource_list(&self) -> Value {
         self.resources

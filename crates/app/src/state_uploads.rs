@@ -52,7 +52,8 @@ pub(crate) async fn finalize(
         };
         terrane_store::state_versions::insert_output(tx, &version.organization_id, &output).await?;
     }
-    terrane_store::workspaces::set_current_state(tx, &version.workspace_id, &version.id).await?;
+    terrane_store::workspaces::set_current_state(tx, &version.workspace_id, &version.id, document.managed_count())
+        .await?;
     let details = json!({ "serial": version.serial, "bytes": version.size });
     events::record_by(tx, actor, &version.organization_id, "state-version.create", version.id.as_str(), details)
         .await?;

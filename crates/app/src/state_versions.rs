@@ -46,6 +46,21 @@ fn view(app: &App, caller: &Caller, version: StateVersion, outputs: &[StateVersi
     }
 }
 
+/// The state versions of these ids, of workspaces whose states the caller was found to read.
+pub(crate) async fn some(
+    tx: &mut Tx,
+    app: &App,
+    caller: &Caller,
+    ids: &[&StateVersionId],
+) -> AppResult<Vec<StateVersionView>> {
+    let versions = terrane_store::state_versions::by_ids(tx, ids).await?;
+    let outputs = terrane_store::state_versions::outputs_of(tx, ids).await?;
+    let of = |version: &StateVersion| -> Vec<_> {
+        outputs.iter().filter(|output| output.state_version_id == version.id).cloned().collect()
+    };
+    Ok(versions.into_iter().map(|version| view(app, caller, version.clone(), &of(&version))).collect())
+}
+
 /// What a request for a new state version says.
 #[derive(Clone)]
 pub struct NewStateVersion {

@@ -121,6 +121,10 @@ ids! {
     StateVersionOutputId = "wsout";
     /// A state version.
     StateVersionId = "sv";
+    /// A tag of an organization's workspaces.
+    TagId = "tag";
+    /// A tag with a key and a value, of one workspace or project.
+    TagBindingId = "tb";
     /// A team.
     TeamId = "team";
     /// A team's access to a project.

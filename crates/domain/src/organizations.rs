@@ -1,9 +1,9 @@
 //! Organizations. Source: `api-docs/organizations.mdx`.
 
+use crate::execution::{Execution, ExecutionMode};
 use crate::ids::{AgentPoolId, OrganizationId, ProjectId};
 use crate::invalid::Invalid;
 use crate::time::Timestamp;
-use crate::workspaces::ExecutionMode;
 
 words! {
     /// How people prove who they are before they work in an organization.
@@ -184,6 +184,13 @@ fn session_minutes(attribute: &'static str, name: &str, minutes: Option<i64>) ->
         return Ok(minutes);
     }
     Err(Invalid::new(attribute, format!("{name} must be between 1 and {MOST_SESSION_MINUTES} minutes")))
+}
+
+impl Organization {
+    /// Where runs happen of workspaces whose project does not say so either.
+    pub fn execution(&self) -> Execution {
+        Execution { mode: self.default_execution_mode, agent_pool_id: self.default_agent_pool_id.clone() }
+    }
 }
 
 /// Whether `name` may name an organization or a workspace.

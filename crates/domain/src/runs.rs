@@ -425,6 +425,14 @@ pub struct RunPhase {
     pub redacted_blob: Option<String>,
 }
 
+impl RunPhase {
+    /// How long it took, if it came to its end.
+    pub fn duration(&self) -> Option<std::time::Duration> {
+        let moment = |key: &str| self.status_timestamps.get(key)?.as_str()?.parse::<Timestamp>().ok();
+        Some(moment("finished-at")?.since(moment("started-at")?))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

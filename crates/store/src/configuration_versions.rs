@@ -15,6 +15,7 @@ record!(ConfigurationVersion, "configuration_versions", "$1, $2, $3, $4, $5, $6,
 statements! {
     INSERT: ConfigurationVersion = insert;
     BY_ID: ConfigurationVersion = select "WHERE id = $1";
+    VERSIONS_BY_IDS: ConfigurationVersion = select_many "id";
     NEWEST_USABLE: ConfigurationVersion = select "WHERE workspace_id = $1 AND status = 'uploaded' AND speculative = FALSE AND provisional = FALSE ORDER BY created_at DESC, id DESC LIMIT 1";
     SET_CURRENT = "UPDATE workspaces SET current_configuration_version_id = $2 WHERE id = $1";
     SET_UPLOADED = "UPDATE configuration_versions SET status = 'uploaded', blob = $2, error_message = NULL WHERE id = $1 AND status IN ('pending', 'uploaded', 'errored')";
@@ -33,6 +34,11 @@ pub async fn insert(tx: &mut Tx, version: &ConfigurationVersion) -> Result<(), S
 /// The configuration version of this id.
 pub async fn by_id(tx: &mut Tx, id: &ConfigurationVersionId) -> Result<Option<ConfigurationVersion>, StoreError> {
     tx.one(&BY_ID, values![*id]).await
+}
+
+/// The configuration versions of these ids, in no order.
+pub async fn by_ids(tx: &mut Tx, ids: &[&ConfigurationVersionId]) -> Result<Vec<ConfigurationVersion>, StoreError> {
+    tx.many(&VERSIONS_BY_IDS, ids).await
 }
 
 /// The one that a run uses which names none.

@@ -27,7 +27,7 @@ statements! {
     BY_ID: Organization = select "WHERE id = $1";
     OF_USER: Organization = select "WHERE id IN (SELECT organization_id FROM organization_memberships WHERE user_id = $1 AND status = 'active') ORDER BY name";
     UPDATE_SETTINGS = "UPDATE organizations SET name = $2, email = $3, session_timeout = $4, session_remember = $5, collaborator_auth_policy = $6, cost_estimation_enabled = $7, send_passing_statuses_for_untriggered_speculative_plans = $8, aggregated_commit_status_enabled = $9, speculative_plan_management_enabled = $10, assessments_enforced = $11, allow_force_delete_workspaces = $12, default_execution_mode = $13, default_agent_pool_id = $14, owners_team_saml_role_id = $15, user_tokens_enabled = $16 WHERE id = $1";
-    USES_AGENT_POOL = "SELECT COUNT(*) FROM organizations WHERE id = $1 AND default_agent_pool_id = $2";
+    USES_AGENT_POOL = "SELECT (SELECT COUNT(*) FROM organizations WHERE id = $1 AND default_agent_pool_id = $2) + (SELECT COUNT(*) FROM projects WHERE organization_id = $1 AND default_agent_pool_id = $2) + (SELECT COUNT(*) FROM workspaces WHERE organization_id = $1 AND agent_pool_id = $2)";
     DELETE_ORGANIZATION = "DELETE FROM organizations WHERE id = $1";
     // Log rows have no foreign key: they are written too often.
     DELETE_LOGS = "DELETE FROM log_chunks WHERE phase_id IN (SELECT p.id FROM run_phases p JOIN runs r ON r.id = p.run_id WHERE r.organization_id = $1)";
@@ -77,7 +77,7 @@ pub async fn update_settings(tx: &mut Tx, organization: &Organization) -> Result
     tx.changed(&UPDATE_SETTINGS, values).await
 }
 
-/// Whether a pool is the organization's default.
+/// Whether a pool is the organization's default, or a project's, or one of its workspaces runs there.
 pub async fn uses_agent_pool(tx: &mut Tx, id: &OrganizationId, pool_id: &AgentPoolId) -> Result<bool, StoreError> {
     Ok(tx.scalar::<i64>(&USES_AGENT_POOL, values![*id, *pool_id]).await?.unwrap_or(0) > 0)
 }

@@ -41,6 +41,8 @@ statements! {
     NEXT_IN_QUEUE: Run = select "WHERE workspace_id = $1 AND status NOT IN ('applied', 'planned_and_finished', 'policy_soft_failed', 'discarded', 'errored', 'canceled', 'force_canceled') AND status = 'pending' AND plan_only = FALSE AND save_plan = FALSE ORDER BY created_at, id LIMIT 1";
     QUEUE_OF_ORGANIZATION: Run = select "WHERE organization_id = $1 AND status NOT IN ('applied', 'planned_and_finished', 'policy_soft_failed', 'discarded', 'errored', 'canceled', 'force_canceled') AND status IN ('pending', 'plan_queued', 'planning', 'confirmed', 'apply_queued', 'applying', 'queuing', 'queuing_apply') ORDER BY created_at, id LIMIT 1000";
     SAVED_PLANS: Run = select "WHERE workspace_id = $1 AND status NOT IN ('applied', 'planned_and_finished', 'policy_soft_failed', 'discarded', 'errored', 'canceled', 'force_canceled') AND status = 'planned_and_saved' AND id <> $2";
+    ENDED: Run = select "WHERE workspace_id = $1 AND status IN ('applied', 'planned_and_finished', 'policy_soft_failed', 'discarded', 'errored', 'canceled', 'force_canceled') ORDER BY created_at DESC, id DESC LIMIT $2";
+    RUNS_BY_IDS: Run = select_many "id";
     SET_STATUS = "UPDATE runs SET status = $3, status_timestamps = $4, has_changes = $5, reason = $6, reason_message = $7, confirmed_by = $8, canceled_at = $9 WHERE id = $1 AND status = $2";
     INSERT_PHASE: RunPhase = insert;
     PHASE: RunPhase = select "WHERE run_id = $1 AND phase = $2";
@@ -184,6 +186,16 @@ pub async fn set_status(tx: &mut Tx, run: &mut Run, next: RunStatus, change: Run
         tx.wake(crate::wake::Topic::Run(run.id.to_string()));
     }
     Ok(found)
+}
+
+/// The runs of these ids, in no order.
+pub async fn by_ids(tx: &mut Tx, ids: &[&RunId]) -> Result<Vec<Run>, StoreError> {
+    tx.many(&RUNS_BY_IDS, ids).await
+}
+
+/// A workspace's newest runs that ended, newest first.
+pub async fn ended(tx: &mut Tx, id: &WorkspaceId, limit: i64) -> Result<Vec<Run>, StoreError> {
+    tx.all(&ENDED, values![*id, limit]).await
 }
 
 /// One half of a run.

@@ -22,8 +22,11 @@ statements! {
     // $2: the team.
     OF_TEAM = "SELECT t.id, t.name, t.organization_access, p.access, p.custom, w.access, w.custom, EXISTS (SELECT 1 FROM team_workspaces o JOIN workspaces i ON i.id = o.workspace_id WHERE o.team_id = t.id AND i.project_id = CAST($3 AS TEXT)) FROM teams t LEFT JOIN team_projects p ON p.team_id = t.id AND p.project_id = CAST($3 AS TEXT) LEFT JOIN team_workspaces w ON w.team_id = t.id AND w.workspace_id = CAST($4 AS TEXT) WHERE t.organization_id = $1 AND t.id = $2";
     EVERYWHERE = "SELECT t.id, t.name, t.organization_access, m.organization_id FROM organization_memberships m LEFT JOIN team_members b ON b.user_id = m.user_id AND b.team_id IN (SELECT id FROM teams WHERE organization_id = m.organization_id) LEFT JOIN teams t ON t.id = b.team_id WHERE m.user_id = $1 AND m.status = 'active' ORDER BY t.id";
+    // $1: the workspace; $2: the one that wants to read its state.
+    SHARES_STATE = "SELECT 1 FROM workspaces w JOIN workspaces c ON c.organization_id = w.organization_id WHERE w.id = $1 AND c.id = $2 AND (w.global_remote_state = TRUE OR (w.project_remote_state = TRUE AND c.project_id = w.project_id) OR EXISTS (SELECT 1 FROM remote_state_consumers r WHERE r.workspace_id = w.id AND r.consumer_id = c.id))";
     ON_WORKSPACES: TeamWorkspace = select_many "workspace_id";
     ON_PROJECTS: TeamProject = select_many "project_id";
+    OF_TEAMS: TeamProject = select_many "team_id";
 }
 
 /// A place in an organization, as far as access to single things goes.
@@ -50,6 +53,13 @@ pub async fn of(
         }
         Principal::Organization(own) if own == id => {
             return Ok(Standing { membership: Membership::Owner, ..Standing::default() });
+        }
+        Principal::Run { workspace_id: own, organization_id, .. } if organization_id == id => {
+            let shares_state = match &workspace {
+                Some(other) if other != own => !tx.rows(&SHARES_STATE, values![*other, *own]).await?.is_empty(),
+                _ => false,
+            };
+            return Ok(Standing { shares_state, ..Standing::default() });
         }
         _ => return Ok(Standing::default()),
     };
@@ -132,6 +142,16 @@ pub async fn project_grants(tx: &mut Tx, standing: &Standing, projects: &[&Proje
         return Ok(grants);
     }
     for access in tx.many::<TeamProject, _>(&ON_PROJECTS, projects).await? {
+        grants.projects.entry(access.project_id.clone()).or_default().push(access);
+    }
+    Ok(grants)
+}
+
+/// The access to projects, whichever they are, of the teams in `standing`.
+pub async fn all_project_grants(tx: &mut Tx, standing: &Standing) -> Result<Grants, StoreError> {
+    let mut grants = Grants::default();
+    let teams: Vec<_> = standing.teams.iter().collect();
+    for access in tx.many::<TeamProject, _>(&OF_TEAMS, &teams).await? {
         grants.projects.entry(access.project_id.clone()).or_default().push(access);
     }
     Ok(grants)

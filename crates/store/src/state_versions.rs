@@ -30,6 +30,8 @@ record!(OutputRow, "state_version_outputs", "$1, $2, $3, $4, $5, $6, $7", {
 statements! {
     INSERT: StateVersion = insert;
     BY_ID: StateVersion = select "WHERE id = $1";
+    STATES_BY_IDS: StateVersion = select_many "id";
+    OUTPUTS_OF_STATES: OutputRow = select_many "state_version_id";
     CURRENT: StateVersion = select "WHERE id = (SELECT current_state_version_id FROM workspaces WHERE id = $1)";
     PENDING: StateVersion = select "WHERE workspace_id = $1 AND status = 'pending' ORDER BY created_at DESC LIMIT 1";
     LIST: StateVersion = select "WHERE workspace_id = $1 AND status = 'finalized' ORDER BY created_at DESC, id DESC LIMIT $2 OFFSET $3";
@@ -50,6 +52,22 @@ pub async fn insert(tx: &mut Tx, version: &StateVersion) -> Result<(), StoreErro
 /// The state version of this id.
 pub async fn by_id(tx: &mut Tx, id: &StateVersionId) -> Result<Option<StateVersion>, StoreError> {
     tx.one(&BY_ID, values![*id]).await
+}
+
+/// The state versions of these ids, in no order.
+pub async fn by_ids(tx: &mut Tx, ids: &[&StateVersionId]) -> Result<Vec<StateVersion>, StoreError> {
+    tx.many(&STATES_BY_IDS, ids).await
+}
+
+/// The outputs of several state versions, by name.
+pub async fn outputs_of(tx: &mut Tx, ids: &[&StateVersionId]) -> Result<Vec<StateVersionOutput>, StoreError> {
+    let mut rows: Vec<OutputRow> = tx.many(&OUTPUTS_OF_STATES, ids).await?;
+    rows.sort_by(|left, right| left.name.cmp(&right.name));
+    let mut outputs = Vec::with_capacity(rows.len());
+    for row in rows {
+        outputs.push(open(tx, row).await?);
+    }
+    Ok(outputs)
 }
 
 /// A workspace's newest finalized state.

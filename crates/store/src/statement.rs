@@ -74,10 +74,11 @@ pub(crate) use record;
 /// - `NAME = "..."` is the text as it stands;
 /// - `NAME: Type = select "WHERE ..."` selects the record's columns from its table;
 /// - `NAME: Type = select_many "column"` selects the records whose column is one of [`MANY`] values: see `Tx::many`;
-/// - `NAME: Type = insert` inserts a whole record.
+/// - `NAME: Type = insert` inserts a whole record;
+/// - `NAME = joined [PART, ...]` and `NAME: Type = select [PART, ...]` put texts together that several statements share.
 macro_rules! statements {
-    ($($name:ident $(: $type:ty)? = $($kind:ident)? $($text:literal)?;)+) => {
-        $($crate::statement::statements!(@one $name $(: $type)? = $($kind)? $($text)?);)+
+    ($($name:ident $(: $type:ty)? = $($kind:ident)? $($text:literal)? $([$($part:expr),+])?;)+) => {
+        $($crate::statement::statements!(@one $name $(: $type)? = $($kind)? $($text)? $([$($part),+])?);)+
         pub(crate) static STATEMENTS: &[&$crate::statement::Statement] = &[$(&$name),+];
     };
     (@one $name:ident = $text:literal) => {
@@ -88,6 +89,16 @@ macro_rules! statements {
             "SELECT ", <$type as $crate::statement::Record>::COLUMNS,
             " FROM ", <$type as $crate::statement::Record>::TABLE, " ",
         ], $text);
+    };
+    (@one $name:ident = joined [$($part:expr),+]) => {
+        static $name: $crate::statement::Statement =
+            $crate::statement::Statement::new(stringify!($name), &[$($part),+], "");
+    };
+    (@one $name:ident : $type:ty = select [$($part:expr),+]) => {
+        static $name: $crate::statement::Statement = $crate::statement::Statement::new(stringify!($name), &[
+            "SELECT ", <$type as $crate::statement::Record>::COLUMNS,
+            " FROM ", <$type as $crate::statement::Record>::TABLE, " ", $($part),+
+        ], "");
     };
     (@one $name:ident : $type:ty = select_many $column:literal) => {
         static $name: $crate::statement::Statement = $crate::statement::Statement::new(stringify!($name), &[

@@ -22,7 +22,7 @@ use terrane_domain::teams::TeamVisibility;
 use terrane_domain::time::Timestamp;
 use terrane_domain::tokens::{TokenCreator, TokenKind};
 use terrane_domain::variables::VariableCategory;
-use terrane_domain::workspaces::{ExecutionMode, LockHolder};
+use terrane_domain::workspaces::{ExecutionMode, LockHolder, RunStatistics, WorkspaceSort, WorkspaceSource};
 
 /// A value for a placeholder.
 #[derive(Debug, Clone, PartialEq)]
@@ -127,6 +127,8 @@ textual!(
     ids::RunnerId,
     ids::StateVersionId,
     ids::StateVersionOutputId,
+    ids::TagBindingId,
+    ids::TagId,
     ids::TeamId,
     ids::TeamProjectId,
     ids::TeamWorkspaceId,
@@ -156,6 +158,8 @@ textual!(
     TokenKind,
     VariableCategory,
     WorkspaceAccessLevel,
+    WorkspaceSort,
+    WorkspaceSource,
 );
 
 fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, sqlx::Error> {
@@ -180,4 +184,12 @@ macro_rules! json {
     )+};
 }
 
-json!(serde_json::Value, PlanOptions, ChangeCounts, ProjectPermissions, WorkspacePermissions);
+json!(
+    serde_json::Value,
+    PlanOptions,
+    ChangeCounts,
+    ProjectPermissions,
+    RunStatistics,
+    Vec<String>,
+    WorkspacePermissions,
+);

@@ -1,18 +1,28 @@
 //! Rows of workspaces.
 
-use terrane_domain::access::Visibility;
 use terrane_domain::ids::{OrganizationId, ProjectId, RunId, StateVersionId, WorkspaceId};
-use terrane_domain::workspaces::{LockHolder, Workspace};
+use terrane_domain::workspaces::{LockHolder, RunStatistics, Workspace};
 
 use crate::error::StoreError;
 use crate::statement::{Record as _, record, statements};
 use crate::transaction::{Tx, values};
-use crate::value::{Col, Val};
+use crate::value::Col;
 
-record!(Workspace, "workspaces", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18", {
-    id, organization_id, project_id, name, description, execution_mode, auto_apply, allow_destroy_plan,
-    terraform_version, working_directory, structured_run_output_enabled, lock_holder, lock_reason, current_run_id,
-    current_state_version_id, current_configuration_version_id, created_at, updated_at
+pub(crate) mod deletion;
+pub(crate) mod lists;
+
+pub use deletion::{Deleted, delete};
+pub(crate) use lists::visible_to;
+pub use lists::{WorkspaceFilter, list};
+
+record!(Workspace, "workspaces", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37", {
+    id, organization_id, project_id, name, description, execution_mode, agent_pool_id, assessments_enabled, auto_apply,
+    auto_apply_run_trigger, auto_destroy_at, auto_destroy_activity_duration, inherits_project_auto_destroy,
+    allow_destroy_plan, file_triggers_enabled, trigger_prefixes, trigger_patterns, global_remote_state,
+    project_remote_state, queue_all_runs, source, source_name, source_url, speculative_enabled, terraform_version,
+    working_directory, structured_run_output_enabled, lock_holder, lock_reason, current_run_id,
+    current_state_version_id, current_configuration_version_id, resource_count, statistics, latest_change_at,
+    created_at, updated_at
 });
 
 statements! {
@@ -20,33 +30,16 @@ statements! {
     BY_ID: Workspace = select "WHERE id = $1";
     BY_NAME: Workspace = select "WHERE organization_id = $1 AND name = $2";
     BY_NAMES: Workspace = select "WHERE organization_id = (SELECT id FROM organizations WHERE name = $1) AND name = $2";
-    // $2: part of the name in lower case, with LIKE's own characters escaped; $3: the project.
-    LIST: Workspace = select "WHERE organization_id = $1 AND LOWER(name) LIKE CAST($2 AS TEXT) ESCAPE '!' AND (CAST($3 AS TEXT) IS NULL OR project_id = CAST($3 AS TEXT)) ORDER BY created_at, id LIMIT $4 OFFSET $5";
-    COUNT = "SELECT COUNT(*) FROM workspaces WHERE organization_id = $1 AND LOWER(name) LIKE CAST($2 AS TEXT) ESCAPE '!' AND (CAST($3 AS TEXT) IS NULL OR project_id = CAST($3 AS TEXT))";
-    // $4: the only workspace; $5: the person whose teams have access; $6: the team that has. Two of them are nothing.
-    LIST_VISIBLE: Workspace = select "WHERE organization_id = $1 AND LOWER(name) LIKE CAST($2 AS TEXT) ESCAPE '!' AND (CAST($3 AS TEXT) IS NULL OR project_id = CAST($3 AS TEXT)) AND (id = CAST($4 AS TEXT) OR id IN (SELECT workspace_id FROM team_workspaces WHERE team_id = CAST($6 AS TEXT) OR team_id IN (SELECT team_id FROM team_members WHERE user_id = CAST($5 AS TEXT))) OR project_id IN (SELECT project_id FROM team_projects WHERE team_id = CAST($6 AS TEXT) OR team_id IN (SELECT team_id FROM team_members WHERE user_id = CAST($5 AS TEXT)))) ORDER BY created_at, id LIMIT $7 OFFSET $8";
-    COUNT_VISIBLE = "SELECT COUNT(*) FROM workspaces WHERE organization_id = $1 AND LOWER(name) LIKE CAST($2 AS TEXT) ESCAPE '!' AND (CAST($3 AS TEXT) IS NULL OR project_id = CAST($3 AS TEXT)) AND (id = CAST($4 AS TEXT) OR id IN (SELECT workspace_id FROM team_workspaces WHERE team_id = CAST($6 AS TEXT) OR team_id IN (SELECT team_id FROM team_members WHERE user_id = CAST($5 AS TEXT))) OR project_id IN (SELECT project_id FROM team_projects WHERE team_id = CAST($6 AS TEXT) OR team_id IN (SELECT team_id FROM team_members WHERE user_id = CAST($5 AS TEXT))))";
-    // For SQLite a pattern is part of the plan: it prepares a statement with LIKE anew for each use.
-    LIST_ALL: Workspace = select "WHERE organization_id = $1 ORDER BY created_at, id LIMIT $2 OFFSET $3";
-    COUNT_ALL = "SELECT count FROM workspace_counts WHERE organization_id = $1";
     COUNT_IN_PROJECT = "SELECT COUNT(*) FROM workspaces WHERE project_id = $1";
     COUNT_BY_PROJECT = "SELECT project_id, COUNT(*) FROM workspaces WHERE project_id IN (SELECT id FROM projects WHERE organization_id = $1) GROUP BY project_id";
     BY_IDS: Workspace = select_many "id";
-    UPDATE_SETTINGS = "UPDATE workspaces SET name = $2, description = $3, execution_mode = $4, auto_apply = $5, allow_destroy_plan = $6, terraform_version = $7, working_directory = $8, structured_run_output_enabled = $9, project_id = $10, updated_at = $11 WHERE id = $1";
+    UPDATE_SETTINGS = "UPDATE workspaces SET name = $2, description = $3, execution_mode = $4, agent_pool_id = $5, assessments_enabled = $6, auto_apply = $7, auto_apply_run_trigger = $8, auto_destroy_at = $9, auto_destroy_activity_duration = $10, inherits_project_auto_destroy = $11, allow_destroy_plan = $12, file_triggers_enabled = $13, trigger_prefixes = $14, trigger_patterns = $15, global_remote_state = $16, project_remote_state = $17, queue_all_runs = $18, source_name = $19, source_url = $20, speculative_enabled = $21, terraform_version = $22, working_directory = $23, structured_run_output_enabled = $24, project_id = $25, updated_at = $26, latest_change_at = $27 WHERE id = $1";
     LOCK = "UPDATE workspaces SET lock_holder = $2, lock_reason = $3 WHERE id = $1 AND lock_holder IS NULL";
     UNLOCK = "UPDATE workspaces SET lock_holder = NULL, lock_reason = NULL WHERE id = $1 AND lock_holder = $2";
     HAND_OVER_LOCK = "UPDATE workspaces SET lock_holder = $3, lock_reason = $4 WHERE id = $1 AND lock_holder = $2";
-    SET_CURRENT_RUN = "UPDATE workspaces SET current_run_id = $2 WHERE id = $1";
-    SET_CURRENT_STATE = "UPDATE workspaces SET current_state_version_id = $2, updated_at = $3 WHERE id = $1";
-}
-
-/// What a list is narrowed by.
-#[derive(Debug, Clone, Default)]
-pub struct WorkspaceFilter {
-    /// Part of the name, the case of ASCII letters ignored.
-    pub name_part: Option<String>,
-    /// Only this project's.
-    pub project_id: Option<ProjectId>,
+    SET_CURRENT_RUN = "UPDATE workspaces SET current_run_id = $2, latest_change_at = $3 WHERE id = $1";
+    SET_CURRENT_STATE = "UPDATE workspaces SET current_state_version_id = $2, resource_count = $3, updated_at = $4, latest_change_at = $4 WHERE id = $1";
+    SET_STATISTICS = "UPDATE workspaces SET statistics = $2 WHERE id = $1";
 }
 
 /// Inserts a workspace.
@@ -67,44 +60,6 @@ pub async fn by_name(tx: &mut Tx, id: &OrganizationId, name: &str) -> Result<Opt
 /// The workspace of this name in the organization of this name.
 pub async fn by_names(tx: &mut Tx, organization: &str, name: &str) -> Result<Option<Workspace>, StoreError> {
     tx.one(&BY_NAMES, values![organization.to_owned(), name.to_owned()]).await
-}
-
-/// One page of the visible workspaces, oldest first, and their total number.
-pub async fn list(
-    tx: &mut Tx,
-    id: &OrganizationId,
-    visibility: &Visibility,
-    filter: &WorkspaceFilter,
-    limit: i64,
-    offset: i64,
-) -> Result<(Vec<Workspace>, i64), StoreError> {
-    // Only ASCII: that is what LOWER knows on both databases.
-    let part = filter.name_part.as_deref().unwrap_or_default().to_ascii_lowercase();
-    let pattern = format!("%{}%", part.replace('!', "!!").replace('%', "!%").replace('_', "!_"));
-    let is_narrowed = !part.is_empty() || filter.project_id.is_some();
-    let filters = values![*id, pattern, filter.project_id];
-    let (list, count, shared) = match visible_to(visibility) {
-        None if *visibility == Visibility::Nothing => return Ok((Vec::new(), 0)),
-        None if is_narrowed => (&LIST, &COUNT, filters),
-        None => (&LIST_ALL, &COUNT_ALL, values![*id]),
-        Some(who) => (&LIST_VISIBLE, &COUNT_VISIBLE, [filters, who].concat()),
-    };
-    let total = tx.scalar(count, shared.clone()).await?;
-    let rows = tx.all(list, [shared, values![limit, offset]].concat()).await?;
-    Ok((rows, total.unwrap_or(0)))
-}
-
-/// The three values of a statement that shows what one may see: the only thing, the person, the team. None if it shows
-/// all or nothing.
-pub(crate) fn visible_to(visibility: &Visibility) -> Option<Vec<Val>> {
-    let (mut only, mut user, mut team) = (None, None, None);
-    match visibility {
-        Visibility::Nothing | Visibility::All => return None,
-        Visibility::Workspace(id) => only = Some(id.clone()),
-        Visibility::OfUser(id) => user = Some(id.clone()),
-        Visibility::OfTeam(id) => team = Some(id.clone()),
-    }
-    Some(values![only, user, team])
 }
 
 /// The workspaces of these ids, in no order.
@@ -133,13 +88,29 @@ pub async fn update_settings(tx: &mut Tx, workspace: &Workspace) -> Result<bool,
         workspace.name,
         workspace.description,
         workspace.execution_mode,
+        workspace.agent_pool_id,
+        workspace.assessments_enabled,
         workspace.auto_apply,
+        workspace.auto_apply_run_trigger,
+        workspace.auto_destroy_at,
+        workspace.auto_destroy_activity_duration,
+        workspace.inherits_project_auto_destroy,
         workspace.allow_destroy_plan,
+        workspace.file_triggers_enabled,
+        workspace.trigger_prefixes,
+        workspace.trigger_patterns,
+        workspace.global_remote_state,
+        workspace.project_remote_state,
+        workspace.queue_all_runs,
+        workspace.source_name,
+        workspace.source_url,
+        workspace.speculative_enabled,
         workspace.terraform_version,
         workspace.working_directory,
         workspace.structured_run_output_enabled,
         workspace.project_id,
         workspace.updated_at,
+        workspace.latest_change_at,
     ];
     tx.changed(&UPDATE_SETTINGS, values).await
 }
@@ -167,15 +138,22 @@ pub async fn hand_over_lock(
 
 /// Names the run that holds the queue.
 pub async fn set_current_run(tx: &mut Tx, id: &WorkspaceId, run_id: &RunId) -> Result<(), StoreError> {
-    tx.execute(&SET_CURRENT_RUN, values![*id, *run_id]).await.map(drop)
+    let now = tx.now();
+    tx.execute(&SET_CURRENT_RUN, values![*id, *run_id, now]).await.map(drop)
 }
 
-/// Names the newest state.
+/// Names the newest state, and how many managed resources it has.
 pub async fn set_current_state(
     tx: &mut Tx,
     id: &WorkspaceId,
     state_version_id: &StateVersionId,
+    resource_count: i64,
 ) -> Result<(), StoreError> {
     let now = tx.now();
-    tx.execute(&SET_CURRENT_STATE, values![*id, *state_version_id, now]).await.map(drop)
+    tx.execute(&SET_CURRENT_STATE, values![*id, *state_version_id, resource_count, now]).await.map(drop)
+}
+
+/// Keeps how the newest runs went.
+pub async fn set_statistics(tx: &mut Tx, id: &WorkspaceId, statistics: RunStatistics) -> Result<(), StoreError> {
+    tx.execute(&SET_STATISTICS, values![*id, statistics]).await.map(drop)
 }

@@ -92,6 +92,10 @@ impl World {
         self.run = text(&run["data"]["id"]);
         let related = |name: &str| text(&run["data"]["relationships"][name]["data"]["id"]);
         let projects = self.owner_json("GET", "/api/v2/organizations/demo/projects", &Value::Null).await;
+        let tags = json!({"data":[{"type":"tags","attributes":{"name":"blue"}}]}).to_string().into_bytes();
+        let path = format!("/api/v2/workspaces/{workspace}/relationships/tags");
+        assert_eq!(self.send("POST", &path, Some(&self.owner), tags).await.status, StatusCode::NO_CONTENT);
+        let tags = self.owner_json("GET", "/api/v2/organizations/demo/tags", &Value::Null).await;
         let project = text(&projects["data"][0]["id"]);
         let people = self.fill_people(&workspace, &project).await;
         let subscription = self.owner_json("GET", "/api/v2/organizations/demo/subscription", &Value::Null).await;
@@ -101,6 +105,7 @@ impl World {
         let variable = json!({"key":"region","value":"north","category":"terraform"});
         let variable = self.make(&format!("/api/v2/workspaces/{workspace}/vars"), &variable).await;
         self.ids = vec![
+            ("tags", text(&tags["data"][0]["id"])),
             ("organizations", "demo".to_owned()),
             ("subscriptions", subscription),
             ("agent-pools", pool),

@@ -5,4 +5,5 @@
 mod callers;
 mod lost_runners;
 mod queue;
+mod workspaces;
 mod world;

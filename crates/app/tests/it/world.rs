@@ -36,7 +36,7 @@ pub(crate) struct World {
     configuration: ConfigurationVersionId,
     clock: Arc<TestClock>,
     _drain: watch::Sender<bool>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 fn archive() -> Vec<u8> {
@@ -82,16 +82,11 @@ impl World {
             subject: "nobody".to_owned(),
         };
         configuration_versions::upload(&app, &grant, streams::body(archive())).await.unwrap();
-        Self {
-            app,
-            owner,
-            runner,
-            workspace_id: workspace.id,
-            configuration: version.id,
-            clock,
-            _drain: drain,
-            _folder: folder,
-        }
+        Self { app, owner, runner, workspace_id: workspace.id, configuration: version.id, clock, _drain: drain, folder }
+    }
+
+    pub(crate) fn blob_folder(&self) -> std::path::PathBuf {
+        self.folder.path().join("blobs")
     }
 
     pub(crate) fn pass(&self, time: Duration) {

@@ -37,6 +37,8 @@ pub struct Standing {
     pub sees_workspace_in_project: bool,
     /// What they may do with the target, if it is a workspace.
     pub workspace: Option<WorkspacePermissions>,
+    /// Whether the target workspace lets the workspace of the caller, a run, read its state.
+    pub shares_state: bool,
 }
 
 impl Standing {
@@ -111,6 +113,12 @@ const fn run_may(action: Action) -> bool {
     matches!(action, Action::ReadWorkspace | Action::ReadState | Action::ReadStateOutputs | Action::WriteState)
 }
 
+/// What a run's token may do in another workspace that shares its state: what the data sources of terraform for the
+/// state of others ask for. Source: `workspaces/state.mdx`, "Accessing state from other workspaces".
+const fn run_may_by_sharing(action: Action) -> bool {
+    matches!(action, Action::ReadWorkspace | Action::ReadState | Action::ReadStateOutputs)
+}
+
 /// What an organization's token never may, though it stands above every workspace. Source: the table of `api-tokens.mdx`.
 const fn organization_token_never(action: Action) -> bool {
     matches!(
@@ -146,7 +154,10 @@ pub fn decide(caller: &Caller, action: Action, scope: Scope<'_>) -> Result<Allow
                 return Err(DenyReason::NotAMember);
             }
             return match scope.target {
-                Target::Workspace(wanted) if wanted != workspace_id => Err(DenyReason::OtherWorkspace),
+                Target::Workspace(wanted) if wanted != workspace_id => {
+                    let may = standing.shares_state && run_may_by_sharing(action);
+                    if may { Ok(Allowed::new(action)) } else { Err(DenyReason::OtherWorkspace) }
+                }
                 Target::Workspace(_) if run_may(action) => Ok(Allowed::new(action)),
                 Target::Organization if action == Action::ReadOrganization => Ok(Allowed::new(action)),
                 _ => Err(DenyReason::CredentialKind),

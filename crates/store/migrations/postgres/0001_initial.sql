@@ -76,9 +76,14 @@ CREATE TABLE projects (
     id TEXT COLLATE "C" PRIMARY KEY,
     organization_id TEXT COLLATE "C" NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
     name TEXT COLLATE "C" NOT NULL,
-    created_at BIGINT NOT NULL,
-    UNIQUE (organization_id, name)
+    description TEXT COLLATE "C",
+    auto_destroy_activity_duration TEXT COLLATE "C",
+    default_execution_mode TEXT COLLATE "C",
+    default_agent_pool_id TEXT COLLATE "C",
+    created_at BIGINT NOT NULL
 );
+-- Only ASCII: that is what names consist of, and what LOWER knows on both databases.
+CREATE UNIQUE INDEX projects_by_name ON projects (organization_id, LOWER(name));
 
 CREATE TABLE team_projects (
     id TEXT COLLATE "C" PRIMARY KEY,
@@ -122,9 +127,25 @@ CREATE TABLE workspaces (
     project_id TEXT COLLATE "C" NOT NULL REFERENCES projects (id),
     name TEXT COLLATE "C" NOT NULL,
     description TEXT COLLATE "C",
-    execution_mode TEXT COLLATE "C" NOT NULL,
+    execution_mode TEXT COLLATE "C",
+    agent_pool_id TEXT COLLATE "C",
+    assessments_enabled BOOLEAN NOT NULL,
     auto_apply BOOLEAN NOT NULL,
+    auto_apply_run_trigger BOOLEAN NOT NULL,
+    auto_destroy_at BIGINT,
+    auto_destroy_activity_duration TEXT COLLATE "C",
+    inherits_project_auto_destroy BOOLEAN NOT NULL,
     allow_destroy_plan BOOLEAN NOT NULL,
+    file_triggers_enabled BOOLEAN NOT NULL,
+    trigger_prefixes TEXT COLLATE "C" NOT NULL,
+    trigger_patterns TEXT COLLATE "C" NOT NULL,
+    global_remote_state BOOLEAN NOT NULL,
+    project_remote_state BOOLEAN NOT NULL,
+    queue_all_runs BOOLEAN NOT NULL,
+    source TEXT COLLATE "C" NOT NULL,
+    source_name TEXT COLLATE "C",
+    source_url TEXT COLLATE "C",
+    speculative_enabled BOOLEAN NOT NULL,
     terraform_version TEXT COLLATE "C" NOT NULL,
     working_directory TEXT COLLATE "C" NOT NULL,
     structured_run_output_enabled BOOLEAN NOT NULL,
@@ -133,6 +154,9 @@ CREATE TABLE workspaces (
     current_run_id TEXT COLLATE "C",
     current_state_version_id TEXT COLLATE "C",
     current_configuration_version_id TEXT COLLATE "C",
+    resource_count BIGINT NOT NULL,
+    statistics TEXT COLLATE "C" NOT NULL,
+    latest_change_at BIGINT NOT NULL,
     created_at BIGINT NOT NULL,
     updated_at BIGINT NOT NULL,
     UNIQUE (organization_id, name)
@@ -168,6 +192,44 @@ CREATE TABLE team_workspaces (
     UNIQUE (workspace_id, team_id)
 );
 CREATE INDEX team_workspaces_by_team ON team_workspaces (team_id);
+
+CREATE TABLE tags (
+    id TEXT COLLATE "C" PRIMARY KEY,
+    organization_id TEXT COLLATE "C" NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    name TEXT COLLATE "C" NOT NULL,
+    created_at BIGINT NOT NULL,
+    UNIQUE (organization_id, name)
+);
+
+CREATE TABLE workspace_tags (
+    workspace_id TEXT COLLATE "C" NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
+    tag_id TEXT COLLATE "C" NOT NULL REFERENCES tags (id) ON DELETE CASCADE,
+    PRIMARY KEY (workspace_id, tag_id)
+);
+CREATE INDEX workspace_tags_by_tag ON workspace_tags (tag_id);
+
+-- Each is bound to a workspace or to a project.
+CREATE TABLE tag_bindings (
+    id TEXT COLLATE "C" PRIMARY KEY,
+    organization_id TEXT COLLATE "C" NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    workspace_id TEXT COLLATE "C" REFERENCES workspaces (id) ON DELETE CASCADE,
+    project_id TEXT COLLATE "C" REFERENCES projects (id) ON DELETE CASCADE,
+    key TEXT COLLATE "C" NOT NULL,
+    value TEXT COLLATE "C" NOT NULL,
+    created_at BIGINT NOT NULL,
+    position BIGINT NOT NULL,
+    UNIQUE (workspace_id, key),
+    UNIQUE (project_id, key)
+);
+
+CREATE INDEX tag_bindings_of_projects ON tag_bindings (organization_id) WHERE project_id IS NOT NULL;
+
+CREATE TABLE remote_state_consumers (
+    workspace_id TEXT COLLATE "C" NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
+    consumer_id TEXT COLLATE "C" NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
+    PRIMARY KEY (workspace_id, consumer_id)
+);
+CREATE INDEX remote_state_consumers_by_consumer ON remote_state_consumers (consumer_id);
 
 CREATE TABLE configuration_versions (
     id TEXT COLLATE "C" PRIMARY KEY,

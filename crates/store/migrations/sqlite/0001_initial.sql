@@ -75,9 +75,14 @@ CREATE TABLE projects (
     id TEXT PRIMARY KEY,
     organization_id TEXT NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
     name TEXT NOT NULL,
-    created_at INTEGER NOT NULL,
-    UNIQUE (organization_id, name)
+    description TEXT,
+    auto_destroy_activity_duration TEXT,
+    default_execution_mode TEXT,
+    default_agent_pool_id TEXT,
+    created_at INTEGER NOT NULL
 ) STRICT;
+-- Only ASCII: that is what names consist of, and what LOWER knows on both databases.
+CREATE UNIQUE INDEX projects_by_name ON projects (organization_id, LOWER(name));
 
 CREATE TABLE team_projects (
     id TEXT PRIMARY KEY,
@@ -121,9 +126,25 @@ CREATE TABLE workspaces (
     project_id TEXT NOT NULL REFERENCES projects (id),
     name TEXT NOT NULL,
     description TEXT,
-    execution_mode TEXT NOT NULL,
+    execution_mode TEXT,
+    agent_pool_id TEXT,
+    assessments_enabled INTEGER NOT NULL,
     auto_apply INTEGER NOT NULL,
+    auto_apply_run_trigger INTEGER NOT NULL,
+    auto_destroy_at INTEGER,
+    auto_destroy_activity_duration TEXT,
+    inherits_project_auto_destroy INTEGER NOT NULL,
     allow_destroy_plan INTEGER NOT NULL,
+    file_triggers_enabled INTEGER NOT NULL,
+    trigger_prefixes TEXT NOT NULL,
+    trigger_patterns TEXT NOT NULL,
+    global_remote_state INTEGER NOT NULL,
+    project_remote_state INTEGER NOT NULL,
+    queue_all_runs INTEGER NOT NULL,
+    source TEXT NOT NULL,
+    source_name TEXT,
+    source_url TEXT,
+    speculative_enabled INTEGER NOT NULL,
     terraform_version TEXT NOT NULL,
     working_directory TEXT NOT NULL,
     structured_run_output_enabled INTEGER NOT NULL,
@@ -132,6 +153,9 @@ CREATE TABLE workspaces (
     current_run_id TEXT,
     current_state_version_id TEXT,
     current_configuration_version_id TEXT,
+    resource_count INTEGER NOT NULL,
+    statistics TEXT NOT NULL,
+    latest_change_at INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
     UNIQUE (organization_id, name)
@@ -162,6 +186,44 @@ CREATE TABLE team_workspaces (
     UNIQUE (workspace_id, team_id)
 ) STRICT;
 CREATE INDEX team_workspaces_by_team ON team_workspaces (team_id);
+
+CREATE TABLE tags (
+    id TEXT PRIMARY KEY,
+    organization_id TEXT NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    UNIQUE (organization_id, name)
+) STRICT;
+
+CREATE TABLE workspace_tags (
+    workspace_id TEXT NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
+    tag_id TEXT NOT NULL REFERENCES tags (id) ON DELETE CASCADE,
+    PRIMARY KEY (workspace_id, tag_id)
+) STRICT;
+CREATE INDEX workspace_tags_by_tag ON workspace_tags (tag_id);
+
+-- Each is bound to a workspace or to a project.
+CREATE TABLE tag_bindings (
+    id TEXT PRIMARY KEY,
+    organization_id TEXT NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    workspace_id TEXT REFERENCES workspaces (id) ON DELETE CASCADE,
+    project_id TEXT REFERENCES projects (id) ON DELETE CASCADE,
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    UNIQUE (workspace_id, key),
+    UNIQUE (project_id, key)
+) STRICT;
+
+CREATE INDEX tag_bindings_of_projects ON tag_bindings (organization_id) WHERE project_id IS NOT NULL;
+
+CREATE TABLE remote_state_consumers (
+    workspace_id TEXT NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
+    consumer_id TEXT NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
+    PRIMARY KEY (workspace_id, consumer_id)
+) STRICT;
+CREATE INDEX remote_state_consumers_by_consumer ON remote_state_consumers (consumer_id);
 
 CREATE TABLE configuration_versions (
     id TEXT PRIMARY KEY,

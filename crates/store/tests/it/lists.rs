@@ -65,7 +65,7 @@ async fn the_total_follows_what_comes_and_goes() {
 }
 
 async fn search(bench: &Bench, world: &'static World, part: &str) -> Vec<String> {
-    let filter = WorkspaceFilter { name_part: Some(part.to_owned()), project_id: None };
+    let filter = WorkspaceFilter { name_part: Some(part.to_owned()), ..WorkspaceFilter::default() };
     let (mut found, total) = page(bench, world, Visibility::All, filter, (100, 0)).await;
     assert_eq!(i64::try_from(found.len()).unwrap(), total);
     found.sort();
@@ -125,7 +125,7 @@ async fn a_list_may_be_one_projects() {
         let world = World::new(&bench.store).await;
         insert(bench, world, &["a", "b"]).await;
         for (project_id, expected) in [(world.project.id.clone(), 3), (ProjectId::from_entropy(entropy()), 0)] {
-            let filter = WorkspaceFilter { name_part: None, project_id: Some(project_id) };
+            let filter = WorkspaceFilter { project_id: Some(project_id), ..WorkspaceFilter::default() };
             assert_eq!(page(bench, world, Visibility::All, filter, (10, 0)).await.1, expected);
         }
     })
@@ -136,10 +136,15 @@ async fn a_list_may_be_one_projects() {
 async fn names_sort_byte_by_byte() {
     each(async |bench| {
         let world = World::new(&bench.store).await;
+        // Projects' names are unique whatever their case.
+        let project_name = |name: &str| {
+            let capitals = name.bytes().filter(u8::is_ascii_uppercase).count();
+            format!("{name} {}", name.len() + capitals)
+        };
         for name in NAMES {
             let project = keep(Project {
                 id: ProjectId::from_entropy(entropy()),
-                name: (*name).to_owned(),
+                name: project_name(name),
                 ..world.project.clone()
             });
             let variable = keep(crate::records::variable(&world.organization.id, &world.workspace.id, name, "value"));
@@ -153,7 +158,8 @@ async fn names_sort_byte_by_byte() {
         expected.sort_unstable();
         let found = read!(bench.store, tx => variables::of_workspace(tx, &world.workspace.id).await).unwrap();
         assert_eq!(found.iter().map(|variable| variable.key.as_str()).collect::<Vec<_>>(), expected);
-        expected.push(&world.project.name);
+        let mut expected: Vec<_> = NAMES.iter().map(|name| project_name(name)).collect();
+        expected.push(world.project.name.clone());
         expected.sort_unstable();
         let found = read!(bench.store, tx => projects::of_organization(tx, &world.organization.id).await).unwrap();
         assert_eq!(found.iter().map(|project| project.name.as_str()).collect::<Vec<_>>(), expected);

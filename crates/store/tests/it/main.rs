@@ -31,6 +31,7 @@ mod records;
 mod runs;
 mod samples;
 mod schema;
+mod searches;
 mod secrets;
 mod standings;
 mod teams;

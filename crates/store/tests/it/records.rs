@@ -16,7 +16,7 @@ use terrane_domain::state_versions::{StateVersion, StateVersionOutput, StateVers
 use terrane_domain::tokens::{Token, TokenCreator, TokenKind};
 use terrane_domain::users::User;
 use terrane_domain::variables::{Variable, VariableCategory};
-use terrane_domain::workspaces::{ExecutionMode, LockHolder, Workspace};
+use terrane_domain::workspaces::{ExecutionMode, LockHolder, RunStatistics, Workspace, WorkspaceSource};
 use terrane_store::{
     configuration_versions, events, hex, jobs, organizations, projects, run_events, runs, state_versions, tokens,
     users, variables, workspaces,
@@ -93,7 +93,13 @@ async fn organizations_and_people() {
             let id = UserId::from_entropy(entropy());
             let user = keep(User { id, username: name.clone(), email, is_site_admin, created_at });
             let id = organization.default_project_id.clone();
-            let project = keep(Project { id, organization_id: organization.id.clone(), name, created_at });
+            let project = keep(Project {
+                description: Some(name.clone()),
+                auto_destroy_activity_duration: Some("14d".to_owned()),
+                default_execution_mode: Some(ExecutionMode::Agent),
+                default_agent_pool_id: Some(AgentPoolId::from_entropy(entropy())),
+                ..Project::new(id, organization.id.clone(), name, created_at)
+            });
             let plain = keep(Organization {
                 name: format!("plain {}", organization.name),
                 ..Organization::new(organization.id.clone(), project.id.clone(), created_at)
@@ -121,17 +127,51 @@ async fn organizations_and_people() {
     .await;
 }
 
+/// The same workspace with every setting changed that people may change.
+fn with_other_settings(workspace: &Workspace) -> Workspace {
+    Workspace {
+        name: format!("{} changed", workspace.name),
+        description: None,
+        execution_mode: None,
+        agent_pool_id: None,
+        assessments_enabled: !workspace.assessments_enabled,
+        auto_apply: !workspace.auto_apply,
+        auto_apply_run_trigger: !workspace.auto_apply_run_trigger,
+        auto_destroy_at: None,
+        auto_destroy_activity_duration: Some("6h".to_owned()),
+        inherits_project_auto_destroy: !workspace.inherits_project_auto_destroy,
+        allow_destroy_plan: !workspace.allow_destroy_plan,
+        file_triggers_enabled: !workspace.file_triggers_enabled,
+        trigger_prefixes: vec!["a".to_owned()],
+        trigger_patterns: Vec::new(),
+        global_remote_state: !workspace.global_remote_state,
+        project_remote_state: !workspace.project_remote_state,
+        queue_all_runs: !workspace.queue_all_runs,
+        source_name: Some("maker".to_owned()),
+        source_url: None,
+        speculative_enabled: !workspace.speculative_enabled,
+        terraform_version: "1.11.4".to_owned(),
+        structured_run_output_enabled: !workspace.structured_run_output_enabled,
+        working_directory: "elsewhere".to_owned(),
+        latest_change_at: moment(1),
+        updated_at: moment(2),
+        ..workspace.clone()
+    }
+}
+
 #[tokio::test]
 async fn workspaces_and_their_settings() {
     each(async |bench| {
         let world = World::new(&bench.store).await;
         let values = (
-            (text(), perhaps(text()), any_of(ExecutionMode::ALL), any::<[bool; 3]>(), text(), text()),
+            (text(), perhaps(text()), perhaps(any_of(ExecutionMode::ALL)), any::<[bool; 13]>(), text(), text()),
             (any::<u8>(), perhaps(text()), any::<bool>(), time(), time()),
+            (perhaps(time()), words(), words(), any_of(WorkspaceSource::ALL), any::<u32>(), perhaps(any::<u32>())),
         );
-        for (number, (front, back)) in some(COUNT, &values).into_iter().enumerate() {
+        for (number, (front, back, more)) in some(COUNT, &values).into_iter().enumerate() {
             let (name, description, execution_mode, flags, terraform_version, working_directory) = front;
             let (holder, lock_reason, has_current, created_at, updated_at) = back;
+            let (auto_destroy_at, trigger_prefixes, trigger_patterns, source, runs_count, average) = more;
             let lock_holder = match holder % 4 {
                 0 => None,
                 1 => Some(LockHolder::User(UserId::from_entropy(entropy()))),
@@ -145,26 +185,45 @@ async fn workspaces_and_their_settings() {
                 name: format!("{name}{number}"),
                 description,
                 execution_mode,
-                auto_apply: flags[0],
-                allow_destroy_plan: flags[1],
+                agent_pool_id: has_current.then(|| AgentPoolId::from_entropy(entropy())),
+                assessments_enabled: flags[0],
+                auto_apply: flags[1],
+                auto_apply_run_trigger: flags[2],
+                auto_destroy_at,
+                auto_destroy_activity_duration: lock_reason.clone(),
+                inherits_project_auto_destroy: flags[3],
+                allow_destroy_plan: flags[4],
+                file_triggers_enabled: flags[5],
+                trigger_prefixes,
+                trigger_patterns,
+                global_remote_state: flags[6],
+                project_remote_state: flags[7],
+                queue_all_runs: flags[8],
+                source,
+                source_name: lock_reason.clone(),
+                source_url: lock_reason.clone(),
+                speculative_enabled: flags[9],
                 terraform_version,
                 working_directory,
-                structured_run_output_enabled: flags[2],
+                structured_run_output_enabled: flags[10],
                 lock_holder,
                 lock_reason,
                 current_run_id: has_current.then(|| RunId::from_entropy(entropy())),
                 current_state_version_id: has_current.then(|| StateVersionId::from_entropy(entropy())),
                 current_configuration_version_id: None,
+                resource_count: i64::from(runs_count),
+                statistics: RunStatistics {
+                    runs_count,
+                    run_failures: 1,
+                    policy_check_failures: 2,
+                    plan_duration_average: average.map(u64::from),
+                    apply_duration_average: None,
+                },
+                latest_change_at: updated_at,
                 created_at,
                 updated_at,
             });
-            let changed = keep(Workspace {
-                name: format!("{name}{number} changed"),
-                description: None,
-                auto_apply: !workspace.auto_apply,
-                working_directory: "elsewhere".to_owned(),
-                ..workspace.clone()
-            });
+            let changed = keep(with_other_settings(workspace));
             write!(bench.store, tx => {
                 workspaces::insert(tx, workspace).await?;
                 assert_eq!(workspaces::by_id(tx, &workspace.id).await?.as_ref(), Some(workspace));
@@ -424,7 +483,7 @@ async fn states_and_their_outputs() {
             write!(bench.store, tx => {
                 state_versions::insert(tx, version).await?;
                 state_versions::insert_output(tx, &world.organization.id, output).await?;
-                workspaces::set_current_state(tx, &world.workspace.id, &version.id).await
+                workspaces::set_current_state(tx, &world.workspace.id, &version.id, 3).await
             })
             .unwrap();
             read!(bench.store, tx => {

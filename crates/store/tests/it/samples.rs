@@ -14,7 +14,7 @@ use terrane_domain::runner_protocol::{ChangeCounts, LogFormat, Phase, StopReques
 use terrane_domain::runs::{PhaseStatus, PlanOptions, Run, RunPhase, RunSource, RunStatus};
 use terrane_domain::time::Timestamp;
 use terrane_domain::users::User;
-use terrane_domain::workspaces::{ExecutionMode, Workspace};
+use terrane_domain::workspaces::Workspace;
 use terrane_store::{Store, organizations, projects, runs, users, workspaces};
 
 /// Keeps a value for closures that outlive the case's stack.
@@ -74,37 +74,18 @@ pub(crate) fn organization(name: &str) -> Organization {
 }
 
 pub(crate) fn workspace(project: &Project, name: &str) -> Workspace {
+    let id = WorkspaceId::from_entropy(entropy());
     Workspace {
-        id: WorkspaceId::from_entropy(entropy()),
-        organization_id: project.organization_id.clone(),
-        project_id: project.id.clone(),
-        name: name.to_owned(),
-        description: None,
-        execution_mode: ExecutionMode::Remote,
-        auto_apply: false,
-        allow_destroy_plan: true,
         terraform_version: "latest".to_owned(),
-        working_directory: String::new(),
-        structured_run_output_enabled: true,
-        lock_holder: None,
-        lock_reason: None,
-        current_run_id: None,
-        current_state_version_id: None,
-        current_configuration_version_id: None,
-        created_at: moment(0),
-        updated_at: moment(0),
+        ..Workspace::new(id, project.organization_id.clone(), project.id.clone(), name.to_owned(), moment(0))
     }
 }
 
 impl World {
     pub(crate) async fn new(store: &Store) -> &'static Self {
         let organization = organization(&format!("organization-{}", entropy()));
-        let project = Project {
-            id: organization.default_project_id.clone(),
-            organization_id: organization.id.clone(),
-            name: "Default Project".to_owned(),
-            created_at: moment(0),
-        };
+        let name = "Default Project".to_owned();
+        let project = Project::new(organization.default_project_id.clone(), organization.id.clone(), name, moment(0));
         let user = User {
             id: UserId::from_entropy(entropy()),
             username: format!("user-{}", entropy()),

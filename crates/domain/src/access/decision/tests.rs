@@ -87,6 +87,11 @@ fn actors() -> Vec<(String, Caller, Standing)> {
         ("audit trails token".to_owned(), caller(CredentialKind::AuditTrails, Principal::Nobody), owner()),
         ("run of this workspace".to_owned(), run(1), Standing::default()),
         ("run of another workspace".to_owned(), run(2), Standing::default()),
+        (
+            "run of a workspace that may read this one's state".to_owned(),
+            run(2),
+            Standing { shares_state: true, ..Standing::default() },
+        ),
         ("runner".to_owned(), caller(CredentialKind::RunnerPool, Principal::Runner(None)), owner()),
         ("agent".to_owned(), caller(CredentialKind::AgentIdentity, Principal::Nobody), owner()),
         ("member".to_owned(), person(), member(&[])),
@@ -196,6 +201,7 @@ fn standing_strategy() -> impl Strategy<Value = Standing> {
             project,
             sees_workspace_in_project: workspace.is_some(),
             workspace,
+            shares_state: false,
         })
 }
 
@@ -229,7 +235,7 @@ proptest! {
     }
 
     #[test]
-    fn lists_show_what_single_decisions_allow(standing in standing_strategy(), chosen in 0..15_usize) {
+    fn lists_show_what_single_decisions_allow(standing in standing_strategy(), chosen in 0..16_usize) {
         let (id, workspace) = (organization(), workspace());
         let (name, caller, _) = actors().swap_remove(chosen);
         // An organization is its own owner, or a stranger elsewhere.

@@ -2,6 +2,7 @@
 
 mod archives;
 mod at_once;
+mod names;
 mod races;
 mod refusals;
 mod signed_addresses;

@@ -55,6 +55,9 @@ fn what_one_may_not_see_looks_like_what_is_not_there() {
         "organizations/none/workspaces/hidden".to_owned(),
         "organizations/demo/workspaces/hidden".to_owned(),
         "workspaces/nonsense".to_owned(),
+        "organizations/demo/workspaces/%00".to_owned(),
+        "organizations/%00/workspaces".to_owned(),
+        format!("organizations/{}", "a".repeat(5000)),
     ] {
         assert_eq!(bytes(&terrane.get(&path)), bytes(&missing), "{path}");
     }

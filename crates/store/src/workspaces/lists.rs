@@ -1,0 +1,208 @@
+//! Lists of workspaces: narrowed, ordered, one page at a time.
+
+use terrane_domain::access::Visibility;
+use terrane_domain::ids::{OrganizationId, ProjectId, WorkspaceId};
+use terrane_domain::runs::RunStatus;
+use terrane_domain::workspaces::{Workspace, WorkspaceSort};
+
+use crate::error::StoreError;
+use crate::statement::statements;
+use crate::transaction::{Tx, values};
+use crate::value::Val;
+
+/// $2, $3: patterns for the name in lower case, with LIKE's own characters escaped; $4: the project; $5: statuses of
+/// the current run; $6, $7: tags and how many they are; $8: tags that it must not have; $9, $10, $11: keys, pairs of a
+/// key and a value, and how many both are; $12: a workspace whose state it reads; $13: a workspace that it is not.
+/// Lists are texts with a comma around each member, and one is in it if the list without it is another list.
+///
+/// $14: all are visible; $15: the only visible workspace; $16: the person whose teams have access; $17: the team that
+/// has. Three of them are nothing.
+const NARROWED: &str = concat!(
+    "WHERE organization_id = $1",
+    " AND (CAST($2 AS TEXT) IS NULL OR LOWER(name) LIKE CAST($2 AS TEXT) ESCAPE '!')",
+    " AND (CAST($3 AS TEXT) IS NULL OR LOWER(name) LIKE CAST($3 AS TEXT) ESCAPE '!')",
+    " AND (CAST($4 AS TEXT) IS NULL OR project_id = CAST($4 AS TEXT))",
+    " AND (CAST($5 AS TEXT) IS NULL OR EXISTS (SELECT 1 FROM runs r WHERE r.id = workspaces.current_run_id",
+    " AND REPLACE(CAST($5 AS TEXT), ',' || r.status || ',', '') <> CAST($5 AS TEXT)))",
+    " AND (CAST($6 AS TEXT) IS NULL OR CAST($7 AS BIGINT) = (SELECT COUNT(*) FROM workspace_tags w",
+    " JOIN tags t ON t.id = w.tag_id WHERE w.workspace_id = workspaces.id",
+    " AND REPLACE(CAST($6 AS TEXT), ',' || t.name || ',', '') <> CAST($6 AS TEXT)))",
+    " AND (CAST($8 AS TEXT) IS NULL OR NOT EXISTS (SELECT 1 FROM workspace_tags w",
+    " JOIN tags t ON t.id = w.tag_id WHERE w.workspace_id = workspaces.id",
+    " AND REPLACE(CAST($8 AS TEXT), ',' || t.name || ',', '') <> CAST($8 AS TEXT)))",
+    " AND (CAST($9 AS TEXT) IS NULL OR CAST($11 AS BIGINT) = (SELECT COALESCE(SUM(",
+    "CASE WHEN REPLACE(CAST($9 AS TEXT), ',' || b.key || ',', '') <> CAST($9 AS TEXT) THEN 1 ELSE 0 END",
+    " + CASE WHEN REPLACE(CAST($10 AS TEXT), ',' || b.key || '/' || b.value || ',', '') <> CAST($10 AS TEXT) THEN 1 ELSE 0 END",
+    "), 0) FROM tag_bindings b WHERE b.workspace_id = workspaces.id OR (b.project_id = workspaces.project_id",
+    " AND NOT EXISTS (SELECT 1 FROM tag_bindings o WHERE o.workspace_id = workspaces.id AND o.key = b.key))))",
+    " AND (CAST($12 AS TEXT) IS NULL OR id IN (SELECT consumer_id FROM remote_state_consumers",
+    " WHERE workspace_id = CAST($12 AS TEXT)))",
+    " AND (CAST($13 AS TEXT) IS NULL OR id <> CAST($13 AS TEXT))",
+    " AND (CAST($14 AS BOOLEAN) = TRUE OR id = CAST($15 AS TEXT) OR id IN (SELECT workspace_id FROM team_workspaces",
+    " WHERE team_id = CAST($17 AS TEXT)",
+    " OR team_id IN (SELECT team_id FROM team_members WHERE user_id = CAST($16 AS TEXT)))",
+    " OR project_id IN (SELECT project_id FROM team_projects WHERE team_id = CAST($17 AS TEXT)",
+    " OR team_id IN (SELECT team_id FROM team_members WHERE user_id = CAST($16 AS TEXT))))",
+);
+
+/// $18: the order. A workspace without a run comes last either way.
+const ORDERED: &str = concat!(
+    " ORDER BY CASE WHEN CAST($18 AS TEXT) LIKE '%current-run%' AND current_run_id IS NULL THEN 1 ELSE 0 END,",
+    " CASE WHEN CAST($18 AS TEXT) = 'name' THEN name END, CASE WHEN CAST($18 AS TEXT) = '-name' THEN name END DESC,",
+    " CASE WHEN CAST($18 AS TEXT) = 'current-run.created-at'",
+    " THEN (SELECT r.created_at FROM runs r WHERE r.id = workspaces.current_run_id) END,",
+    " CASE WHEN CAST($18 AS TEXT) = '-current-run.created-at'",
+    " THEN (SELECT r.created_at FROM runs r WHERE r.id = workspaces.current_run_id) END DESC,",
+    " CASE WHEN CAST($18 AS TEXT) = 'latest-change-at' THEN latest_change_at END,",
+    " CASE WHEN CAST($18 AS TEXT) = '-latest-change-at' THEN latest_change_at END DESC,",
+    " created_at, id LIMIT $19 OFFSET $20",
+);
+
+statements! {
+    LIST: Workspace = select [NARROWED, ORDERED];
+    COUNT = joined ["SELECT COUNT(*) FROM workspaces ", NARROWED];
+    // For SQLite a pattern is part of the plan: it prepares a statement with LIKE anew for each use.
+    LIST_ALL: Workspace = select "WHERE organization_id = $1 ORDER BY created_at, id LIMIT $2 OFFSET $3";
+    COUNT_ALL = "SELECT count FROM workspace_counts WHERE organization_id = $1";
+}
+
+/// No name is longer, and a longer pattern would be too much for LIKE.
+const MAX_PATTERN: usize = 1000;
+
+/// What a list is narrowed by, and its order.
+#[derive(Debug, Clone, Default)]
+pub struct WorkspaceFilter {
+    /// Part of the name, the case of ASCII letters ignored.
+    pub name_part: Option<String>,
+    /// The whole name, with `*` for any characters.
+    pub wildcard_name: Option<String>,
+    /// Only this project's.
+    pub project_id: Option<ProjectId>,
+    /// Only those whose current run has one of these statuses.
+    pub run_statuses: Vec<RunStatus>,
+    /// Only those with all of these tags.
+    pub tags: Vec<String>,
+    /// Only those with none of these tags.
+    pub exclude_tags: Vec<String>,
+    /// Only those to which all of these keys are bound, with this value if there is one, by themselves or their
+    /// project.
+    pub tagged: Vec<(String, Option<String>)>,
+    /// Only those that were named as consumers of this workspace's state.
+    pub consumers_of: Option<WorkspaceId>,
+    /// Not this one.
+    pub except: Option<WorkspaceId>,
+    /// The order.
+    pub sort: WorkspaceSort,
+}
+
+impl WorkspaceFilter {
+    fn is_empty(&self) -> bool {
+        self.name_part.as_deref().is_none_or(str::is_empty)
+            && self.wildcard_name.is_none()
+            && self.project_id.is_none()
+            && self.run_statuses.is_empty()
+            && self.tags.is_empty()
+            && self.exclude_tags.is_empty()
+            && self.tagged.is_empty()
+            && self.consumers_of.is_none()
+            && self.except.is_none()
+            && self.sort == WorkspaceSort::Age
+    }
+
+    /// Whether anything can be found: nothing has a name or a tag with characters that lists and databases cannot hold.
+    fn is_possible(&self) -> bool {
+        let names = [&self.name_part, &self.wildcard_name];
+        let tagged = self.tagged.iter().flat_map(|(key, value)| std::iter::once(key).chain(value));
+        let is_plain = |text: &String| !text.contains([',', '/', '\0']);
+        names.into_iter().flatten().all(|text| text.len() <= MAX_PATTERN && !text.contains('\0'))
+            && self.tags.iter().chain(tagged).all(is_plain)
+    }
+
+    fn values(&self, id: &OrganizationId) -> Vec<Val> {
+        // Only ASCII: that is what LOWER knows on both databases.
+        let escaped = |part: &str| part.to_ascii_lowercase().replace('!', "!!").replace('%', "!%").replace('_', "!_");
+        let part = self.name_part.as_deref().filter(|part| !part.is_empty()).map(|part| format!("%{}%", escaped(part)));
+        let wildcard = self.wildcard_name.as_deref().map(|name| escaped(name).replace('*', "%"));
+        let statuses: Vec<_> = self.run_statuses.iter().map(ToString::to_string).collect();
+        let excluded: Vec<_> = self.exclude_tags.iter().filter(|tag| !tag.contains('\0')).cloned().collect();
+        let mut tags = self.tags.clone();
+        tags.sort_unstable();
+        tags.dedup();
+        let (mut keys, mut pairs) = (Vec::new(), Vec::new());
+        for (key, value) in &self.tagged {
+            match value {
+                Some(value) => pairs.push(format!("{key}/{value}")),
+                None => keys.push(key.clone()),
+            }
+        }
+        for list in [&mut keys, &mut pairs] {
+            list.sort_unstable();
+            list.dedup();
+        }
+        let tag_count = number(tags.len());
+        let bound = number(keys.len() + pairs.len());
+        let (keys, pairs) = if bound == 0 { (None, None) } else { (Some(list_of(&keys)), Some(list_of(&pairs))) };
+        let some = |list: &[String]| (!list.is_empty()).then(|| list_of(list));
+        values![
+            *id,
+            part,
+            wildcard,
+            self.project_id,
+            some(&statuses),
+            some(&tags),
+            tag_count,
+            some(&excluded),
+            keys,
+            pairs,
+            bound,
+            self.consumers_of,
+            self.except,
+        ]
+    }
+}
+
+fn number(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// `,a,b,`
+fn list_of(members: &[String]) -> String {
+    format!(",{},", members.join(","))
+}
+
+/// One page of the visible workspaces and their total number.
+pub async fn list(
+    tx: &mut Tx,
+    id: &OrganizationId,
+    visibility: &Visibility,
+    filter: &WorkspaceFilter,
+    limit: i64,
+    offset: i64,
+) -> Result<(Vec<Workspace>, i64), StoreError> {
+    if *visibility == Visibility::Nothing || !filter.is_possible() {
+        return Ok((Vec::new(), 0));
+    }
+    if *visibility == Visibility::All && filter.is_empty() {
+        let total = tx.scalar(&COUNT_ALL, values![*id]).await?;
+        return Ok((tx.all(&LIST_ALL, values![*id, limit, offset]).await?, total.unwrap_or(0)));
+    }
+    let none = values![None::<WorkspaceId>, None::<String>, None::<String>];
+    let who = visible_to(visibility).unwrap_or(none);
+    let shared = [filter.values(id), values![*visibility == Visibility::All], who].concat();
+    let total = tx.scalar(&COUNT, shared.clone()).await?;
+    let rows = tx.all(&LIST, [shared, values![filter.sort, limit, offset]].concat()).await?;
+    Ok((rows, total.unwrap_or(0)))
+}
+
+/// The three values of a statement that shows what one may see: the only thing, the person, the team. None if it shows
+/// all or nothing.
+pub(crate) fn visible_to(visibility: &Visibility) -> Option<Vec<Val>> {
+    let (mut only, mut user, mut team) = (None, None, None);
+    match visibility {
+        Visibility::Nothing | Visibility::All => return None,
+        Visibility::Workspace(id) => only = Some(id.clone()),
+        Visibility::OfUser(id) => user = Some(id.clone()),
+        Visibility::OfTeam(id) => team = Some(id.clone()),
+    }
+    Some(values![only, user, team])
+}
