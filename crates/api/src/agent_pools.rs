@@ -36,7 +36,7 @@ fn resource(app: &App, view: &AgentPoolView) -> Resource {
             "created-at": pool.created_at,
         }))
         .relation("organization", Relationship::to_one("organizations", view.organization.as_str()))
-        .relation("workspaces", workspaces(&[]))
+        .relation("workspaces", workspaces(&view.workspaces))
         .relation("allowed-workspaces", workspaces(&scope.allowed_workspaces))
         .relation("allowed-projects", projects)
         .relation("excluded-workspaces", workspaces(&scope.excluded_workspaces))

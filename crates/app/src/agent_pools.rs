@@ -20,6 +20,8 @@ pub struct AgentPoolView {
     pub pool: AgentPool,
     /// What it admits and keeps out.
     pub scope: AgentPoolScope,
+    /// The workspaces that name it themselves.
+    pub workspaces: Vec<WorkspaceId>,
     /// The organization's name.
     pub organization: String,
 }
@@ -109,7 +111,9 @@ async fn views(tx: &mut Tx, place: &Place) -> AppResult<Vec<AgentPoolView>> {
     let id = &place.organization.id;
     let pools = terrane_store::agent_pools::of_organization(tx, id).await?;
     let mut scopes = terrane_store::agent_pools::scopes_of_organization(tx, id).await?;
+    let mut workspaces = terrane_store::agent_pools::workspaces_of_organization(tx, id).await?;
     let view = |pool: AgentPool| AgentPoolView {
+        workspaces: workspaces.remove(&pool.id).unwrap_or_default(),
         scope: scopes.remove(&pool.id).unwrap_or_default(),
         organization: place.organization.name.clone(),
         pool,
@@ -119,7 +123,8 @@ async fn views(tx: &mut Tx, place: &Place) -> AppResult<Vec<AgentPoolView>> {
 
 async fn view(tx: &mut Tx, place: &Place, pool: AgentPool) -> AppResult<AgentPoolView> {
     let scope = terrane_store::agent_pools::scope(tx, &pool.id).await?;
-    Ok(AgentPoolView { pool, scope, organization: place.organization.name.clone() })
+    let workspaces = terrane_store::agent_pools::workspaces_of(tx, &pool.id).await?;
+    Ok(AgentPoolView { pool, scope, workspaces, organization: place.organization.name.clone() })
 }
 
 /// One pool.

@@ -21,6 +21,8 @@ statements! {
     // Of one pool by $1, or of an organization's by $2; the other is nothing.
     WORKSPACES = "SELECT agent_pool_id, workspace_id, is_excluded FROM agent_pool_workspaces WHERE agent_pool_id = CAST($1 AS TEXT) OR agent_pool_id IN (SELECT id FROM agent_pools WHERE organization_id = CAST($2 AS TEXT)) ORDER BY workspace_id";
     PROJECTS = "SELECT agent_pool_id, project_id FROM agent_pool_projects WHERE agent_pool_id = CAST($1 AS TEXT) OR agent_pool_id IN (SELECT id FROM agent_pools WHERE organization_id = CAST($2 AS TEXT)) ORDER BY project_id";
+    // Those that name the pool themselves; what inherits it follows from the project or the organization.
+    USED_BY_WORKSPACES = "SELECT agent_pool_id, id FROM workspaces WHERE agent_pool_id = CAST($1 AS TEXT) OR agent_pool_id IN (SELECT id FROM agent_pools WHERE organization_id = CAST($2 AS TEXT)) ORDER BY id";
     INSERT_WORKSPACE = "INSERT INTO agent_pool_workspaces (agent_pool_id, workspace_id, is_excluded) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
     INSERT_PROJECT = "INSERT INTO agent_pool_projects (agent_pool_id, project_id) VALUES ($1, $2) ON CONFLICT DO NOTHING";
     DELETE_WORKSPACES = "DELETE FROM agent_pool_workspaces WHERE agent_pool_id = $1";
@@ -89,6 +91,31 @@ fn of_row<'a>(
     row: &Row,
 ) -> Result<&'a mut AgentPoolScope, sqlx::Error> {
     Ok(scopes.entry(Col::get(row, 0)?).or_default())
+}
+
+/// The workspaces that name a pool themselves.
+pub async fn workspaces_of(tx: &mut Tx, id: &AgentPoolId) -> Result<Vec<WorkspaceId>, StoreError> {
+    Ok(workspaces(tx, Some(id), None).await?.remove(id).unwrap_or_default())
+}
+
+/// The workspaces that name the pools of an organization themselves, by pool.
+pub async fn workspaces_of_organization(
+    tx: &mut Tx,
+    id: &OrganizationId,
+) -> Result<HashMap<AgentPoolId, Vec<WorkspaceId>>, StoreError> {
+    workspaces(tx, None, Some(id)).await
+}
+
+async fn workspaces(
+    tx: &mut Tx,
+    id: Option<&AgentPoolId>,
+    organization_id: Option<&OrganizationId>,
+) -> Result<HashMap<AgentPoolId, Vec<WorkspaceId>>, StoreError> {
+    let mut found: HashMap<AgentPoolId, Vec<WorkspaceId>> = HashMap::new();
+    for row in &tx.rows(&USED_BY_WORKSPACES, values![id.cloned(), organization_id.cloned()]).await? {
+        found.entry(Col::get(row, 0)?).or_default().push(Col::get(row, 1)?);
+    }
+    Ok(found)
 }
 
 /// Replaces what a pool admits and keeps out.

@@ -73,6 +73,7 @@ mod tests {
         ("COUNT_BY_PROJECT", "workspaces_by_project"),
         ("OF_WORKSPACE", "runs_by_workspace"),
         ("PHASES", "sqlite_autoindex_run_phases_2"),
+        ("USED_BY_WORKSPACES", "workspaces_by_agent_pool"),
         ("OF_RUNS", "run_events_by_run"),
         ("ENDED", "runs_by_workspace"),
         ("OPEN_RUNS", "runs_open"),

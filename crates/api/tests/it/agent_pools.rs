@@ -131,9 +131,29 @@ async fn an_organization_in_agent_mode_has_a_default_pool_of_its_own_which_stays
         let changed = world.owner_json("PATCH", demo, &document).await;
         assert_eq!(changed["data"]["relationships"]["default-agent-pool"]["data"]["id"], pool);
         let refusal = detail(&world, "DELETE", &format!("/api/v2/agent-pools/{pool}"), &Value::Null).await;
-        assert!(refusal.contains("default"), "{refusal}");
+        assert!(refusal.contains("in use"), "{refusal}");
         let local = json!({"data":{"attributes":{"default-execution-mode":"local"}}});
         let changed = world.owner_json("PATCH", demo, &local).await;
         assert!(changed["data"]["relationships"]["default-agent-pool"]["data"].is_null());
     }
+}
+
+#[tokio::test]
+async fn a_pool_names_the_workspaces_that_chose_it_and_stays_while_there_are_any() {
+    let world = World::new().await;
+    let pool = format!("/api/v2/agent-pools/{}", world.id("agent-pools"));
+    let workspace = format!("/api/v2/workspaces/{}", world.id("workspaces"));
+    let choose = |mode: &str, pool: Value| json!({"data":{"attributes":{"execution-mode":mode,"agent-pool-id":pool}}});
+    world.owner_json("PATCH", &workspace, &choose("agent", json!(world.id("agent-pools")))).await;
+    for path in [&pool, POOLS] {
+        let found = world.owner_json("GET", path, &Value::Null).await;
+        let found = if path == POOLS { &found["data"][0] } else { &found["data"] };
+        let expected = json!([{"type":"workspaces","id":world.id("workspaces")}]);
+        assert_eq!(found["relationships"]["workspaces"]["data"], expected, "{path}");
+    }
+    let refusal = detail(&world, "DELETE", &pool, &Value::Null).await;
+    assert!(refusal.contains("in use"), "{refusal}");
+    world.owner_json("PATCH", &workspace, &choose("remote", Value::Null)).await;
+    let gone = world.send("DELETE", &pool, Some(&world.owner), Vec::new()).await;
+    assert_eq!(gone.status, StatusCode::NO_CONTENT);
 }

@@ -162,6 +162,7 @@ CREATE TABLE workspaces (
 ) STRICT;
 CREATE INDEX workspaces_by_age ON workspaces (organization_id, created_at, id);
 CREATE INDEX workspaces_by_project ON workspaces (project_id);
+CREATE INDEX workspaces_by_agent_pool ON workspaces (agent_pool_id) WHERE agent_pool_id IS NOT NULL;
 
 -- Every page of workspaces tells how many there are; counting 100,000 takes a hundred times as long as their first page.
 CREATE TABLE workspace_counts (

@@ -53,6 +53,16 @@ async fn a_pool_and_its_scope_come_back_as_they_were_stored() {
             assert_eq!(agent_pools::by_id(tx, &first.id).await?.as_ref(), Some(renamed));
             assert_eq!(agent_pools::scope(tx, &first.id).await?, AgentPoolScope::default());
             assert_eq!(agent_pools::by_id(tx, &second.id).await?, None);
+            assert!(!terrane_store::organizations::uses_agent_pool(tx, &first.organization_id, &first.id).await?);
+            assert_eq!(agent_pools::workspaces_of(tx, &first.id).await?, []);
+            let mut workspace = world.workspace.clone();
+            workspace.agent_pool_id = Some(first.id.clone());
+            terrane_store::workspaces::update_settings(tx, &workspace).await?;
+            let mut organization = world.organization.clone();
+            organization.default_agent_pool_id = Some(first.id.clone());
+            terrane_store::organizations::update_settings(tx, &organization).await?;
+            assert!(terrane_store::organizations::uses_agent_pool(tx, &first.organization_id, &first.id).await?);
+            assert_eq!(agent_pools::workspaces_of(tx, &first.id).await?, [workspace.id]);
             Ok(())
         })
         .unwrap();
