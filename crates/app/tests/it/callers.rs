@@ -7,63 +7,71 @@ use terrane_app::callers::{Secret, authenticate, set_runner_token};
 use terrane_app::tokens::{self, Expiry, NewToken};
 use terrane_domain::access::CredentialKind;
 
-use crate::world::World;
+use crate::databases::each;
 
 #[tokio::test]
 async fn a_token_that_was_replaced_is_refused_at_once() {
-    let world = World::new().await;
-    for number in 0..20 {
-        let (old, new) = (Secret::new(format!("runner-{number}")), Secret::new("next"));
-        set_runner_token(&world.app, old.clone()).await.unwrap();
-        let caller = authenticate(&world.app, Some(old.clone())).await.unwrap();
-        assert_eq!(caller.kind, CredentialKind::RunnerPool);
-        set_runner_token(&world.app, new).await.unwrap();
-        assert!(matches!(authenticate(&world.app, Some(old)).await, Err(AppError::Unauthorized)));
-    }
+    each(async |world| {
+        for number in 0..20 {
+            let (old, new) = (Secret::new(format!("runner-{number}")), Secret::new("next"));
+            set_runner_token(&world.app, old.clone()).await.unwrap();
+            let caller = authenticate(&world.app, Some(old.clone())).await.unwrap();
+            assert_eq!(caller.kind, CredentialKind::RunnerPool);
+            set_runner_token(&world.app, new).await.unwrap();
+            assert!(matches!(authenticate(&world.app, Some(old)).await, Err(AppError::Unauthorized)));
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_runs_token_ends_with_the_run() {
-    let world = World::new().await;
-    world.queue(world.new_run()).await;
-    let job = world.claim().await;
-    let secret = Secret::new(job.run_token.clone());
-    assert_eq!(authenticate(&world.app, Some(secret.clone())).await.unwrap().kind, CredentialKind::Run);
-    world.finish(&job, false).await.unwrap();
-    assert!(matches!(authenticate(&world.app, Some(secret)).await, Err(AppError::Unauthorized)));
+    each(async |world| {
+        world.queue(world.new_run()).await;
+        let job = world.claim().await;
+        let secret = Secret::new(job.run_token.clone());
+        assert_eq!(authenticate(&world.app, Some(secret.clone())).await.unwrap().kind, CredentialKind::Run);
+        world.finish(&job, false).await.unwrap();
+        assert!(matches!(authenticate(&world.app, Some(secret)).await, Err(AppError::Unauthorized)));
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn the_last_use_of_a_token_is_stored_now_and_then_and_not_with_each_call() {
-    let world = World::new().await;
-    let user_id = world.owner.user_id().unwrap().clone();
-    let new = NewToken { description: None, expiry: Expiry::Never };
-    let made = tokens::create(&world.app, &world.owner, user_id, new).await.unwrap();
-    let last_used =
-        async || tokens::read(&world.app, &world.owner, made.token.id.clone()).await.unwrap().token.last_used_at;
-    let mut uses = vec![last_used().await];
-    for _ in 0..2 {
-        let before = world.app.store().statements();
-        for _ in 0..50 {
-            authenticate(&world.app, made.secret.clone()).await.unwrap();
+    each(async |world| {
+        let user_id = world.owner.user_id().unwrap().clone();
+        let new = NewToken { description: None, expiry: Expiry::Never };
+        let made = tokens::create(&world.app, &world.owner, user_id, new).await.unwrap();
+        let last_used =
+            async || tokens::read(&world.app, &world.owner, made.token.id.clone()).await.unwrap().token.last_used_at;
+        let mut uses = vec![last_used().await];
+        for _ in 0..2 {
+            let before = world.app.store().statements();
+            for _ in 0..50 {
+                authenticate(&world.app, made.secret.clone()).await.unwrap();
+            }
+            assert_eq!(world.app.store().statements() - before, 1, "one look, no write");
+            tokens::store_uses(&world.app).await.unwrap();
+            uses.push(last_used().await);
+            world.pass(Duration::from_mins(1));
         }
-        assert_eq!(world.app.store().statements() - before, 1, "one look, no write");
-        tokens::store_uses(&world.app).await.unwrap();
-        uses.push(last_used().await);
-        world.pass(Duration::from_mins(1));
-    }
-    assert_eq!(uses[0], None);
-    assert!(uses[2].unwrap().since(uses[1].unwrap()) >= Duration::from_mins(1));
+        assert_eq!(uses[0], None);
+        assert!(uses[2].unwrap().since(uses[1].unwrap()) >= Duration::from_mins(1));
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_token_ends_when_its_time_has_come() {
-    let world = World::new().await;
-    let user_id = world.owner.user_id().unwrap().clone();
-    let end = world.app.store().now().plus(Duration::from_hours(1));
-    let new = NewToken { description: None, expiry: Expiry::At(end) };
-    let secret = tokens::create(&world.app, &world.owner, user_id, new).await.unwrap().secret;
-    authenticate(&world.app, secret.clone()).await.unwrap();
-    world.pass(Duration::from_hours(1));
-    assert!(matches!(authenticate(&world.app, secret).await, Err(AppError::Unauthorized)));
+    each(async |world| {
+        let user_id = world.owner.user_id().unwrap().clone();
+        let end = world.app.store().now().plus(Duration::from_hours(1));
+        let new = NewToken { description: None, expiry: Expiry::At(end) };
+        let secret = tokens::create(&world.app, &world.owner, user_id, new).await.unwrap().secret;
+        authenticate(&world.app, secret.clone()).await.unwrap();
+        world.pass(Duration::from_hours(1));
+        assert!(matches!(authenticate(&world.app, secret).await, Err(AppError::Unauthorized)));
+    })
+    .await;
 }

@@ -10,7 +10,7 @@ use terrane_domain::runner_protocol::{Phase, RefusalCode};
 use terrane_domain::runs::RunStatus;
 use terrane_domain::workspaces::LockHolder;
 
-use crate::world::World;
+use crate::databases::each;
 
 const LEASE: Duration = Duration::from_secs(31);
 
@@ -24,118 +24,132 @@ fn refusal(result: Result<impl Sized, AppError>) -> RefusalCode {
 
 #[tokio::test]
 async fn a_lost_plan_is_given_out_once_more_and_then_fails_with_a_reason() {
-    let world = World::new().await;
-    let run = world.queue(world.new_run()).await.run;
-    let first = world.claim().await;
-    world.pass(LEASE);
-    assert_eq!(jobs::sweep_lost(&world.app).await.unwrap(), 1);
-    let second = world.claim().await;
-    assert_eq!((second.id.clone(), second.phase), (first.id.clone(), Phase::Plan));
-    assert_eq!(refusal(world.log(&first, 0, "late").await), RefusalCode::LeaseLost);
-    world.pass(LEASE);
-    jobs::sweep_lost(&world.app).await.unwrap();
-    let ended = world.read(&run.id).await;
-    assert_eq!(ended.run.status, RunStatus::Errored);
-    assert_eq!(ended.run.reason, Some(ReasonCode::PlanRunnerLost));
-    assert_eq!(ended.workspace.lock_holder, None);
+    each(async |world| {
+        let run = world.queue(world.new_run()).await.run;
+        let first = world.claim().await;
+        world.pass(LEASE);
+        assert_eq!(jobs::sweep_lost(&world.app).await.unwrap(), 1);
+        let second = world.claim().await;
+        assert_eq!((second.id.clone(), second.phase), (first.id.clone(), Phase::Plan));
+        assert_eq!(refusal(world.log(&first, 0, "late").await), RefusalCode::LeaseLost);
+        world.pass(LEASE);
+        jobs::sweep_lost(&world.app).await.unwrap();
+        let ended = world.read(&run.id).await;
+        assert_eq!(ended.run.status, RunStatus::Errored);
+        assert_eq!(ended.run.reason, Some(ReasonCode::PlanRunnerLost));
+        assert_eq!(ended.workspace.lock_holder, None);
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn an_apply_that_never_began_is_given_out_again() {
-    let world = World::new().await;
-    let run = world.queue(world.new_run()).await.run;
-    world.finish(&world.claim().await, true).await.unwrap();
-    world.act(&run.id, RunAction::Apply).await.unwrap();
-    let first = world.claim().await;
-    world.pass(LEASE);
-    jobs::sweep_lost(&world.app).await.unwrap();
-    let second = world.claim().await;
-    assert_eq!((second.id.clone(), second.phase), (first.id, Phase::Apply));
-    jobs::admit(&world.app, &world.runner, second.id, second.fence).await.unwrap();
+    each(async |world| {
+        let run = world.queue(world.new_run()).await.run;
+        world.finish(&world.claim().await, true).await.unwrap();
+        world.act(&run.id, RunAction::Apply).await.unwrap();
+        let first = world.claim().await;
+        world.pass(LEASE);
+        jobs::sweep_lost(&world.app).await.unwrap();
+        let second = world.claim().await;
+        assert_eq!((second.id.clone(), second.phase), (first.id, Phase::Apply));
+        jobs::admit(&world.app, &world.runner, second.id, second.fence).await.unwrap();
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn an_admitted_apply_is_never_given_out_again_and_blocks_the_workspace() {
-    let world = World::new().await;
-    let run = world.queue(world.new_run()).await.run;
-    world.finish(&world.claim().await, true).await.unwrap();
-    world.act(&run.id, RunAction::Apply).await.unwrap();
-    let job = world.claim().await;
-    jobs::admit(&world.app, &world.runner, job.id.clone(), job.fence).await.unwrap();
-    world.pass(LEASE);
-    jobs::sweep_lost(&world.app).await.unwrap();
-    let ended = world.read(&run.id).await;
-    assert_eq!(ended.run.reason, Some(ReasonCode::RunnerLost));
-    assert_eq!(ended.workspace.lock_holder, Some(LockHolder::Recovery(run.id)));
-    assert_eq!(refusal(world.finish(&job, false).await), RefusalCode::LeaseLost);
+    each(async |world| {
+        let run = world.queue(world.new_run()).await.run;
+        world.finish(&world.claim().await, true).await.unwrap();
+        world.act(&run.id, RunAction::Apply).await.unwrap();
+        let job = world.claim().await;
+        jobs::admit(&world.app, &world.runner, job.id.clone(), job.fence).await.unwrap();
+        world.pass(LEASE);
+        jobs::sweep_lost(&world.app).await.unwrap();
+        let ended = world.read(&run.id).await;
+        assert_eq!(ended.run.reason, Some(ReasonCode::RunnerLost));
+        assert_eq!(ended.workspace.lock_holder, Some(LockHolder::Recovery(run.id)));
+        assert_eq!(refusal(world.finish(&job, false).await), RefusalCode::LeaseLost);
 
-    let waiting = world.queue(world.new_run()).await.run;
-    assert_eq!(waiting.status, RunStatus::Pending);
-    let key = workspaces::WorkspaceKey::Id(world.workspace_id.clone());
-    workspaces::force_unlock(&world.app, &world.owner, key).await.unwrap();
-    assert_eq!(world.read(&waiting.id).await.run.status, RunStatus::PlanQueued);
+        let waiting = world.queue(world.new_run()).await.run;
+        assert_eq!(waiting.status, RunStatus::Pending);
+        let key = workspaces::WorkspaceKey::Id(world.workspace_id.clone());
+        workspaces::force_unlock(&world.app, &world.owner, key).await.unwrap();
+        assert_eq!(world.read(&waiting.id).await.run.status, RunStatus::PlanQueued);
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_repeated_admission_is_answered_alike_but_not_to_the_runners_next_life() {
-    let world = World::new().await;
-    let run = world.queue(world.new_run()).await.run;
-    world.finish(&world.claim().await, true).await.unwrap();
-    world.act(&run.id, RunAction::Apply).await.unwrap();
-    let job = world.claim().await;
-    for _ in 0..3 {
-        jobs::admit(&world.app, &world.runner, job.id.clone(), job.fence).await.unwrap();
-    }
-    let admit = |fence| jobs::admit(&world.app, &world.runner, job.id.clone(), fence);
-    assert_eq!(refusal(admit(job.fence + 1).await), RefusalCode::LeaseLost);
-    let runner_id = terrane_domain::ids::RunnerId::from_entropy(1);
-    let next = jobs::reattach(&world.app, &world.runner, job.id.clone(), runner_id).await.unwrap();
-    assert!(next.admitted);
-    assert_eq!(refusal(admit(job.fence).await), RefusalCode::LeaseLost);
-    assert_eq!(refusal(admit(next.fence).await), RefusalCode::AlreadyAdmitted);
+    each(async |world| {
+        let run = world.queue(world.new_run()).await.run;
+        world.finish(&world.claim().await, true).await.unwrap();
+        world.act(&run.id, RunAction::Apply).await.unwrap();
+        let job = world.claim().await;
+        for _ in 0..3 {
+            jobs::admit(&world.app, &world.runner, job.id.clone(), job.fence).await.unwrap();
+        }
+        let admit = |fence| jobs::admit(&world.app, &world.runner, job.id.clone(), fence);
+        assert_eq!(refusal(admit(job.fence + 1).await), RefusalCode::LeaseLost);
+        let runner_id = terrane_domain::ids::RunnerId::from_entropy(1);
+        let next = jobs::reattach(&world.app, &world.runner, job.id.clone(), runner_id).await.unwrap();
+        assert!(next.admitted);
+        assert_eq!(refusal(admit(job.fence).await), RefusalCode::LeaseLost);
+        assert_eq!(refusal(admit(next.fence).await), RefusalCode::AlreadyAdmitted);
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_lease_that_is_renewed_is_not_lost() {
-    let world = World::new().await;
-    world.queue(world.new_run()).await;
-    let job = world.claim().await;
-    for _ in 0..5 {
-        world.pass(Duration::from_secs(20));
-        jobs::renew(&world.app, &world.runner, job.id.clone(), job.fence).await.unwrap();
-        assert_eq!(jobs::sweep_lost(&world.app).await.unwrap(), 0);
-    }
+    each(async |world| {
+        world.queue(world.new_run()).await;
+        let job = world.claim().await;
+        for _ in 0..5 {
+            world.pass(Duration::from_secs(20));
+            jobs::renew(&world.app, &world.runner, job.id.clone(), job.fence).await.unwrap();
+            assert_eq!(jobs::sweep_lost(&world.app).await.unwrap(), 0);
+        }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_machine_that_slept_takes_no_runner_for_lost() {
-    let world = World::new().await;
-    let run = world.queue(world.new_run()).await.run;
-    world.finish(&world.claim().await, true).await.unwrap();
-    world.act(&run.id, RunAction::Apply).await.unwrap();
-    let job = world.claim().await;
-    jobs::admit(&world.app, &world.runner, job.id.clone(), job.fence).await.unwrap();
-    let mut sweep = Sweep::new(&world.app);
-    world.pass(Duration::from_hours(1));
-    assert_eq!(sweep.look(&world.app).await.unwrap(), 0);
-    jobs::renew(&world.app, &world.runner, job.id.clone(), job.fence).await.unwrap();
+    each(async |world| {
+        let run = world.queue(world.new_run()).await.run;
+        world.finish(&world.claim().await, true).await.unwrap();
+        world.act(&run.id, RunAction::Apply).await.unwrap();
+        let job = world.claim().await;
+        jobs::admit(&world.app, &world.runner, job.id.clone(), job.fence).await.unwrap();
+        let mut sweep = Sweep::new(&world.app);
+        world.pass(Duration::from_hours(1));
+        assert_eq!(sweep.look(&world.app).await.unwrap(), 0);
+        jobs::renew(&world.app, &world.runner, job.id.clone(), job.fence).await.unwrap();
 
-    // One that does not come back after it is lost all the same.
-    let mut lost = 0;
-    for _ in 0..LEASE.as_secs() {
-        world.pass(Duration::from_secs(1));
-        lost += sweep.look(&world.app).await.unwrap();
-    }
-    assert_eq!(lost, 1);
+        // One that does not come back after it is lost all the same.
+        let mut lost = 0;
+        for _ in 0..LEASE.as_secs() {
+            world.pass(Duration::from_secs(1));
+            lost += sweep.look(&world.app).await.unwrap();
+        }
+        assert_eq!(lost, 1);
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn log_bytes_that_are_stored_are_taken_again_without_effect_and_a_gap_is_refused() {
-    let world = World::new().await;
-    world.queue(world.new_run()).await;
-    let job = world.claim().await;
-    assert_eq!(world.log(&job, 0, "abc").await.unwrap(), 3);
-    assert_eq!(world.log(&job, 0, "abc").await.unwrap(), 3);
-    assert_eq!(world.log(&job, 1, "bcd").await.unwrap(), 4);
-    assert_eq!(refusal(world.log(&job, 9, "x").await), RefusalCode::LogGap);
+    each(async |world| {
+        world.queue(world.new_run()).await;
+        let job = world.claim().await;
+        assert_eq!(world.log(&job, 0, "abc").await.unwrap(), 3);
+        assert_eq!(world.log(&job, 0, "abc").await.unwrap(), 3);
+        assert_eq!(world.log(&job, 1, "bcd").await.unwrap(), 4);
+        assert_eq!(refusal(world.log(&job, 9, "x").await), RefusalCode::LogGap);
+    })
+    .await;
 }

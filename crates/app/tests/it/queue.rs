@@ -8,99 +8,115 @@ use terrane_domain::runner_protocol::Outcome;
 use terrane_domain::runs::{RunSource, RunStatus};
 use terrane_domain::workspaces::LockHolder;
 
-use crate::world::World;
+use crate::databases::each;
 
 #[tokio::test]
 async fn the_second_run_starts_when_the_first_has_ended() {
-    let world = World::new().await;
-    let first = world.queue(world.new_run()).await.run;
-    let second = world.queue(world.new_run()).await.run;
-    assert_eq!((first.status, second.status), (RunStatus::PlanQueued, RunStatus::Pending));
-    assert_eq!(world.read(&first.id).await.workspace.lock_holder, Some(LockHolder::Run(first.id.clone())));
-    world.finish(&world.claim().await, false).await.unwrap();
-    assert_eq!(world.read(&first.id).await.run.status, RunStatus::PlannedAndFinished);
-    let second = world.read(&second.id).await;
-    assert_eq!(second.run.status, RunStatus::PlanQueued);
-    assert_eq!(second.workspace.current_run_id, Some(second.run.id));
+    each(async |world| {
+        let first = world.queue(world.new_run()).await.run;
+        let second = world.queue(world.new_run()).await.run;
+        assert_eq!((first.status, second.status), (RunStatus::PlanQueued, RunStatus::Pending));
+        assert_eq!(world.read(&first.id).await.workspace.lock_holder, Some(LockHolder::Run(first.id.clone())));
+        world.finish(&world.claim().await, false).await.unwrap();
+        assert_eq!(world.read(&first.id).await.run.status, RunStatus::PlannedAndFinished);
+        let second = world.read(&second.id).await;
+        assert_eq!(second.run.status, RunStatus::PlanQueued);
+        assert_eq!(second.workspace.current_run_id, Some(second.run.id));
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_plan_only_run_goes_beside_the_queue_and_never_locks() {
-    let world = World::new().await;
-    world.queue(world.new_run()).await;
-    let beside = world.queue(NewRun { plan_only: Some(true), ..world.new_run() }).await.run;
-    assert_eq!(beside.status, RunStatus::PlanQueued);
-    assert_ne!(world.read(&beside.id).await.workspace.current_run_id, Some(beside.id));
+    each(async |world| {
+        world.queue(world.new_run()).await;
+        let beside = world.queue(NewRun { plan_only: Some(true), ..world.new_run() }).await.run;
+        assert_eq!(beside.status, RunStatus::PlanQueued);
+        assert_ne!(world.read(&beside.id).await.workspace.current_run_id, Some(beside.id));
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_plan_with_changes_waits_and_a_confirmation_counts_once() {
-    let world = World::new().await;
-    let run = world.queue(world.new_run()).await.run;
-    world.finish(&world.claim().await, true).await.unwrap();
-    assert!(world.read(&run.id).await.is_confirmable);
-    world.act(&run.id, RunAction::Apply).await.unwrap();
-    let again = world.act(&run.id, RunAction::Apply).await;
-    assert!(matches!(again, Err(AppError::Conflict(text)) if text.contains("transition not allowed")));
-    assert_eq!(world.read(&run.id).await.run.status, RunStatus::ApplyQueued);
+    each(async |world| {
+        let run = world.queue(world.new_run()).await.run;
+        world.finish(&world.claim().await, true).await.unwrap();
+        assert!(world.read(&run.id).await.is_confirmable);
+        world.act(&run.id, RunAction::Apply).await.unwrap();
+        let again = world.act(&run.id, RunAction::Apply).await;
+        assert!(matches!(again, Err(AppError::Conflict(text)) if text.contains("transition not allowed")));
+        assert_eq!(world.read(&run.id).await.run.status, RunStatus::ApplyQueued);
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn of_many_confirmations_at_once_one_counts() {
-    let world = World::new().await;
-    let run = world.queue(world.new_run()).await.run;
-    world.finish(&world.claim().await, true).await.unwrap();
-    let all = futures_util::future::join_all((0..50).map(|_| world.act(&run.id, RunAction::Apply))).await;
-    assert_eq!(all.iter().filter(|answer| answer.is_ok()).count(), 1);
+    each(async |world| {
+        let run = world.queue(world.new_run()).await.run;
+        world.finish(&world.claim().await, true).await.unwrap();
+        let all = futures_util::future::join_all((0..50).map(|_| world.act(&run.id, RunAction::Apply))).await;
+        assert_eq!(all.iter().filter(|answer| answer.is_ok()).count(), 1);
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_failed_apply_ends_its_run_whether_its_plan_was_seen_or_not() {
-    let world = World::new().await;
-    for pause in [0, 10] {
-        let new = NewRun { auto_apply: Some(true), source: RunSource::TerraformCloud, ..world.new_run() };
-        let run = world.queue(new).await.run;
-        world.finish(&world.claim().await, true).await.unwrap();
-        let job = world.claim().await;
-        world.pass(Duration::from_secs(pause));
-        for _ in 0..2 {
-            world.end(&job, Outcome::Errored, false).await.unwrap();
+    each(async |world| {
+        for pause in [0, 10] {
+            let new = NewRun { auto_apply: Some(true), source: RunSource::TerraformCloud, ..world.new_run() };
+            let run = world.queue(new).await.run;
+            world.finish(&world.claim().await, true).await.unwrap();
+            let job = world.claim().await;
+            world.pass(Duration::from_secs(pause));
+            for _ in 0..2 {
+                world.end(&job, Outcome::Errored, false).await.unwrap();
+            }
+            assert_eq!(world.read(&run.id).await.run.status, RunStatus::Errored);
         }
-        assert_eq!(world.read(&run.id).await.run.status, RunStatus::Errored);
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn auto_apply_needs_no_confirmation() {
-    let world = World::new().await;
-    let run = world.queue(NewRun { auto_apply: Some(true), ..world.new_run() }).await.run;
-    world.finish(&world.claim().await, true).await.unwrap();
-    assert_eq!(world.read(&run.id).await.run.status, RunStatus::ApplyQueued);
-    world.finish(&world.claim().await, false).await.unwrap();
-    assert_eq!(world.read(&run.id).await.run.status, RunStatus::Applied);
+    each(async |world| {
+        let run = world.queue(NewRun { auto_apply: Some(true), ..world.new_run() }).await.run;
+        world.finish(&world.claim().await, true).await.unwrap();
+        assert_eq!(world.read(&run.id).await.run.status, RunStatus::ApplyQueued);
+        world.finish(&world.claim().await, false).await.unwrap();
+        assert_eq!(world.read(&run.id).await.run.status, RunStatus::Applied);
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn an_applied_run_makes_saved_plans_stale() {
-    let world = World::new().await;
-    let saved = world.queue(NewRun { save_plan: true, ..world.new_run() }).await.run;
-    world.finish(&world.claim().await, true).await.unwrap();
-    assert_eq!(world.read(&saved.id).await.run.status, RunStatus::PlannedAndSaved);
-    world.queue(NewRun { auto_apply: Some(true), ..world.new_run() }).await;
-    world.finish(&world.claim().await, true).await.unwrap();
-    world.finish(&world.claim().await, false).await.unwrap();
-    assert_eq!(world.read(&saved.id).await.run.status, RunStatus::Discarded);
+    each(async |world| {
+        let saved = world.queue(NewRun { save_plan: true, ..world.new_run() }).await.run;
+        world.finish(&world.claim().await, true).await.unwrap();
+        assert_eq!(world.read(&saved.id).await.run.status, RunStatus::PlannedAndSaved);
+        world.queue(NewRun { auto_apply: Some(true), ..world.new_run() }).await;
+        world.finish(&world.claim().await, true).await.unwrap();
+        world.finish(&world.claim().await, false).await.unwrap();
+        assert_eq!(world.read(&saved.id).await.run.status, RunStatus::Discarded);
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_discarded_run_frees_the_workspace_and_the_queue_is_verified() {
-    let world = World::new().await;
-    let first = world.queue(world.new_run()).await.run;
-    let second = world.queue(world.new_run()).await.run;
-    world.finish(&world.claim().await, true).await.unwrap();
-    world.act(&first.id, RunAction::Discard).await.unwrap();
-    assert_eq!(world.read(&second.id).await.run.status, RunStatus::PlanQueued);
-    while world.app.store().seal_events().await.unwrap() > 0 {}
-    let reports = world.app.store().verify_events().await.unwrap();
-    assert!(reports.iter().all(|report| report.fault.is_none() && report.unsealed == 0), "{reports:?}");
+    each(async |world| {
+        let first = world.queue(world.new_run()).await.run;
+        let second = world.queue(world.new_run()).await.run;
+        world.finish(&world.claim().await, true).await.unwrap();
+        world.act(&first.id, RunAction::Discard).await.unwrap();
+        assert_eq!(world.read(&second.id).await.run.status, RunStatus::PlanQueued);
+        while world.app.store().seal_events().await.unwrap() > 0 {}
+        let reports = world.app.store().verify_events().await.unwrap();
+        assert!(reports.iter().all(|report| report.fault.is_none() && report.unsealed == 0), "{reports:?}");
+    })
+    .await;
 }

@@ -48,11 +48,13 @@ fn archive() -> Vec<u8> {
 }
 
 impl World {
-    pub(crate) async fn new() -> Self {
+    /// In PostgreSQL's database at `postgres`, else in one of SQLite.
+    pub(crate) async fn new(postgres: Option<String>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(TestClock::default());
+        let database_url = postgres.unwrap_or_else(|| format!("sqlite:{}", folder.path().join("db").display()));
         let store = Store::open(StoreOptions {
-            database_url: format!("sqlite:{}", folder.path().join("db").display()),
+            database_url,
             blob_folder: folder.path().join("blobs"),
             root_key: Key::generate(),
             clock: clock.clone(),
