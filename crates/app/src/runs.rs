@@ -28,7 +28,7 @@ pub struct NewRun {
     pub message: Option<String>,
     /// Overrides the workspace's auto-apply.
     pub auto_apply: Option<bool>,
-    /// Overrides the configuration's `speculative`.
+    /// Never apply; so it is without asking if the configuration is speculative.
     pub plan_only: Option<bool>,
     /// Keep the plan beside the queue.
     pub save_plan: bool,
@@ -171,7 +171,7 @@ pub(crate) async fn create_in(tx: &mut Tx, caller: &Caller, new: NewRun) -> AppR
     let execution = workspace.execution(&project.execution(&place.organization));
     check_options(&workspace, execution.mode, &new)?;
     let may_apply = place.judge(caller, Action::ApplyRun, Target::Workspace(&workspace.id)).is_ok();
-    let plan_only = new.plan_only.unwrap_or(configuration.speculative);
+    let plan_only = configuration.speculative || new.plan_only.unwrap_or(false);
     let now = tx.now();
     let log_format = if workspace.structured_run_output_enabled && new.client_renders_json {
         LogFormat::Structured
@@ -270,7 +270,7 @@ async fn configuration_for(
     match id {
         Some(id) => terrane_store::configuration_versions::by_id(tx, id)
             .await?
-            .filter(|version| version.organization_id == workspace.organization_id)
+            .filter(|version| version.workspace_id == workspace.id)
             .ok_or_else(|| missing("The configuration version does not exist")),
         None => terrane_store::configuration_versions::newest_usable(tx, &workspace.id)
             .await?

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
 mod callers;
+mod configurations;
 mod databases;
 mod lost_runners;
 mod queue;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use terrane_app::callers::{Secret, authenticate};
+use terrane_app::configuration_versions::NewConfigurationVersion;
 use terrane_app::runs::{NewRun, RunAction, RunView};
 use terrane_app::workspaces::{WorkspaceKey, WorkspaceSettings};
 use terrane_app::{App, AppError, bootstrap, configuration_versions, jobs, runs, signed_urls, streams, workspaces};
@@ -47,6 +48,37 @@ fn archive() -> Vec<u8> {
     builder.into_inner().unwrap().finish().unwrap()
 }
 
+/// A workspace with a configuration whose runs may only plan if it is `speculative`.
+async fn new_workspace(
+    app: &App,
+    owner: &Caller,
+    name: &str,
+    speculative: bool,
+) -> (WorkspaceId, ConfigurationVersionId) {
+    let settings = WorkspaceSettings { name: Some(name.to_owned()), ..WorkspaceSettings::default() };
+    let workspace_id = workspaces::create(app, owner, "demo", settings).await.unwrap().workspace.id;
+    let new = NewConfigurationVersion {
+        auto_queue_runs: false,
+        speculative,
+        provisional: false,
+        source: "tfe-api".to_owned(),
+    };
+    let key = WorkspaceKey::Id(workspace_id.clone());
+    let (version, _) = configuration_versions::create(app, owner, key, new).await.unwrap();
+    upload(app, &version.id, "nobody").await.unwrap();
+    (workspace_id, version.id)
+}
+
+/// Sends an archive to the address that `subject` was given.
+async fn upload(app: &App, id: &ConfigurationVersionId, subject: &str) -> Result<(), AppError> {
+    let grant = signed_urls::Grant {
+        purpose: signed_urls::Purpose::ConfigurationUpload,
+        resource: id.to_string(),
+        subject: subject.to_owned(),
+    };
+    configuration_versions::upload(app, &grant, streams::body(archive())).await
+}
+
 impl World {
     /// In PostgreSQL's database at `postgres`, else in one of SQLite.
     pub(crate) async fn new(postgres: Option<String>) -> Self {
@@ -68,23 +100,8 @@ impl World {
         let owner = authenticate(&app, Some(token)).await.unwrap();
         terrane_app::callers::set_runner_token(&app, Secret::new("runner")).await.unwrap();
         let runner = authenticate(&app, Some(Secret::new("runner"))).await.unwrap();
-        let settings = WorkspaceSettings { name: Some("app".to_owned()), ..WorkspaceSettings::default() };
-        let workspace = workspaces::create(&app, &owner, "demo", settings).await.unwrap().workspace;
-        let new = configuration_versions::NewConfigurationVersion {
-            auto_queue_runs: false,
-            speculative: false,
-            provisional: false,
-            source: "tfe-api".to_owned(),
-        };
-        let key = WorkspaceKey::Id(workspace.id.clone());
-        let (version, _) = configuration_versions::create(&app, &owner, key, new).await.unwrap();
-        let grant = signed_urls::Grant {
-            purpose: signed_urls::Purpose::ConfigurationUpload,
-            resource: version.id.to_string(),
-            subject: "nobody".to_owned(),
-        };
-        configuration_versions::upload(&app, &grant, streams::body(archive())).await.unwrap();
-        Self { app, owner, runner, workspace_id: workspace.id, configuration: version.id, clock, _drain: drain, folder }
+        let (workspace_id, configuration) = new_workspace(&app, &owner, "app", false).await;
+        Self { app, owner, runner, workspace_id, configuration, clock, _drain: drain, folder }
     }
 
     pub(crate) fn blob_folder(&self) -> std::path::PathBuf {
@@ -109,6 +126,11 @@ impl World {
             source: RunSource::Api,
             client_renders_json: true,
         }
+    }
+
+    /// Another workspace with a configuration of its own.
+    pub(crate) async fn add_workspace(&self, name: &str, speculative: bool) -> (WorkspaceId, ConfigurationVersionId) {
+        new_workspace(&self.app, &self.owner, name, speculative).await
     }
 
     pub(crate) async fn queue(&self, new: NewRun) -> RunView {
