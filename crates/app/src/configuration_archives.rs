@@ -1,20 +1,25 @@
 //! The check of an uploaded configuration archive: every entry, before any run may use it.
 
+use std::cell::Cell;
 use std::io::Read;
+use std::rc::Rc;
 
 use flate2::read::GzDecoder;
-use terrane_domain::archive::{ArchiveError, ArchiveRules, EntryKind, MAX_PACKED_BYTES, unpacked_limit};
+use terrane_domain::archive::{ArchiveError, ArchiveRules, EntryKind, MAX_HEADER_BYTES, unpacked_limit};
 
 /// Reads the whole archive and judges each entry. `Ok` means that a runner can unpack it safely.
 pub fn check(packed: &mut dyn Read) -> Result<(), ArchiveError> {
-    let broken = |error: std::io::Error| ArchiveError::Broken(error.to_string());
-    // The ratio can only be judged once the packed size is known; until then the absolute limit holds.
-    let mut counted = Counted { inner: packed, bytes: 0 };
-    let mut unpacked = GzDecoder::new(&mut counted).take(unpacked_limit(MAX_PACKED_BYTES));
+    let header_bytes = Rc::new(Cell::new(u64::MAX));
+    let packed = GzDecoder::new(Counted { inner: packed, bytes: 0 });
+    let mut unpacked = Unpacked { packed, bytes: 0, header_bytes: header_bytes.clone() };
     let mut archive = tar::Archive::new(&mut unpacked);
     let mut rules = ArchiveRules::default();
-    for entry in archive.entries().map_err(broken)? {
-        let mut entry = entry.map_err(broken)?;
+    let mut entries = archive.entries().map_err(|error| refusal(&error))?;
+    loop {
+        header_bytes.set(MAX_HEADER_BYTES);
+        let Some(entry) = entries.next() else { break };
+        let mut entry = entry.map_err(|error| refusal(&error))?;
+        header_bytes.set(u64::MAX);
         let path = String::from_utf8(entry.path_bytes().into_owned())
             .map_err(|error| ArchiveError::Path(error.to_string()))?;
         let link = entry.link_name_bytes().map(|link| String::from_utf8_lossy(&link).into_owned());
@@ -26,16 +31,43 @@ pub fn check(packed: &mut dyn Read) -> Result<(), ArchiveError> {
             _ => EntryKind::Other,
         };
         rules.check(&path, kind)?;
-        std::io::copy(&mut entry, &mut std::io::sink()).map_err(broken)?;
+        std::io::copy(&mut entry, &mut std::io::sink()).map_err(|error| refusal(&error))?;
     }
+    header_bytes.set(u64::MAX);
     // The rest belongs to the gzip stream: its checksum proves that nothing was cut.
-    std::io::copy(&mut unpacked, &mut std::io::sink()).map_err(broken)?;
-    let unpacked_bytes = unpacked_limit(MAX_PACKED_BYTES) - unpacked.limit();
-    drop(unpacked);
-    if unpacked_bytes >= unpacked_limit(counted.bytes) {
-        return Err(ArchiveError::TooLarge("200 times its packed size"));
-    }
+    std::io::copy(&mut unpacked, &mut std::io::sink()).map_err(|error| refusal(&error))?;
     Ok(())
+}
+
+/// What a reader below refused, or that the archive cannot be read.
+fn refusal(error: &std::io::Error) -> ArchiveError {
+    let own = error.get_ref().and_then(|inner| inner.downcast_ref::<ArchiveError>()).cloned();
+    own.unwrap_or_else(|| ArchiveError::Broken(error.to_string()))
+}
+
+/// The unpacked bytes, refused as soon as they are too many for the packed ones that have come, or for the headers of
+/// one entry: those the parser holds whole.
+struct Unpacked<'a> {
+    packed: GzDecoder<Counted<'a>>,
+    bytes: u64,
+    /// How many more bytes may come before the next entry's content begins.
+    header_bytes: Rc<Cell<u64>>,
+}
+
+impl Read for Unpacked<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let length = self.packed.read(buffer)?;
+        self.bytes += length as u64;
+        let too_large = |what| Err(std::io::Error::other(ArchiveError::TooLarge(what)));
+        if self.bytes > unpacked_limit(self.packed.get_ref().bytes) {
+            return too_large("200 times its packed size");
+        }
+        match self.header_bytes.get().checked_sub(length as u64) {
+            Some(rest) => self.header_bytes.set(rest),
+            None => return too_large("1 MiB for the headers of one entry"),
+        }
+        Ok(length)
+    }
 }
 
 struct Counted<'a> {
@@ -103,13 +135,32 @@ mod tests {
     }
 
     #[test]
-    fn an_archive_that_explodes_is_refused() {
+    fn an_archive_that_explodes_is_refused_as_soon_as_it_does() {
         let bomb = packed(|builder| {
             let size = 128 << 20;
             builder
                 .append_data(&mut header(tar::EntryType::Regular, size), "zeros", std::io::repeat(0).take(size))
                 .unwrap();
         });
-        assert!(matches!(check(&mut bomb.as_slice()), Err(ArchiveError::TooLarge(_))));
+        let mut rest = bomb.as_slice();
+        assert!(matches!(check(&mut rest), Err(ArchiveError::TooLarge(_))));
+        assert!(rest.len() > bomb.len() / 2, "{} of {} bytes were read", bomb.len() - rest.len(), bomb.len());
+    }
+
+    #[test]
+    fn headers_that_have_to_be_held_are_bounded() {
+        for kind in [tar::EntryType::GNULongName, tar::EntryType::GNULongLink, tar::EntryType::XHeader] {
+            let judge = |size: u64| {
+                let archive = packed(|builder| {
+                    let mut extension = header(kind, size);
+                    extension.set_cksum();
+                    builder.append(&extension, std::io::repeat(b'a').take(size)).unwrap();
+                    builder.append_data(&mut header(tar::EntryType::Regular, 0), "main.tf", &b""[..]).unwrap();
+                });
+                check(&mut archive.as_slice())
+            };
+            assert!(matches!(judge(2 << 20), Err(ArchiveError::TooLarge(_))), "{kind:?}");
+            assert!(!matches!(judge(1 << 19), Err(ArchiveError::TooLarge(_))), "{kind:?}");
+        }
     }
 }

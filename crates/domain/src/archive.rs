@@ -22,6 +22,10 @@ pub const MAX_UNPACKED_BYTES: u64 = 1 << 30;
 pub const MAX_PACKED_BYTES: u64 = 256 << 20;
 /// How many times its packed size an archive may unpack to, beyond the first 10 MiB.
 pub const MAX_RATIO: u64 = 200;
+/// Most bytes of the headers of one entry: its path, its link and what packers add.
+pub const MAX_HEADER_BYTES: u64 = 1 << 20;
+/// Most bytes of all paths together: they are held while an archive is judged.
+pub const MAX_PATHS_BYTES: usize = 32 << 20;
 /// Longest path.
 pub const MAX_PATH_BYTES: usize = 4096;
 
@@ -61,6 +65,7 @@ pub enum ArchiveError {
 pub struct ArchiveRules {
     entries: u64,
     bytes: u64,
+    path_bytes: usize,
     seen: std::collections::HashMap<String, bool>,
 }
 
@@ -145,6 +150,10 @@ impl ArchiveRules {
         if normal.is_empty() {
             return Err(ArchiveError::Path(path.to_owned()));
         }
+        self.path_bytes += normal.len();
+        if self.path_bytes > MAX_PATHS_BYTES {
+            return Err(ArchiveError::TooLarge("32 MiB of paths"));
+        }
         if self.seen.insert(normal.clone(), matches!(kind, EntryKind::Symlink(_))).is_some() {
             return Err(ArchiveError::Duplicate(normal));
         }
@@ -201,5 +210,9 @@ mod tests {
         assert_eq!(rules.check("y", EntryKind::Other), Err(ArchiveError::Kind("y".to_owned())));
         let judged = rules.check("z", EntryKind::File(MAX_UNPACKED_BYTES));
         assert_eq!(judged, Err(ArchiveError::TooLarge("1 GiB")));
+        let mut rules = ArchiveRules::default();
+        let folder = "f".repeat(MAX_PATH_BYTES - 10);
+        let mut paths = (0..MAX_ENTRIES).map(|number| rules.check(&format!("{folder}/{number}"), EntryKind::File(0)));
+        assert_eq!(paths.find_map(Result::err), Some(ArchiveError::TooLarge("32 MiB of paths")));
     }
 }
