@@ -60,7 +60,8 @@ async fn download(
         Purpose::Log => {
             // Clients ask for at most 64 KiB; nonsense reads as the default.
             let number = |name| query.first(name).and_then(|text| text.parse::<u64>().ok());
-            let limit = usize::try_from(number("limit").unwrap_or(64 * 1024)).unwrap_or(logs::MAX_LIMIT);
+            let limit = number("limit").filter(|limit| *limit > 0).unwrap_or(64 * 1024);
+            let limit = usize::try_from(limit).unwrap_or(logs::MAX_LIMIT);
             let limit = if reads_once { limit.min(ONE_READ) } else { limit };
             let bytes = logs::read(&app, &grant, number("offset").unwrap_or(0), limit).await?;
             ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], bytes).into_response()

@@ -58,23 +58,22 @@ pub async fn read_held(app: &App, phase_id: &str, offset: u64, limit: usize) -> 
         let (run, found) = phase(app, phase_id).await?;
         let length = u64::try_from(found.log_length).unwrap_or(0);
         if offset < length {
-            let bytes = app.store.read_log(&run.organization_id, &found, offset, limit.min(MAX_LIMIT)).await?;
+            let limit = limit.clamp(1, MAX_LIMIT);
+            let bytes = app.store.read_log(&run.organization_id, &found, offset, limit).await?;
             if !bytes.is_empty() {
                 return Ok(bytes);
             }
             // Compacted between the two reads: look again.
-            continue;
+        } else if found.log_ended || found.status.is_final() {
+            return Ok(Bytes::new());
         }
-        if found.log_ended || found.status.is_final() {
+        if tokio::time::Instant::now() >= deadline {
             return Ok(Bytes::new());
         }
         tokio::select! {
             () = notified => {}
             () = tokio::time::sleep(Duration::from_secs(1)) => {}
             () = app.drained() => return Ok(Bytes::new()),
-        }
-        if tokio::time::Instant::now() >= deadline {
-            return Ok(Bytes::new());
         }
     }
 }

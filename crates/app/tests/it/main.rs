@@ -5,6 +5,7 @@
 mod callers;
 mod configurations;
 mod databases;
+mod logs;
 mod lost_runners;
 mod queue;
 mod workspaces;
