@@ -376,7 +376,7 @@ pub async fn put_state(app: &App, caller: &Caller, id: JobId, fence: i64, body: 
         .write(move |tx| {
             Box::pin(async move {
                 held(tx, &id, fence).await?;
-                let current = terrane_store::state_versions::current(tx, &run.workspace_id).await?;
+                let current = state_uploads::hold_current(tx, &run.workspace_id).await?;
                 let new =
                     NewState { serial: document.serial, lineage: &document.lineage, md5: &blob.md5, force: false };
                 if current.as_ref().is_some_and(|now| now.serial == new.serial && now.md5 == blob.md5) {

@@ -12,6 +12,9 @@ use terrane_store::hex;
 
 use crate::{App, AppError, AppResult};
 
+/// How long an address for uploads lives.
+pub(crate) const UPLOAD_TIME: Duration = Duration::from_hours(1);
+
 words! {
     /// What an address is good for.
     pub enum Purpose {
@@ -53,7 +56,7 @@ impl Purpose {
             Self::ConfigurationDownload | Self::StateDownload | Self::JsonStateDownload => {
                 Some(Duration::from_mins(15))
             }
-            Self::ConfigurationUpload | Self::StateUpload | Self::JsonStateUpload => Some(Duration::from_hours(1)),
+            Self::ConfigurationUpload | Self::StateUpload | Self::JsonStateUpload => Some(UPLOAD_TIME),
         }
     }
 }

@@ -1,11 +1,12 @@
 //! The bytes of states on their way in: from clients in one or two steps, and from runners.
 
 use serde_json::json;
-use terrane_domain::ids::{StateVersionId, StateVersionOutputId};
+use terrane_domain::ids::{StateVersionId, StateVersionOutputId, WorkspaceId};
 use terrane_domain::state_versions::{MAX_STATE_BYTES, StateVersion, StateVersionOutput, StateVersionStatus};
-use terrane_store::{BlobKind, StoredBlob, Tx};
+use terrane_domain::workspaces::LockConflict;
+use terrane_store::{BlobKind, StoreError, StoredBlob, Tx};
 
-use crate::signed_urls::Grant;
+use crate::signed_urls::{Grant, UPLOAD_TIME};
 use crate::state_documents::StateDocument;
 use crate::streams::{Body, receive};
 use crate::{App, AppError, AppResult, entropy, events};
@@ -25,7 +26,35 @@ pub(crate) async fn store_state(
         .await
 }
 
-/// Makes an announced state whole: status, size, outputs, current state of the workspace.
+/// A workspace's newest state, which nobody else replaces before this transaction ends.
+pub(crate) async fn hold_current(tx: &mut Tx, workspace_id: &WorkspaceId) -> Result<Option<StateVersion>, StoreError> {
+    terrane_store::workspaces::hold(tx, workspace_id).await?;
+    terrane_store::state_versions::current(tx, workspace_id).await
+}
+
+/// Announces a state that may follow the current one: what was announced before it is no longer waited for.
+pub(crate) async fn announce(tx: &mut Tx, version: &StateVersion) -> Result<(), StoreError> {
+    terrane_store::state_versions::discard_pending(tx, &version.workspace_id).await?;
+    terrane_store::state_versions::insert(tx, version).await
+}
+
+/// Whether an announced state can still come.
+pub(crate) async fn is_awaited(tx: &mut Tx, workspace_id: &WorkspaceId) -> AppResult<bool> {
+    let since = tx.now().minus(UPLOAD_TIME);
+    Ok(terrane_store::state_versions::pending(tx, workspace_id, since).await?.is_some())
+}
+
+/// Refuses while an announced state can still come; those that came too late will not be taken any more.
+pub(crate) async fn expire_announced(tx: &mut Tx, workspace_id: &WorkspaceId) -> AppResult<()> {
+    terrane_store::workspaces::hold(tx, workspace_id).await?;
+    if is_awaited(tx, workspace_id).await? {
+        return Err(LockConflict::StatePending.into());
+    }
+    Ok(terrane_store::state_versions::discard_pending(tx, workspace_id).await?)
+}
+
+/// Makes an announced state whole: status, size, outputs, current state of the workspace, which is held. One that was
+/// announced before another came is not taken any more.
 pub(crate) async fn finalize(
     tx: &mut Tx,
     version: &mut StateVersion,
@@ -38,9 +67,12 @@ pub(crate) async fn finalize(
     version.terraform_version.clone_from(&document.terraform_version);
     version.resources = document.resource_list();
     if !terrane_store::state_versions::finalize(tx, version).await? {
-        return Err(AppError::Conflict("the state version is no longer waiting for its bytes".to_owned()));
+        return Err(AppError::Conflict(
+            "the state version is no longer waiting for its bytes; create a new one".to_owned(),
+        ));
     }
     version.status = StateVersionStatus::Finalized;
+    terrane_store::state_versions::discard_pending(tx, &version.workspace_id).await?;
     for (name, output) in &document.outputs {
         let output = StateVersionOutput {
             id: StateVersionOutputId::from_entropy(entropy()),
@@ -95,7 +127,14 @@ pub async fn upload(app: &App, grant: &Grant, body: Body) -> AppResult<()> {
         detail: format!("the uploaded state cannot be read: {error}"),
     })?;
     let actor = format!("upload {}", grant.subject);
-    app.store.write(move |tx| Box::pin(async move { finalize(tx, &mut version, &blob, &document, actor).await })).await
+    app.store
+        .write(move |tx| {
+            Box::pin(async move {
+                terrane_store::workspaces::hold(tx, &version.workspace_id).await?;
+                finalize(tx, &mut version, &blob, &document, actor).await
+            })
+        })
+        .await
 }
 
 /// Takes the JSON form of a state.

@@ -3,14 +3,14 @@
 use base64::Engine as _;
 use md5::{Digest as _, Md5};
 use terrane_domain::access::{Action, Authorized, Caller};
-use terrane_domain::ids::{RunId, StateVersionId, StateVersionOutputId};
+use terrane_domain::ids::{RunId, StateVersionId, StateVersionOutputId, WorkspaceId};
 use terrane_domain::state_versions::{NewState, StateVersion, StateVersionOutput, StateVersionStatus, may_follow};
 use terrane_domain::workspaces::Workspace;
 use terrane_store::{BlobReader, Tx, hex};
 
 use crate::lookups::{self, WorkspaceKey};
 use crate::signed_urls::{Grant, Purpose, sign};
-use crate::state_uploads::{finalize, store_state};
+use crate::state_uploads::{announce, finalize, hold_current, store_state};
 use crate::{App, AppError, AppResult, entropy, streams, workspaces};
 
 /// Most bytes of a state inside a request; larger ones are sent to the upload address.
@@ -78,7 +78,7 @@ pub struct NewStateVersion {
     pub state: Option<String>,
 }
 
-fn announce(tx: &Tx, caller: &Caller, workspace: &Workspace, new: &NewStateVersion) -> StateVersion {
+fn new_version(tx: &Tx, caller: &Caller, workspace: &Workspace, new: &NewStateVersion) -> StateVersion {
     StateVersion {
         id: StateVersionId::from_entropy(entropy()),
         organization_id: workspace.organization_id.clone(),
@@ -98,7 +98,10 @@ fn announce(tx: &Tx, caller: &Caller, workspace: &Workspace, new: &NewStateVersi
     }
 }
 
-async fn check(tx: &mut Tx, caller: &Caller, workspace: &Workspace, new: &NewStateVersion) -> AppResult<()> {
+/// Whether the caller may write this state now; the answer holds until the transaction ends.
+async fn check(tx: &mut Tx, caller: &Caller, id: &WorkspaceId, new: &NewStateVersion) -> AppResult<()> {
+    let current = hold_current(tx, id).await?;
+    let workspace = terrane_store::workspaces::by_id(tx, id).await?.ok_or(AppError::NotFound)?;
     if !workspace.is_locked_by(&workspaces::holder_of(caller)?) {
         return Err(AppError::Conflict(match &workspace.lock_holder {
             Some(holder) => {
@@ -107,7 +110,6 @@ async fn check(tx: &mut Tx, caller: &Caller, workspace: &Workspace, new: &NewSta
             None => "The workspace must be locked by you before you write its state".to_owned(),
         }));
     }
-    let current = terrane_store::state_versions::current(tx, &workspace.id).await?;
     let state =
         NewState { serial: new.serial, lineage: &new.lineage, md5: &new.md5.to_ascii_lowercase(), force: new.force };
     may_follow(current.as_ref(), &state).map_err(|conflict| AppError::Conflict(conflict.to_string()))
@@ -132,9 +134,9 @@ pub async fn create(
         .write(move |tx| {
             Box::pin(async move {
                 let workspace = lookups::workspace(tx, &actor, &key, Action::WriteState).await?;
-                check(tx, &actor, &workspace, &new).await?;
-                let version = announce(tx, &actor, &workspace, &new);
-                terrane_store::state_versions::insert(tx, &version).await?;
+                check(tx, &actor, &workspace.id, &new).await?;
+                let version = new_version(tx, &actor, &workspace, &new);
+                announce(tx, &version).await?;
                 Ok::<_, AppError>(version)
             })
         })
@@ -190,12 +192,12 @@ async fn create_inline(
         .write(move |tx| {
             Box::pin(async move {
                 let workspace = lookups::workspace(tx, &actor, &key, Action::WriteState).await?;
-                check(tx, &actor, &workspace, &new).await?;
-                let mut version = announce(tx, &actor, &workspace, &new);
+                check(tx, &actor, &workspace.id, &new).await?;
+                let mut version = new_version(tx, &actor, &workspace, &new);
                 if version.lineage.is_empty() {
                     version.lineage.clone_from(&document.lineage);
                 }
-                terrane_store::state_versions::insert(tx, &version).await?;
+                announce(tx, &version).await?;
                 finalize(tx, &mut version, &blob, &document, actor.actor()).await?;
                 let outputs = terrane_store::state_versions::outputs(tx, &version.id).await?;
                 Ok::<_, AppError>((version, outputs))

@@ -13,7 +13,7 @@ words! {
         Pending = "pending",
         /// Stored.
         Finalized = "finalized",
-        /// Superseded before its bytes came.
+        /// Superseded before its bytes came, or given up because they did not come in time.
         Discarded = "discarded",
     }
 }

@@ -2,6 +2,7 @@
 
 use terrane_domain::ids::{OrganizationId, StateVersionId, StateVersionOutputId, WorkspaceId};
 use terrane_domain::state_versions::{StateVersion, StateVersionOutput};
+use terrane_domain::time::Timestamp;
 
 use crate::error::StoreError;
 use crate::sealing::Place;
@@ -33,7 +34,7 @@ statements! {
     STATES_BY_IDS: StateVersion = select_many "id";
     OUTPUTS_OF_STATES: OutputRow = select_many "state_version_id";
     CURRENT: StateVersion = select "WHERE id = (SELECT current_state_version_id FROM workspaces WHERE id = $1)";
-    PENDING: StateVersion = select "WHERE workspace_id = $1 AND status = 'pending' ORDER BY created_at DESC LIMIT 1";
+    PENDING: StateVersion = select "WHERE workspace_id = $1 AND status = 'pending' AND created_at > $2 ORDER BY created_at DESC LIMIT 1";
     LIST: StateVersion = select "WHERE workspace_id = $1 AND status = 'finalized' ORDER BY created_at DESC, id DESC LIMIT $2 OFFSET $3";
     COUNT = "SELECT COUNT(*) FROM state_versions WHERE workspace_id = $1 AND status = 'finalized'";
     FINALIZE = "UPDATE state_versions SET status = 'finalized', blob = $2, size = $3, terraform_version = $4, resources = $5 WHERE id = $1 AND status = 'pending'";
@@ -75,9 +76,9 @@ pub async fn current(tx: &mut Tx, id: &WorkspaceId) -> Result<Option<StateVersio
     tx.one(&CURRENT, values![*id]).await
 }
 
-/// A workspace's newest state version whose bytes have not come.
-pub async fn pending(tx: &mut Tx, id: &WorkspaceId) -> Result<Option<StateVersion>, StoreError> {
-    tx.one(&PENDING, values![*id]).await
+/// A workspace's newest state version that was announced after `moment` and whose bytes have not come.
+pub async fn pending(tx: &mut Tx, id: &WorkspaceId, moment: Timestamp) -> Result<Option<StateVersion>, StoreError> {
+    tx.one(&PENDING, values![*id, moment]).await
 }
 
 /// One page of a workspace's finalized states, newest first, and their total number.

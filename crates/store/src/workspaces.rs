@@ -34,6 +34,8 @@ statements! {
     COUNT_BY_PROJECT = "SELECT project_id, COUNT(*) FROM workspaces WHERE project_id IN (SELECT id FROM projects WHERE organization_id = $1) GROUP BY project_id";
     BY_IDS: Workspace = select_many "id";
     UPDATE_SETTINGS = "UPDATE workspaces SET name = $2, description = $3, execution_mode = $4, agent_pool_id = $5, assessments_enabled = $6, auto_apply = $7, auto_apply_run_trigger = $8, auto_destroy_at = $9, auto_destroy_activity_duration = $10, inherits_project_auto_destroy = $11, allow_destroy_plan = $12, file_triggers_enabled = $13, trigger_prefixes = $14, trigger_patterns = $15, global_remote_state = $16, project_remote_state = $17, queue_all_runs = $18, source_name = $19, source_url = $20, speculative_enabled = $21, terraform_version = $22, working_directory = $23, structured_run_output_enabled = $24, project_id = $25, updated_at = $26, latest_change_at = $27 WHERE id = $1";
+    // Changes nothing and takes the row's lock: SQLite knows no SELECT ... FOR UPDATE.
+    HOLD = "UPDATE workspaces SET lock_reason = lock_reason WHERE id = $1";
     LOCK = "UPDATE workspaces SET lock_holder = $2, lock_reason = $3 WHERE id = $1 AND lock_holder IS NULL";
     UNLOCK = "UPDATE workspaces SET lock_holder = NULL, lock_reason = NULL WHERE id = $1 AND lock_holder = $2";
     HAND_OVER_LOCK = "UPDATE workspaces SET lock_holder = $3, lock_reason = $4 WHERE id = $1 AND lock_holder = $2";
@@ -113,6 +115,11 @@ pub async fn update_settings(tx: &mut Tx, workspace: &Workspace) -> Result<bool,
         workspace.latest_change_at,
     ];
     tx.changed(&UPDATE_SETTINGS, values).await
+}
+
+/// Lets no other transaction change the workspace until this one ends: what is read of it from here on stays true.
+pub async fn hold(tx: &mut Tx, id: &WorkspaceId) -> Result<(), StoreError> {
+    tx.execute(&HOLD, values![*id]).await.map(drop)
 }
 
 /// Takes the lock if nobody holds it.

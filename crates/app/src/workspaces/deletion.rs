@@ -8,7 +8,7 @@ use terrane_domain::workspaces::Workspace;
 use terrane_store::Tx;
 
 use super::{WorkspaceKey, can_force_delete};
-use crate::{App, AppError, AppResult, events, lookups};
+use crate::{App, AppError, AppResult, events, lookups, state_uploads};
 
 /// Deletes a workspace with its runs and states, whatever it manages; no destroy run is started. Who is no owner needs
 /// the organization's consent to delete one that manages resources or is locked.
@@ -49,7 +49,7 @@ pub async fn safe_delete(app: &App, caller: &Caller, key: WorkspaceKey) -> AppRe
                 if found.lock_holder.is_some() {
                     return Err(conflict("it is locked"));
                 }
-                if terrane_store::state_versions::pending(tx, &found.id).await?.is_some() {
+                if state_uploads::is_awaited(tx, &found.id).await? {
                     return Err(conflict("its latest state is still being processed"));
                 }
                 if found.resource_count > 0 {

@@ -6,7 +6,7 @@ use terrane_domain::workspaces::{LockConflict, LockHolder, Workspace};
 use terrane_store::Tx;
 
 use super::{WorkspaceKey, WorkspaceView, view};
-use crate::{App, AppError, AppResult, events, lookups, queue};
+use crate::{App, AppError, AppResult, events, lookups, queue, state_uploads};
 
 /// The lock that a caller takes: a person his own, a run its own.
 pub(crate) fn holder_of(caller: &Caller) -> AppResult<LockHolder> {
@@ -58,9 +58,7 @@ pub async fn unlock(app: &App, caller: &Caller, key: WorkspaceKey) -> AppResult<
                 let found = lookups::workspace(tx, &caller, &key, Action::LockWorkspace).await?;
                 let holder = holder_of(&caller)?;
                 found.may_unlock(&holder)?;
-                if terrane_store::state_versions::pending(tx, &found.id).await?.is_some() {
-                    return Err(LockConflict::StatePending.into());
-                }
+                state_uploads::expire_announced(tx, &found.id).await?;
                 if !terrane_store::workspaces::unlock(tx, &found.id, &holder).await? {
                     return Err(LockConflict::NotLocked.into());
                 }

@@ -8,5 +8,6 @@ mod databases;
 mod logs;
 mod lost_runners;
 mod queue;
+mod states;
 mod workspaces;
 mod world;
