@@ -22,16 +22,20 @@ fn lock_reason(run: &Run) -> String {
     format!("Locked by run {}", run.id)
 }
 
-/// Starts the next waiting run, if the workspace is free.
+/// Starts the next waiting run, if the workspace is free. It is held: who ends its run or queues another at the same
+/// time comes before and is seen here, or comes after and sees what was done here.
 pub(crate) async fn advance(tx: &mut Tx, workspace_id: &WorkspaceId) -> Result<(), StoreError> {
+    terrane_store::workspaces::hold(tx, workspace_id).await?;
     let Some(workspace) = terrane_store::workspaces::by_id(tx, workspace_id).await? else { return Ok(()) };
     if workspace.lock_holder.is_some() {
         return Ok(());
     }
-    if let Some(mut run) = terrane_store::runs::next_in_queue(tx, workspace_id).await?
-        && take_workspace(tx, &run).await?
-    {
-        start_plan(tx, &mut run).await?;
+    while let Some(mut run) = terrane_store::runs::next_in_queue(tx, workspace_id).await? {
+        // One that was cancelled since it was found is passed over.
+        if start_plan(tx, &mut run).await? {
+            take_workspace(tx, &run).await?;
+            break;
+        }
     }
     Ok(())
 }
@@ -46,12 +50,13 @@ pub(crate) async fn take_workspace(tx: &mut Tx, run: &Run) -> Result<bool, Store
     Ok(true)
 }
 
-/// Queues the run's plan for a runner.
-pub(crate) async fn start_plan(tx: &mut Tx, run: &mut Run) -> Result<(), StoreError> {
+/// Queues the run's plan for a runner, unless the run is not what it was any more.
+pub(crate) async fn start_plan(tx: &mut Tx, run: &mut Run) -> Result<bool, StoreError> {
     if !terrane_store::runs::set_status(tx, run, RunStatus::PlanQueued, RunChange::default()).await? {
-        return Ok(());
+        return Ok(false);
     }
-    queue_phase(tx, run, Phase::Plan, None).await
+    queue_phase(tx, run, Phase::Plan, None).await?;
+    Ok(true)
 }
 
 /// Confirms the run and queues its apply. `confirmed_by` is the person, or nobody for auto-apply.

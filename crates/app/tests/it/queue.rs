@@ -120,3 +120,41 @@ async fn a_discarded_run_frees_the_workspace_and_the_queue_is_verified() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_run_that_is_queued_while_another_ends_does_not_wait_for_nothing() {
+    each(async |world| {
+        for _ in 0..20 {
+            let first = world.queue(world.new_run()).await.run;
+            world.finish(&world.claim().await, true).await.unwrap();
+            let (ended, second) = tokio::join!(world.act(&first.id, RunAction::Discard), world.queue(world.new_run()));
+            ended.unwrap();
+            assert_eq!(world.read(&second.run.id).await.run.status, RunStatus::PlanQueued);
+            world.act(&second.run.id, RunAction::Cancel).await.unwrap();
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_run_that_is_cancelled_when_its_turn_comes_does_not_keep_the_workspace() {
+    each(async |world| {
+        for _ in 0..20 {
+            let first = world.queue(world.new_run()).await.run;
+            let second = world.queue(world.new_run()).await.run;
+            let third = world.queue(world.new_run()).await.run;
+            let cancel = |id| world.act(id, RunAction::Cancel);
+            let (ended, canceled) = tokio::join!(cancel(&first.id), cancel(&second.id));
+            ended.unwrap();
+            if canceled.is_err() {
+                // It had just started.
+                cancel(&second.id).await.unwrap();
+            }
+            let next = world.read(&third.id).await;
+            assert_eq!(next.run.status, RunStatus::PlanQueued);
+            assert_eq!(next.workspace.lock_holder, Some(LockHolder::Run(third.id.clone())));
+            cancel(&third.id).await.unwrap();
+        }
+    })
+    .await;
+}
