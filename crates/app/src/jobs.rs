@@ -24,7 +24,7 @@ use terrane_domain::variables::{Candidate, Variable, VariableCategory, VariableS
 use terrane_store::runs::{PlanDocument, RunChange};
 use terrane_store::{BlobKind, BlobReader, Topic, Tx};
 
-use crate::streams::{Body, receive};
+use crate::streams::{Body, receive, remove_if_refused};
 use crate::{App, AppError, AppResult, callers, entropy, queue, state_uploads};
 
 /// How long a claim is held when there is no work.
@@ -350,15 +350,19 @@ pub async fn put_plan_document(
     };
     let writer = app.store.blob_writer(&organization_id, kind, &plan_id).await?;
     let (blob, ()) = receive(body, writer, MAX_DOCUMENT_BYTES, |_| ()).await?;
-    app.store
+    let key = blob.key.clone();
+    let written = app
+        .store
         .write(move |tx| {
             Box::pin(async move {
                 held(tx, &id, fence).await?;
                 terrane_store::runs::set_plan_document(tx, &plan_id, document, &blob.key).await?;
-                Ok(())
+                Ok::<_, AppError>(())
             })
         })
-        .await
+        .await;
+    remove_if_refused(app, &key, &written).await;
+    written
 }
 
 /// Stores a state that the run wrote. The same serial with the same bytes again has no effect; with others it is
@@ -370,7 +374,9 @@ pub async fn put_state(app: &App, caller: &Caller, id: JobId, fence: i64, body: 
         app.store.read(move |tx| Box::pin(async move { Ok::<_, AppError>(held(tx, &wanted, fence).await?.1) })).await?;
     let (blob, document) = state_uploads::store_state(app, &run.organization_id, run.id.as_str(), body).await?;
     let key = blob.key.clone();
-    let document = document.map_err(|error| AppError::BadRequest(format!("the state cannot be read: {error}")))?;
+    let document = document.map_err(|error| AppError::BadRequest(format!("the state cannot be read: {error}")));
+    remove_if_refused(app, &key, &document).await;
+    let document = document?;
     let stored = app
         .store
         .write(move |tx| {
@@ -407,9 +413,10 @@ pub async fn put_state(app: &App, caller: &Caller, id: JobId, fence: i64, body: 
             })
         })
         .await;
-    if !matches!(stored, Ok(true)) {
+    if matches!(stored, Ok(false)) {
         app.store.remove_blob(&key).await?;
     }
+    remove_if_refused(app, &key, &stored).await;
     stored.map(drop)
 }
 

@@ -8,7 +8,7 @@ use terrane_store::{BlobKind, StoreError, StoredBlob, Tx};
 
 use crate::signed_urls::{Grant, UPLOAD_TIME};
 use crate::state_documents::StateDocument;
-use crate::streams::{Body, receive};
+use crate::streams::{Body, receive, remove_if_refused};
 use crate::{App, AppError, AppResult, entropy, events};
 
 /// Largest JSON form of a state, in bytes. It says more of the same state.
@@ -125,16 +125,20 @@ pub async fn upload(app: &App, grant: &Grant, body: Body) -> AppResult<()> {
     let document = document.map_err(|error| AppError::Invalid {
         pointer: None,
         detail: format!("the uploaded state cannot be read: {error}"),
-    })?;
-    let actor = format!("upload {}", grant.subject);
-    app.store
+    });
+    remove_if_refused(app, &blob.key, &document).await;
+    let (document, key, actor) = (document?, blob.key.clone(), format!("upload {}", grant.subject));
+    let written = app
+        .store
         .write(move |tx| {
             Box::pin(async move {
                 terrane_store::workspaces::hold(tx, &version.workspace_id).await?;
                 finalize(tx, &mut version, &blob, &document, actor).await
             })
         })
-        .await
+        .await;
+    remove_if_refused(app, &key, &written).await;
+    written
 }
 
 /// Takes the JSON form of a state.

@@ -179,13 +179,9 @@ async fn create_inline(
         })
         .await?;
     let (blob, document) = store_state(app, &organization_id, "inline", streams::body(bytes)).await?;
-    let document = match document {
-        Ok(document) => document,
-        Err(error) => {
-            app.store.remove_blob(&blob.key).await?;
-            return Err(AppError::invalid("state", format!("State cannot be read: {error}")));
-        }
-    };
+    let document = document.map_err(|error| AppError::invalid("state", format!("State cannot be read: {error}")));
+    streams::remove_if_refused(app, &blob.key, &document).await;
+    let document = document?;
     let (actor, key_of_blob) = (caller.clone(), blob.key.clone());
     let written = app
         .store
@@ -204,13 +200,9 @@ async fn create_inline(
             })
         })
         .await;
-    match written {
-        Ok((version, outputs)) => Ok(view(app, caller, version, &outputs)),
-        Err(error) => {
-            app.store.remove_blob(&key_of_blob).await?;
-            Err(error)
-        }
-    }
+    streams::remove_if_refused(app, &key_of_blob, &written).await;
+    let (version, outputs) = written?;
+    Ok(view(app, caller, version, &outputs))
 }
 
 async fn authorized(

@@ -9,7 +9,7 @@ use futures_util::{Stream, StreamExt as _};
 use terrane_store::{BlobWriter, StoredBlob};
 use tokio::sync::mpsc;
 
-use crate::{AppError, AppResult};
+use crate::{App, AppError, AppResult};
 
 /// A body: pieces, or the client's failure to send them.
 pub type Body = BoxStream<'static, Result<Bytes, std::io::Error>>;
@@ -37,6 +37,19 @@ impl Read for ChannelReader {
         let length = self.rest.len().min(buffer.len());
         buffer[..length].copy_from_slice(&self.rest.split_to(length));
         Ok(length)
+    }
+}
+
+/// Removes a blob that was written for a row which is surely not there. After a commit whose outcome is unknown the row
+/// may name it: then it stays.
+pub(crate) async fn remove_if_refused<T>(app: &App, key: &str, written: &AppResult<T>) {
+    let may_be_there = match written {
+        Ok(_) => true,
+        Err(AppError::Store(error)) => error.may_be_committed(),
+        Err(_) => false,
+    };
+    if !may_be_there && let Err(error) = app.store.remove_blob(key).await {
+        tracing::warn!(error = &error as &dyn std::error::Error, "a blob that nothing names could not be removed");
     }
 }
 
@@ -68,4 +81,40 @@ pub(crate) async fn receive<T: Send + 'static>(
     drop(pieces);
     let parsed = parser.await.map_err(|_| AppError::BadRequest("the upload could not be read".to_owned()))?;
     Ok((writer.finish().await?, parsed))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use terrane_store::{Key, Store, StoreError, StoreOptions, SystemClock};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_blob_is_removed_only_if_its_row_is_surely_not_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(StoreOptions {
+            database_url: format!("sqlite:{}", folder.path().join("db").display()),
+            blob_folder: folder.path().join("blobs"),
+            root_key: Key::generate(),
+            clock: Arc::new(SystemClock),
+        })
+        .await
+        .unwrap();
+        let app = App::new(store, "http://localhost", tokio::sync::watch::channel(false).1);
+        let path = folder.path().join("blobs/blob");
+        let failed = |error| Err(AppError::Store(error));
+        for (written, stays) in [
+            (Ok(()), true),
+            (Err(AppError::NotFound), false),
+            (failed(StoreError::Taken), false),
+            (failed(StoreError::Commit("the connection was closed".to_owned())), true),
+            (failed(StoreError::Closed), true),
+        ] {
+            std::fs::write(&path, b"x").unwrap();
+            remove_if_refused(&app, "blob", &written).await;
+            assert_eq!(path.exists(), stays, "{written:?}");
+        }
+    }
 }

@@ -9,7 +9,7 @@ pub enum StoreError {
     /// The database refused or failed.
     #[error("the database failed")]
     Database(#[source] sqlx::Error),
-    /// The commit of a batch failed; nothing of it is stored.
+    /// The commit failed. SQLite has then stored nothing; of a PostgreSQL that cannot be reached any more nobody knows.
     #[error("the transaction could not be committed: {0}")]
     Commit(String),
     /// A migration is missing, or the database is newer than this program.
@@ -47,6 +47,11 @@ impl From<sqlx::Error> for StoreError {
 }
 
 impl StoreError {
+    /// Whether what was to be written may be there all the same.
+    pub const fn may_be_committed(&self) -> bool {
+        matches!(self, Self::Commit(_) | Self::Closed)
+    }
+
     pub(crate) fn statement_failed() -> Self {
         Self::Commit("one of its statements had failed".to_owned())
     }
