@@ -1,15 +1,15 @@
 //! Configuration versions and their archives.
 
 use serde_json::json;
-use terrane_domain::access::{Action, Caller, CredentialKind};
+use terrane_domain::access::{Action, Caller, CredentialKind, Principal};
 use terrane_domain::archive::MAX_PACKED_BYTES;
 use terrane_domain::configuration_versions::{ConfigurationVersion, ConfigurationVersionStatus};
-use terrane_domain::ids::{ConfigurationVersionId, UserId};
-use terrane_store::{BlobKind, BlobReader};
+use terrane_domain::ids::{ConfigurationVersionId, OrganizationId, TeamId, UserId};
+use terrane_store::{BlobKind, BlobReader, Tx};
 
 use crate::lookups::WorkspaceKey;
 use crate::signed_urls::{Grant, Purpose, sign};
-use crate::streams::{Body, receive};
+use crate::streams::{Body, receive, remove_if_refused};
 use crate::{App, AppError, AppResult, configuration_archives, entropy, events, lookups, runs};
 
 /// What a request for a new configuration version says.
@@ -97,9 +97,9 @@ pub async fn upload(app: &App, grant: &Grant, body: Body) -> AppResult<()> {
     if refusal.is_some() {
         app.store.remove_blob(&blob.key).await?;
     }
-    let (key, told) = (blob.key.clone(), refusal.clone());
+    let (key, stored, told) = (blob.key.clone(), blob.key.clone(), refusal.clone());
     let subject = grant.subject.clone();
-    let has_arrived = app
+    let arrived = app
         .store
         .write(move |tx| {
             Box::pin(async move {
@@ -114,34 +114,52 @@ pub async fn upload(app: &App, grant: &Grant, body: Body) -> AppResult<()> {
                 events::record_by(tx, actor, organization_id, "configuration-version.upload", id.as_str(), details)
                     .await?;
                 if version.auto_queue_runs && was_pending && status == ConfigurationVersionStatus::Uploaded {
-                    let caller = uploader(&subject);
-                    runs::create_in(tx, &caller, runs::NewRun::for_configuration(&version)).await?;
+                    queue_run(tx, &uploader(&subject, organization_id), &version).await?;
                 }
                 Ok::<_, AppError>(true)
             })
         })
-        .await?;
-    match refusal {
-        None if has_arrived => Ok(()),
+        .await;
+    if refusal.is_none() {
+        remove_if_refused(app, &stored, &arrived).await;
+    }
+    match (refusal, arrived?) {
+        (None, true) => Ok(()),
         // The version went away, or was archived, while its archive came.
-        None => {
-            app.store.remove_blob(&blob.key).await?;
+        (None, false) => {
+            app.store.remove_blob(&stored).await?;
             Err(AppError::NotFound)
         }
-        Some(detail) => Err(AppError::Invalid { pointer: None, detail }),
+        (Some(detail), _) => Err(AppError::Invalid { pointer: None, detail }),
     }
 }
 
-/// The person who got the upload's address acts by uploading: the address is the credential.
-fn uploader(subject: &str) -> Caller {
-    match subject.parse::<UserId>() {
-        Ok(id) => Caller {
-            kind: CredentialKind::User,
-            principal: terrane_domain::access::Principal::User(id),
-            token_id: None,
-        },
-        Err(_) => Caller::anonymous(),
+/// Queues the run that the upload asks for. The archive is sound and has come, whether there can be a run or not.
+async fn queue_run(tx: &mut Tx, caller: &Caller, version: &ConfigurationVersion) -> AppResult<()> {
+    match runs::create_in(tx, caller, runs::NewRun::for_configuration(version)).await {
+        Err(error @ AppError::Store(_)) => Err(error),
+        // Refusals come before anything is written.
+        Err(refusal) => {
+            tracing::info!(configuration = %version.id, actor = caller.actor(), %refusal, "an upload queues no run");
+            Ok(())
+        }
+        Ok(_) => Ok(()),
     }
+}
+
+/// Who got the upload's address acts by uploading: the address is the credential. What he may do is asked again.
+fn uploader(subject: &str, organization_id: &OrganizationId) -> Caller {
+    let organization_id = organization_id.clone();
+    let (kind, principal) = if let Ok(id) = subject.parse::<UserId>() {
+        (CredentialKind::User, Principal::User(id))
+    } else if let Ok(team_id) = subject.parse::<TeamId>() {
+        (CredentialKind::Team, Principal::Team { team_id, organization_id })
+    } else if subject.parse().is_ok_and(|id: OrganizationId| id == organization_id) {
+        (CredentialKind::Organization, Principal::Organization(organization_id))
+    } else {
+        return Caller::anonymous();
+    };
+    Caller { kind, principal, token_id: None }
 }
 
 /// Opens the archive that a signed address was given for.

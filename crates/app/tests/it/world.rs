@@ -70,7 +70,7 @@ async fn new_workspace(
 }
 
 /// Sends an archive to the address that `subject` was given.
-async fn upload(app: &App, id: &ConfigurationVersionId, subject: &str) -> Result<(), AppError> {
+pub(crate) async fn upload(app: &App, id: &ConfigurationVersionId, subject: &str) -> Result<(), AppError> {
     let grant = signed_urls::Grant {
         purpose: signed_urls::Purpose::ConfigurationUpload,
         resource: id.to_string(),
