@@ -152,8 +152,12 @@ pub struct RunChange {
     pub canceled: bool,
 }
 
-/// Moves a run to `next` if it still has the status that `run` says. `run` is updated.
+/// Moves a run to `next` if it still has the status that `run` says, and if `next` may follow it. `run` is updated.
 pub async fn set_status(tx: &mut Tx, run: &mut Run, next: RunStatus, change: RunChange) -> Result<bool, StoreError> {
+    if !run.status.may_become(next) {
+        tracing::warn!(run = %run.id, status = %run.status, %next, "a move that is none was refused");
+        return Ok(false);
+    }
     let now = tx.now();
     let mut changed = run.clone();
     changed.status = next;

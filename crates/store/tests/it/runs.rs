@@ -81,6 +81,29 @@ async fn a_status_changes_only_from_the_one_that_was_read() {
 }
 
 #[tokio::test]
+async fn only_the_moves_of_the_table_are_made() {
+    each(async |bench| {
+        let world = World::new(&bench.store).await;
+        for from in RunStatus::ALL {
+            let (run, _) = world.insert_run(&bench.store, world.run(*from, 0)).await;
+            write!(bench.store, tx => {
+                let mut run = run.clone();
+                for next in RunStatus::ALL.iter().filter(|next| !from.may_become(**next)) {
+                    assert!(!runs::set_status(tx, &mut run, *next, RunChange::default()).await?, "{from} to {next}");
+                }
+                assert_eq!(runs::by_id(tx, &run.id).await?.as_ref(), Some(&run));
+                if let Some(next) = from.moves().first() {
+                    assert!(runs::set_status(tx, &mut run, *next, RunChange::default()).await?, "{from} to {next}");
+                }
+                Ok(())
+            })
+            .unwrap();
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_phase_changes_only_from_the_status_that_was_read() {
     each(async |bench| {
         let world = World::new(&bench.store).await;
