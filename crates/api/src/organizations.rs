@@ -234,13 +234,14 @@ async fn queue(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(name): Path<String>,
+    Parameters(query): Parameters,
 ) -> ApiResult<Response> {
-    let views = runs::organization_queue(&app, &caller, &name).await?;
-    let total = views.len() as u64;
+    let page = Page::parse(&query)?;
+    let (views, total) = runs::organization_queue(&app, &caller, &name, page.limit(), page.offset()).await?;
     let resources = views.iter().map(|view| crate::runs::resource(&app, view)).collect();
-    let page = terrane_jsonapi::Page::parse(&terrane_jsonapi::Query::parse("page[size]=100"))?;
-    let document_ = Document::many(resources).meta("pagination", &page.pagination(total));
-    Ok(document(StatusCode::OK, &document_))
+    let base = address(&app, &format!("organizations/{name}/runs/queue"));
+    let total = u64::try_from(total).unwrap_or(0);
+    Ok(document(StatusCode::OK, &Document::page(resources, page, total, &base, &query)))
 }
 
 async fn capacity(

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use serde_json::json;
-use terrane_domain::access::{Action, Authorized, Caller, Target};
+use terrane_domain::access::{Action, Authorized, Caller, Target, visible_workspaces};
 use terrane_domain::configuration_versions::{ConfigurationVersion, ConfigurationVersionStatus};
 use terrane_domain::ids::{ApplyId, ConfigurationVersionId, PlanId, RunEventId, RunId, WorkspaceId};
 use terrane_domain::reasons::ReasonCode;
@@ -80,7 +80,7 @@ pub struct RunView {
     pub variables: Vec<RunVariable>,
     /// Ids of the entries of its history.
     pub event_ids: Vec<RunEventId>,
-    /// Place in the queue: 0 once it has started.
+    /// Place among the organization's runs that have not begun: 1 is next, 0 has begun.
     pub position_in_queue: i64,
     /// Whether the caller may see it.
     can_read: bool,
@@ -110,19 +110,24 @@ async fn views(tx: &mut Tx, caller: &Caller, place: &Place, runs: Vec<Run>) -> A
     }
     let places: Vec<_> = workspaces.values().map(|workspace| (&workspace.project_id, &workspace.id)).collect();
     let grants = standings::grants(tx, &place.standing, &places).await?;
+    let waiting = if runs.iter().any(|run| run.status.has_not_begun()) {
+        terrane_store::runs::waiting(tx, &organization.id).await?
+    } else {
+        Vec::new()
+    };
     let view = |run: Run| {
         let workspace = workspaces.get(&run.workspace_id).cloned()?;
         let standing = grants.at(&place.standing, &workspace.project_id, &workspace.id);
         let here = Place { standing, ..place.clone() };
         let may = |action| here.judge(caller, action, Target::Workspace(&workspace.id)).is_ok();
         Some(RunView {
-            can_read: may(Action::ReadWorkspace),
             organization: organization.name.clone(),
             plan: plans.remove(&run.id)?,
             apply: applies.remove(&run.id)?,
             variables: variables.remove(&run.id).unwrap_or_default(),
             event_ids: event_ids.remove(&run.id).unwrap_or_default(),
-            position_in_queue: i64::from(run.status == RunStatus::Pending),
+            position_in_queue: position_in_queue(&waiting, &run),
+            can_read: may(Action::ReadWorkspace),
             can_apply: may(Action::ApplyRun),
             // A saved plan has to get the workspace for itself before it can be confirmed.
             is_confirmable: run.status.is_confirmable()
@@ -142,6 +147,15 @@ pub(crate) async fn readable(tx: &mut Tx, caller: &Caller, place: &Place, runs: 
     let mut views = views(tx, caller, place, runs).await?;
     views.retain(|view| view.can_read);
     Ok(views)
+}
+
+/// The place of a run among its organization's runs that have not begun: 1 is next, 0 has begun.
+fn position_in_queue(waiting: &[RunId], run: &Run) -> i64 {
+    if !run.status.has_not_begun() {
+        return 0;
+    }
+    let before = waiting.iter().position(|id| *id == run.id).unwrap_or(waiting.len());
+    i64::try_from(before).unwrap_or(i64::MAX).saturating_add(1)
 }
 
 async fn view(tx: &mut Tx, caller: &Caller, place: &Place, run: Run) -> AppResult<RunView> {
@@ -362,23 +376,24 @@ pub async fn list(
         .await
 }
 
-/// An organization's runs that wait or run, each with its place: 0 runs, 1 is next.
-pub async fn organization_queue(app: &App, caller: &Caller, organization: &str) -> AppResult<Vec<RunView>> {
+/// One page of an organization's runs that wait or run and that the caller may see, and their total number.
+pub async fn organization_queue(
+    app: &App,
+    caller: &Caller,
+    organization: &str,
+    limit: i64,
+    offset: i64,
+) -> AppResult<(Vec<RunView>, i64)> {
     let (caller, organization) = (caller.clone(), organization.to_owned());
     app.store
         .read(move |tx| {
             Box::pin(async move {
                 let found = lookups::organization(tx, &caller, &organization, Action::ReadOrganization).await?;
-                let runs = terrane_store::runs::queue_of_organization(tx, &found.organization.id).await?;
-                let mut views = views(tx, &caller, &found, runs).await?;
-                let mut position = 0;
-                for view in &mut views {
-                    let is_waiting = matches!(view.run.status, RunStatus::Pending | RunStatus::PlanQueued);
-                    position += i64::from(is_waiting);
-                    view.position_in_queue = if is_waiting { position } else { 0 };
-                }
-                views.retain(|view| view.can_read);
-                Ok(views)
+                let id = &found.organization.id;
+                let visibility = visible_workspaces(&caller, id, &found.standing);
+                let (rows, total) =
+                    terrane_store::runs::queue_of_organization(tx, id, &visibility, limit, offset).await?;
+                Ok((views(tx, &caller, &found, rows).await?, total))
             })
         })
         .await
@@ -391,8 +406,7 @@ pub async fn organization_load(app: &App, caller: &Caller, organization: &str) -
         .read(move |tx| {
             Box::pin(async move {
                 let found = lookups::organization(tx, &caller, &organization, Action::ReadOrganization).await?;
-                let runs = terrane_store::runs::queue_of_organization(tx, &found.organization.id).await?;
-                Ok(runs.iter().map(|run| run.status).collect())
+                Ok(terrane_store::runs::queue_statuses(tx, &found.organization.id).await?)
             })
         })
         .await

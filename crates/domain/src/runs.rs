@@ -202,6 +202,11 @@ impl RunStatus {
         self.moves().is_empty()
     }
 
+    /// Whether the run waits for its turn or for a runner that plans it.
+    pub const fn has_not_begun(self) -> bool {
+        matches!(self, S::Pending | S::PlanQueued)
+    }
+
     /// Whether the run waits for a confirmation.
     pub const fn is_confirmable(self) -> bool {
         matches!(self, S::Planned | S::CostEstimated | S::PolicyChecked | S::PostPlanCompleted | S::PlannedAndSaved)

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use terrane_domain::access::Visibility;
 use terrane_domain::ids::{OrganizationId, RunId, UserId, WorkspaceId};
 use terrane_domain::reasons::ReasonCode;
 use terrane_domain::runner_protocol::{ChangeCounts, Phase};
@@ -11,6 +12,8 @@ use crate::error::StoreError;
 use crate::sealing::Place;
 use crate::statement::{Record as _, record, statements};
 use crate::transaction::{Tx, values};
+use crate::value::Col;
+use crate::workspaces::visible_to;
 
 record!(Run, "runs", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24", {
     id, organization_id, workspace_id, configuration_version_id, plan_id, apply_id, status, status_timestamps, message,
@@ -29,7 +32,6 @@ struct PrivateRow {
 
 record!(PrivateRow, "runs", "", { id, sealed_variables });
 
-// SQLite takes the index of open runs only where its very condition is repeated.
 statements! {
     INSERT: Run = insert;
     SET_PRIVATE = "UPDATE runs SET sealed_variables = $2, configuration_blob = $3 WHERE id = $1";
@@ -38,9 +40,15 @@ statements! {
     BY_ID: Run = select "WHERE id = $1";
     OF_WORKSPACE: Run = select "WHERE workspace_id = $1 AND (plan_only = FALSE OR CAST($2 AS TEXT) = 'plan_only') ORDER BY created_at DESC, id DESC LIMIT $3 OFFSET $4";
     COUNT_OF_WORKSPACE = "SELECT COUNT(*) FROM runs WHERE workspace_id = $1 AND (plan_only = FALSE OR CAST($2 AS TEXT) = 'plan_only')";
-    NEXT_IN_QUEUE: Run = select "WHERE workspace_id = $1 AND status NOT IN ('applied', 'planned_and_finished', 'policy_soft_failed', 'discarded', 'errored', 'canceled', 'force_canceled') AND status = 'pending' AND plan_only = FALSE AND save_plan = FALSE ORDER BY created_at, id LIMIT 1";
-    QUEUE_OF_ORGANIZATION: Run = select "WHERE organization_id = $1 AND status NOT IN ('applied', 'planned_and_finished', 'policy_soft_failed', 'discarded', 'errored', 'canceled', 'force_canceled') AND status IN ('pending', 'plan_queued', 'planning', 'confirmed', 'apply_queued', 'applying', 'queuing', 'queuing_apply') ORDER BY created_at, id LIMIT 1000";
-    SAVED_PLANS: Run = select "WHERE workspace_id = $1 AND status NOT IN ('applied', 'planned_and_finished', 'policy_soft_failed', 'discarded', 'errored', 'canceled', 'force_canceled') AND status = 'planned_and_saved' AND id <> $2";
+    NEXT_IN_QUEUE: Run = select "WHERE workspace_id = $1 AND {open} AND status = 'pending' AND plan_only = FALSE AND save_plan = FALSE ORDER BY created_at, id LIMIT 1";
+    QUEUE_OF_ORGANIZATION: Run = select "WHERE organization_id = $1 AND {open} AND status IN ('pending', 'plan_queued', 'planning', 'confirmed', 'apply_queued', 'applying', 'queuing', 'queuing_apply') ORDER BY created_at, id LIMIT $2 OFFSET $3";
+    COUNT_QUEUE = "SELECT COUNT(*) FROM runs WHERE organization_id = $1 AND {open} AND status IN ('pending', 'plan_queued', 'planning', 'confirmed', 'apply_queued', 'applying', 'queuing', 'queuing_apply')";
+    // $2: the only workspace; $3: the person whose teams have access; $4: the team that has. Two of them are nothing.
+    VISIBLE_QUEUE: Run = select "WHERE organization_id = $1 AND {open} AND status IN ('pending', 'plan_queued', 'planning', 'confirmed', 'apply_queued', 'applying', 'queuing', 'queuing_apply') AND workspace_id IN (SELECT id FROM workspaces WHERE id = CAST($2 AS TEXT) OR id IN (SELECT workspace_id FROM team_workspaces WHERE team_id = CAST($4 AS TEXT) OR team_id IN (SELECT team_id FROM team_members WHERE user_id = CAST($3 AS TEXT))) OR project_id IN (SELECT project_id FROM team_projects WHERE team_id = CAST($4 AS TEXT) OR team_id IN (SELECT team_id FROM team_members WHERE user_id = CAST($3 AS TEXT)))) ORDER BY created_at, id LIMIT $5 OFFSET $6";
+    COUNT_VISIBLE_QUEUE = "SELECT COUNT(*) FROM runs WHERE organization_id = $1 AND {open} AND status IN ('pending', 'plan_queued', 'planning', 'confirmed', 'apply_queued', 'applying', 'queuing', 'queuing_apply') AND workspace_id IN (SELECT id FROM workspaces WHERE id = CAST($2 AS TEXT) OR id IN (SELECT workspace_id FROM team_workspaces WHERE team_id = CAST($4 AS TEXT) OR team_id IN (SELECT team_id FROM team_members WHERE user_id = CAST($3 AS TEXT))) OR project_id IN (SELECT project_id FROM team_projects WHERE team_id = CAST($4 AS TEXT) OR team_id IN (SELECT team_id FROM team_members WHERE user_id = CAST($3 AS TEXT))))";
+    QUEUE_STATUSES = "SELECT status FROM runs WHERE organization_id = $1 AND {open} AND status IN ('pending', 'plan_queued', 'planning', 'confirmed', 'apply_queued', 'applying', 'queuing', 'queuing_apply')";
+    WAITING_RUNS = "SELECT id FROM runs WHERE organization_id = $1 AND {open} AND status IN ('pending', 'plan_queued') ORDER BY created_at, id LIMIT 1000";
+    SAVED_PLANS: Run = select "WHERE workspace_id = $1 AND {open} AND status = 'planned_and_saved' AND id <> $2";
     ENDED: Run = select "WHERE workspace_id = $1 AND status IN ('applied', 'planned_and_finished', 'policy_soft_failed', 'discarded', 'errored', 'canceled', 'force_canceled') ORDER BY created_at DESC, id DESC LIMIT $2";
     RUNS_BY_IDS: Run = select_many "id";
     SET_STATUS = "UPDATE runs SET status = $3, status_timestamps = $4, has_changes = $5, reason = $6, reason_message = $7, confirmed_by = $8, canceled_at = $9 WHERE id = $1 AND status = $2";
@@ -129,9 +137,33 @@ pub async fn next_in_queue(tx: &mut Tx, id: &WorkspaceId) -> Result<Option<Run>,
     tx.one(&NEXT_IN_QUEUE, values![*id]).await
 }
 
-/// An organization's runs that wait or run, oldest first.
-pub async fn queue_of_organization(tx: &mut Tx, id: &OrganizationId) -> Result<Vec<Run>, StoreError> {
-    tx.all(&QUEUE_OF_ORGANIZATION, values![*id]).await
+/// One page of an organization's visible runs that wait or run, oldest first, and their total number.
+pub async fn queue_of_organization(
+    tx: &mut Tx,
+    id: &OrganizationId,
+    visibility: &Visibility,
+    limit: i64,
+    offset: i64,
+) -> Result<(Vec<Run>, i64), StoreError> {
+    let (list, count, shared) = match visible_to(visibility) {
+        None if *visibility == Visibility::Nothing => return Ok((Vec::new(), 0)),
+        None => (&QUEUE_OF_ORGANIZATION, &COUNT_QUEUE, values![*id]),
+        Some(who) => (&VISIBLE_QUEUE, &COUNT_VISIBLE_QUEUE, [values![*id], who].concat()),
+    };
+    let total = tx.scalar(count, shared.clone()).await?.unwrap_or(0);
+    Ok((tx.all(list, [shared, values![limit, offset]].concat()).await?, total))
+}
+
+/// The status of each of an organization's runs that wait or run, in no order.
+pub async fn queue_statuses(tx: &mut Tx, id: &OrganizationId) -> Result<Vec<RunStatus>, StoreError> {
+    let rows = tx.rows(&QUEUE_STATUSES, values![*id]).await?;
+    Ok(rows.iter().map(|row| Col::get(row, 0)).collect::<Result<_, sqlx::Error>>()?)
+}
+
+/// An organization's runs that have not begun, oldest first; the first thousand of them.
+pub async fn waiting(tx: &mut Tx, id: &OrganizationId) -> Result<Vec<RunId>, StoreError> {
+    let rows = tx.rows(&WAITING_RUNS, values![*id]).await?;
+    Ok(rows.iter().map(|row| Col::get(row, 0)).collect::<Result<_, sqlx::Error>>()?)
 }
 
 /// A workspace's saved plans, other than the given run's.

@@ -3,6 +3,9 @@
 
 use std::sync::OnceLock;
 
+/// The condition of the indexes of open runs, which SQLite takes only where it is repeated word for word.
+const OPEN_RUNS: &str = "status NOT IN ('applied', 'planned_and_finished', 'policy_soft_failed', 'discarded', 'errored', 'canceled', 'force_canceled')";
+
 /// One statement. Made only by [`statements!`], which also registers it.
 pub(crate) struct Statement {
     pub(crate) name: &'static str,
@@ -19,10 +22,7 @@ impl Statement {
 
     /// The whole text.
     pub(crate) fn text(&'static self) -> &'static str {
-        if self.head.is_empty() {
-            return self.tail;
-        }
-        self.text.get_or_init(|| format!("{}{}", self.head.concat(), self.tail))
+        self.text.get_or_init(|| format!("{}{}", self.head.concat(), self.tail).replace("{open}", OPEN_RUNS))
     }
 
     /// The text for who begins a transaction with it.
@@ -76,6 +76,8 @@ pub(crate) use record;
 /// - `NAME: Type = select_many "column"` selects the records whose column is one of [`MANY`] values: see `Tx::many`;
 /// - `NAME: Type = insert` inserts a whole record;
 /// - `NAME = joined [PART, ...]` and `NAME: Type = select [PART, ...]` put texts together that several statements share.
+///
+/// `{open}` in a text is the condition that a run is open: nothing has ended it.
 macro_rules! statements {
     ($($name:ident $(: $type:ty)? = $($kind:ident)? $($text:literal)? $([$($part:expr),+])?;)+) => {
         $($crate::statement::statements!(@one $name $(: $type)? = $($kind)? $($text)? $([$($part),+])?);)+

@@ -4,54 +4,17 @@ use terrane_app::AppError;
 use terrane_app::configuration_versions::{self, NewConfigurationVersion};
 use terrane_app::runs::{self, NewRun};
 use terrane_app::workspaces::{self, WorkspaceKey, WorkspaceSettings};
-use terrane_domain::access::{GrantedAccess, WorkspaceAccessLevel};
 use terrane_domain::configuration_versions::ConfigurationVersionStatus;
-use terrane_domain::ids::{OrganizationId, TeamId, TeamWorkspaceId};
-use terrane_domain::team_access::TeamWorkspace;
-use terrane_domain::teams::{Team, TeamVisibility};
-use terrane_store::StoreError;
 
 use crate::databases::each;
-use crate::world::{World, upload};
-
-/// A team that may queue runs in the world's workspace.
-async fn add_team(world: &World, organization_id: OrganizationId) -> TeamId {
-    let id = TeamId::from_entropy(1);
-    let team = Team {
-        id: id.clone(),
-        organization_id: organization_id.clone(),
-        name: "builders".to_owned(),
-        visibility: TeamVisibility::Secret,
-        sso_team_id: None,
-        organization_access: GrantedAccess::default(),
-        allow_member_token_management: false,
-        created_at: world.app.store().now(),
-    };
-    let access = TeamWorkspace {
-        id: TeamWorkspaceId::from_entropy(1),
-        organization_id,
-        team_id: id.clone(),
-        workspace_id: world.workspace_id.clone(),
-        access: WorkspaceAccessLevel::Plan,
-        custom: None,
-    };
-    let work = world.app.store().write(move |tx| {
-        Box::pin(async move {
-            terrane_store::teams::insert(tx, &team).await?;
-            terrane_store::team_access::insert_workspace(tx, &access).await
-        })
-    });
-    let done: Result<(), StoreError> = work.await;
-    done.unwrap();
-    id
-}
+use crate::world::upload;
 
 #[tokio::test]
 async fn an_upload_queues_a_run_for_who_may_and_arrives_whatever_comes_of_that() {
     each(async |world| {
         let key = WorkspaceKey::Id(world.workspace_id.clone());
         let workspace = workspaces::read(&world.app, &world.owner, key.clone()).await.unwrap().workspace;
-        let team = add_team(world, workspace.organization_id).await;
+        let team = world.add_team(&workspace.organization_id).await;
         let owner = world.owner.user_id().unwrap().to_string();
         for (subject, mode, is_queued) in [
             (owner.as_str(), "remote", true),

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use terrane_app::AppError;
-use terrane_app::runs::{NewRun, RunAction};
+use terrane_app::runs::{self, NewRun, RunAction};
+use terrane_domain::access::{Caller, CredentialKind, Principal};
 use terrane_domain::runner_protocol::Outcome;
 use terrane_domain::runs::{RunSource, RunStatus};
 use terrane_domain::workspaces::LockHolder;
@@ -155,6 +156,48 @@ async fn a_run_that_is_cancelled_when_its_turn_comes_does_not_keep_the_workspace
             assert_eq!(next.workspace.lock_holder, Some(LockHolder::Run(third.id.clone())));
             cancel(&third.id).await.unwrap();
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_organizations_queue_comes_by_the_page_and_says_of_a_run_what_its_document_says() {
+    each(async |world| {
+        let (workspace_id, configuration) = world.add_workspace("other", false).await;
+        let elsewhere = || NewRun {
+            workspace_id: workspace_id.clone(),
+            configuration_version_id: Some(configuration.clone()),
+            ..world.new_run()
+        };
+        let mut ids = Vec::new();
+        for new in [world.new_run(), elsewhere(), world.new_run(), elsewhere()] {
+            ids.push(world.queue(new).await.run.id);
+        }
+        for begun in [0, 1] {
+            let mut seen = Vec::new();
+            for (limit, offset, length) in [(3, 0, 3), (3, 3, 1), (3, 6, 0)] {
+                let (page, total) =
+                    runs::organization_queue(&world.app, &world.owner, "demo", limit, offset).await.unwrap();
+                assert_eq!((page.len(), total), (length, 4));
+                seen.extend(page.into_iter().map(|view| (view.run.id, view.position_in_queue)));
+            }
+            let positions: Vec<_> = (0..4).map(|index| (index + 1 - begun).max(0)).collect();
+            assert_eq!(seen, ids.iter().cloned().zip(positions).collect::<Vec<_>>());
+            for (id, position) in seen {
+                assert_eq!(world.read(&id).await.position_in_queue, position);
+            }
+            if begun == 0 {
+                world.claim().await;
+            }
+        }
+
+        let organization_id = world.read(&ids[0]).await.run.organization_id;
+        let team_id = world.add_team(&organization_id).await;
+        let principal = Principal::Team { team_id, organization_id };
+        let team = Caller { kind: CredentialKind::Team, principal, token_id: None };
+        let (page, total) = runs::organization_queue(&world.app, &team, "demo", 20, 0).await.unwrap();
+        let seen: Vec<_> = page.into_iter().map(|view| view.run.id).collect();
+        assert_eq!((seen, total), (vec![ids[0].clone(), ids[2].clone()], 2));
     })
     .await;
 }

@@ -10,12 +10,16 @@ use terrane_app::configuration_versions::NewConfigurationVersion;
 use terrane_app::runs::{NewRun, RunAction, RunView};
 use terrane_app::workspaces::{WorkspaceKey, WorkspaceSettings};
 use terrane_app::{App, AppError, bootstrap, configuration_versions, jobs, runs, signed_urls, streams, workspaces};
-use terrane_domain::access::Caller;
-use terrane_domain::ids::{ConfigurationVersionId, RunId, RunnerId, WorkspaceId};
+use terrane_domain::access::{Caller, GrantedAccess, WorkspaceAccessLevel};
+use terrane_domain::ids::{
+    ConfigurationVersionId, OrganizationId, RunId, RunnerId, TeamId, TeamWorkspaceId, WorkspaceId,
+};
 use terrane_domain::runner_protocol::{ChangeCounts, ClaimRequest, Finish, Job, Outcome};
 use terrane_domain::runs::{PlanOptions, RunSource};
+use terrane_domain::team_access::TeamWorkspace;
+use terrane_domain::teams::{Team, TeamVisibility};
 use terrane_domain::time::Timestamp;
-use terrane_store::{Clock, Key, Store, StoreOptions};
+use terrane_store::{Clock, Key, Store, StoreError, StoreOptions};
 use tokio::sync::watch;
 
 /// A clock that stands until it is moved.
@@ -131,6 +135,38 @@ impl World {
     /// Another workspace with a configuration of its own.
     pub(crate) async fn add_workspace(&self, name: &str, speculative: bool) -> (WorkspaceId, ConfigurationVersionId) {
         new_workspace(&self.app, &self.owner, name, speculative).await
+    }
+
+    /// A team that may queue runs in the first workspace.
+    pub(crate) async fn add_team(&self, organization_id: &OrganizationId) -> TeamId {
+        let id = TeamId::from_entropy(1);
+        let team = Team {
+            id: id.clone(),
+            organization_id: organization_id.clone(),
+            name: "builders".to_owned(),
+            visibility: TeamVisibility::Secret,
+            sso_team_id: None,
+            organization_access: GrantedAccess::default(),
+            allow_member_token_management: false,
+            created_at: self.app.store().now(),
+        };
+        let access = TeamWorkspace {
+            id: TeamWorkspaceId::from_entropy(1),
+            organization_id: organization_id.clone(),
+            team_id: id.clone(),
+            workspace_id: self.workspace_id.clone(),
+            access: WorkspaceAccessLevel::Plan,
+            custom: None,
+        };
+        let work = self.app.store().write(move |tx| {
+            Box::pin(async move {
+                terrane_store::teams::insert(tx, &team).await?;
+                terrane_store::team_access::insert_workspace(tx, &access).await
+            })
+        });
+        let done: Result<(), StoreError> = work.await;
+        done.unwrap();
+        id
     }
 
     pub(crate) async fn queue(&self, new: NewRun) -> RunView {

@@ -1,5 +1,6 @@
 //! The queue of runs, and conditional changes of their status.
 
+use terrane_domain::access::Visibility;
 use terrane_domain::reasons::ReasonCode;
 use terrane_domain::runs::{PhaseStatus, Run, RunStatus};
 use terrane_store::runs::{self, RunChange};
@@ -45,7 +46,8 @@ async fn runs_come_newest_first_and_wait_oldest_first() {
             assert_eq!((ages(&page), total), (vec![moment(3), moment(2)], 3));
             let (page, total) = runs::of_workspace(tx, id, true, 2, 2).await?;
             assert_eq!((ages(&page), total), (vec![moment(2), moment(1)], 4));
-            assert_eq!(ages(&runs::queue_of_organization(tx, organization).await?), [1, 2, 3, 4].map(moment));
+            let (page, total) = runs::queue_of_organization(tx, organization, &Visibility::All, 3, 1).await?;
+            assert_eq!((ages(&page), total), (vec![moment(2), moment(3), moment(4)], 4));
             assert_eq!(runs::next_in_queue(tx, id).await?.unwrap().created_at, moment(1));
             Ok(())
         })
