@@ -4,10 +4,12 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde_json::json;
+use terrane_app::plans::PhaseView;
 use terrane_app::runs::{self, NewRun, RunAction, RunView};
 use terrane_app::workspaces::WorkspaceKey;
-use terrane_app::{App, configuration_versions as configurations, plans, workspaces};
+use terrane_app::{App, configuration_versions as configurations, workspaces};
 use terrane_domain::access::{Action, Caller};
+use terrane_domain::runner_protocol::Phase;
 use terrane_domain::runs::{PlanOptions, RunSource};
 use terrane_jsonapi::{Document, Error, Input, Page, Relationship, Resource};
 
@@ -102,6 +104,7 @@ pub(crate) fn resource(app: &App, view: &RunView) -> Resource {
         .link("self", address(app, &format!("runs/{}", run.id)))
 }
 
+/// The run's document. What is told of its plan and its apply is of the same moment as what is told of the run.
 async fn with_includes(app: &App, caller: &Caller, view: &RunView, includes: &[String]) -> ApiResult<Document> {
     let mut answer = Document::one(resource(app, view));
     for include in includes {
@@ -111,12 +114,8 @@ async fn with_includes(app: &App, caller: &Caller, view: &RunView, includes: &[S
                 let workspace = workspaces::read(app, caller, key).await?;
                 answer.include(crate::workspaces::resource(app, &workspace))
             }
-            "plan" => {
-                answer.include(crate::plans::plan(app, &plans::read(app, caller, view.run.plan_id.as_str()).await?))
-            }
-            "apply" => {
-                answer.include(crate::plans::apply(app, &plans::read(app, caller, view.run.apply_id.as_str()).await?))
-            }
+            "plan" => answer.include(crate::plans::plan(app, &PhaseView::of_run(app, caller, view, Phase::Plan))),
+            "apply" => answer.include(crate::plans::apply(app, &PhaseView::of_run(app, caller, view, Phase::Apply))),
             "configuration_version" => {
                 let version = configurations::read(app, caller, view.run.configuration_version_id.clone()).await?;
                 answer.include(crate::configuration_versions::resource(app, &version))

@@ -1,6 +1,7 @@
 //! Plans and applies: what documents and log readers need of them.
 
 use terrane_domain::access::{Action, Caller};
+use terrane_domain::runner_protocol::Phase;
 use terrane_domain::runs::{Run, RunPhase};
 use terrane_store::BlobReader;
 
@@ -19,10 +20,20 @@ pub struct PhaseView {
     pub log_read_url: String,
 }
 
-/// The plan of a run that the caller was found to read.
-pub(crate) fn plan_of(app: &App, caller: &Caller, view: &RunView) -> PhaseView {
-    let log_read_url = sign(app, caller, Purpose::Log, &view.plan.id);
-    PhaseView { phase: view.plan.clone(), run: view.run.clone(), log_read_url }
+impl PhaseView {
+    fn new(app: &App, caller: &Caller, phase: RunPhase, run: Run) -> Self {
+        let log_read_url = sign(app, caller, Purpose::Log, &phase.id);
+        Self { phase, run, log_read_url }
+    }
+
+    /// The plan or apply of a run that the caller was shown, as it was at that moment.
+    pub fn of_run(app: &App, caller: &Caller, view: &RunView, phase: Phase) -> Self {
+        let phase = match phase {
+            Phase::Plan => &view.plan,
+            Phase::Apply => &view.apply,
+        };
+        Self::new(app, caller, phase.clone(), view.run.clone())
+    }
 }
 
 /// The plan or apply of this id.
@@ -38,8 +49,7 @@ pub async fn read(app: &App, caller: &Caller, id: &str) -> AppResult<PhaseView> 
             })
         })
         .await?;
-    let log_read_url = sign(app, caller, Purpose::Log, &phase.id);
-    Ok(PhaseView { phase, run, log_read_url })
+    Ok(PhaseView::new(app, caller, phase, run))
 }
 
 /// The redacted plan, for who may read the run. `None` until the plan is done.

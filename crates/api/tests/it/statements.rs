@@ -31,6 +31,7 @@ const LISTS: &[(&str, u64)] = &[
     ("/api/v2/organizations/demo/reserved-tag-keys", 4),
     ("/api/v2/organizations/demo/runs/queue", 10),
     ("/api/v2/workspaces/{workspace}/runs", 10),
+    ("/api/v2/runs/{run}?include=plan%2Capply", 10),
     ("/api/v2/workspaces/{workspace}/vars", 4),
     ("/api/v2/workspaces/{workspace}/all-vars", 4),
     ("/api/v2/vars?filter%5Borganization%5D%5Bname%5D=demo&filter%5Bworkspace%5D%5Bname%5D=app", 4),

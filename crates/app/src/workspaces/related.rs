@@ -7,6 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 use terrane_domain::access::{Action, Caller};
 use terrane_domain::configuration_versions::ConfigurationVersion;
 use terrane_domain::ids::WorkspaceId;
+use terrane_domain::runner_protocol::Phase;
 use terrane_domain::state_versions::StateVersionOutput;
 use terrane_domain::tag_bindings::{EffectiveTagBinding, effective};
 use terrane_domain::users::User;
@@ -120,7 +121,8 @@ async fn add_runs(
     let rows = terrane_store::runs::by_ids(tx, &run_ids).await?;
     related.runs = runs::readable(tx, caller, place, rows).await?;
     if wanted.current_run_plan {
-        related.plans = related.runs.iter().map(|view| plans::plan_of(app, caller, view)).collect();
+        related.plans =
+            related.runs.iter().map(|view| plans::PhaseView::of_run(app, caller, view, Phase::Plan)).collect();
     }
     Ok(())
 }
