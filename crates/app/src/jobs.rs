@@ -530,14 +530,15 @@ pub async fn sweep_lost(app: &App) -> AppResult<usize> {
 async fn lose(tx: &mut Tx, job: JobRecord) -> AppResult<()> {
     let Some(mut run) = terrane_store::runs::by_id(tx, &job.run_id).await? else { return Ok(()) };
     let Some(mut phase) = terrane_store::runs::phase(tx, &job.run_id, job.phase).await? else { return Ok(()) };
-    let never_started = job.phase == Phase::Apply && job.admitted_at.is_none();
-    let may_repeat = job.phase == Phase::Plan && job.attempts < terrane_domain::jobs::MAX_PLAN_ATTEMPTS;
     tracing::warn!(job = %job.id, run = %run.id, phase = %job.phase, "the runner of a job is lost");
-    if never_started || may_repeat {
+    if job.may_repeat() {
         if !terrane_store::jobs::requeue(tx, &job.id, job.fence).await? {
             return Ok(());
         }
-        let status = if never_started { RunStatus::ApplyQueued } else { RunStatus::PlanQueued };
+        let status = match job.phase {
+            Phase::Plan => RunStatus::PlanQueued,
+            Phase::Apply => RunStatus::ApplyQueued,
+        };
         terrane_store::runs::set_status(tx, &mut run, status, RunChange::default()).await?;
         terrane_store::runs::set_phase_status(tx, &mut phase, PhaseStatus::Queued, None).await?;
         return Ok(());
@@ -545,7 +546,7 @@ async fn lose(tx: &mut Tx, job: JobRecord) -> AppResult<()> {
     if !terrane_store::jobs::lose(tx, &job.id, job.fence).await? {
         return Ok(());
     }
-    let reason = if job.phase == Phase::Plan { ReasonCode::PlanRunnerLost } else { ReasonCode::RunnerLost };
+    let reason = job.reason_of_loss();
     let line = format!("\n{}\n", reason.sentence());
     terrane_store::runs::set_phase_status(tx, &mut phase, PhaseStatus::Errored, None).await?;
     terrane_store::logs::end(tx, &run.organization_id, &mut phase, line.as_bytes()).await?;

@@ -1,6 +1,7 @@
 //! Jobs: phases of runs that wait for a runner or are held by one.
 
 use crate::ids::{JobId, OrganizationId, RunId, RunnerId};
+use crate::reasons::ReasonCode;
 use crate::runner_protocol::{Phase, StopRequest};
 use crate::time::Timestamp;
 
@@ -18,6 +19,8 @@ words! {
 
 /// How often a plan is given to a runner before it counts as failed.
 pub const MAX_PLAN_ATTEMPTS: i64 = 2;
+/// How often an apply is given to a runner that disappears before it begins.
+pub const MAX_APPLY_ATTEMPTS: i64 = 5;
 
 /// A job.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,4 +53,23 @@ pub struct JobRecord {
     pub preferred_until: Option<Timestamp>,
     /// When it was made.
     pub created_at: Timestamp,
+}
+
+impl JobRecord {
+    /// Whether it is given out again after its runner was lost: never once an apply may have begun.
+    pub const fn may_repeat(&self) -> bool {
+        match self.phase {
+            Phase::Plan => self.attempts < MAX_PLAN_ATTEMPTS,
+            Phase::Apply => self.admitted_at.is_none() && self.attempts < MAX_APPLY_ATTEMPTS,
+        }
+    }
+
+    /// Why its run ends if it is not.
+    pub const fn reason_of_loss(&self) -> ReasonCode {
+        match self.phase {
+            Phase::Plan => ReasonCode::PlanRunnerLost,
+            Phase::Apply if self.admitted_at.is_none() => ReasonCode::ApplyRunnerLost,
+            Phase::Apply => ReasonCode::RunnerLost,
+        }
+    }
 }

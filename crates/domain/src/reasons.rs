@@ -29,6 +29,8 @@ words! {
         Superseded = "superseded",
         /// The runner disappeared while it planned, too often to try again.
         PlanRunnerLost = "plan-runner-lost",
+        /// The runner disappeared before its apply began, too often to try again.
+        ApplyRunnerLost = "apply-runner-lost",
         /// The runner disappeared while it applied; what was done is not known for certain.
         RunnerLost = "runner-lost",
         /// The saved plan could not be found or did not fit the state.
@@ -74,6 +76,9 @@ impl ReasonCode {
             }
             Self::PlanRunnerLost => {
                 "The runner disappeared during the plan, and so did the one after it. Nothing was changed; queue a new run."
+            }
+            Self::ApplyRunnerLost => {
+                "The runner disappeared before the apply began, and so did those after it. Nothing was changed; queue a new run."
             }
             Self::RunnerLost => {
                 "The runner disappeared during the apply, so its outcome is not known. The state holds the last snapshot that arrived. Check the real resources, then force-unlock the workspace and queue a new run."

@@ -1,5 +1,6 @@
 //! A runner that is not heard of for a whole lease.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use terrane_app::background::Sweep;
@@ -43,17 +44,30 @@ async fn a_lost_plan_is_given_out_once_more_and_then_fails_with_a_reason() {
 }
 
 #[tokio::test]
-async fn an_apply_that_never_began_is_given_out_again() {
+async fn an_apply_that_never_began_is_given_out_again_but_not_for_ever() {
     each(async |world| {
-        let run = world.queue(world.new_run()).await.run;
-        world.finish(&world.claim().await, true).await.unwrap();
-        world.act(&run.id, RunAction::Apply).await.unwrap();
-        let first = world.claim().await;
-        world.pass(LEASE);
-        jobs::sweep_lost(&world.app).await.unwrap();
-        let second = world.claim().await;
-        assert_eq!((second.id.clone(), second.phase), (first.id, Phase::Apply));
-        jobs::admit(&world.app, &world.runner, second.id, second.fence).await.unwrap();
+        for (losses, is_admitted_at_last) in [(4, true), (5, false)] {
+            let run = world.queue(world.new_run()).await.run;
+            world.finish(&world.claim().await, true).await.unwrap();
+            world.act(&run.id, RunAction::Apply).await.unwrap();
+            let mut ids = HashSet::new();
+            for _ in 0..losses {
+                ids.insert(world.claim().await.id);
+                world.pass(LEASE);
+                jobs::sweep_lost(&world.app).await.unwrap();
+            }
+            assert_eq!(ids.len(), 1);
+            if is_admitted_at_last {
+                let job = world.claim().await;
+                assert_eq!(job.phase, Phase::Apply);
+                jobs::admit(&world.app, &world.runner, job.id.clone(), job.fence).await.unwrap();
+                world.finish(&job, false).await.unwrap();
+            }
+            let ended = world.read(&run.id).await;
+            let reason = (!is_admitted_at_last).then_some(ReasonCode::ApplyRunnerLost);
+            assert_eq!((ended.run.status.is_final(), ended.run.reason), (true, reason));
+            assert_eq!(ended.workspace.lock_holder, None, "nothing was changed, so nobody has to look");
+        }
     })
     .await;
 }
