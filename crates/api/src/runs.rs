@@ -217,7 +217,7 @@ async fn apply(
     Authenticated(caller): Authenticated,
     Path(run): Path<String>,
 ) -> ApiResult<StatusCode> {
-    act(&app, &caller, &run, RunAction::Apply).await
+    act(&app, &caller, &run, RunAction::Confirm).await
 }
 
 async fn discard(

@@ -432,8 +432,8 @@ fn not_now(run: &Run, wanted: &str) -> AppError {
 /// What people do to a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunAction {
-    /// Confirm its plan.
-    Apply,
+    /// Confirm its plan, so that it is applied.
+    Confirm,
     /// Throw it away.
     Discard,
     /// Stop it in order.
@@ -448,7 +448,7 @@ pub async fn act(app: &App, caller: &Caller, id: RunId, action: RunAction) -> Ap
             Box::pin(async move {
                 let run = lookups::run(tx, &caller, &id, Action::ApplyRun).await?;
                 match action {
-                    RunAction::Apply => confirm(tx, &caller, run).await,
+                    RunAction::Confirm => confirm(tx, &caller, run).await,
                     RunAction::Discard => discard(tx, &caller, run).await,
                     RunAction::Cancel => cancel(tx, &caller, run).await,
                 }
@@ -471,7 +471,7 @@ async fn confirm(tx: &mut Tx, caller: &Caller, run: Authorized<Run>) -> AppResul
         return Err(not_now(&asked, "applied"));
     }
     add_event(tx, &run, "confirmed", caller).await?;
-    events::record(tx, caller, &run.organization_id, "run.apply", run.id.as_str(), json!({})).await?;
+    events::record(tx, caller, &run.organization_id, "run.confirm", run.id.as_str(), json!({})).await?;
     Ok(())
 }
 
@@ -508,6 +508,8 @@ async fn cancel(tx: &mut Tx, caller: &Caller, run: Authorized<Run>) -> AppResult
     }
     // A child is at work: it gets a SIGINT and time to save its state, and then reports how it ended.
     terrane_store::jobs::request_stop(tx, &run.id, StopRequest::Interrupt).await?;
-    tx.wake(terrane_store::Topic::Run(run.id.to_string()));
+    if !terrane_store::runs::note_cancel(tx, &run).await? {
+        return Err(not_now(&run, "canceled"));
+    }
     Ok(())
 }

@@ -10,7 +10,7 @@ pub struct RunEvent {
     pub id: RunEventId,
     /// The run.
     pub run_id: RunId,
-    /// What happened, for example `queued` or `applied`.
+    /// What someone did: `created`, `confirmed`, `discarded` or `canceled`.
     pub action: String,
     /// For people.
     pub description: Option<String>,

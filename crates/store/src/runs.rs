@@ -52,6 +52,7 @@ statements! {
     ENDED: Run = select "WHERE workspace_id = $1 AND status IN ('applied', 'planned_and_finished', 'policy_soft_failed', 'discarded', 'errored', 'canceled', 'force_canceled') ORDER BY created_at DESC, id DESC LIMIT $2";
     RUNS_BY_IDS: Run = select_many "id";
     SET_STATUS = "UPDATE runs SET status = $3, status_timestamps = $4, has_changes = $5, reason = $6, reason_message = $7, confirmed_by = $8, canceled_at = $9 WHERE id = $1 AND status = $2";
+    NOTE_CANCEL = "UPDATE runs SET canceled_at = COALESCE(canceled_at, $3) WHERE id = $1 AND status = $2";
     INSERT_PHASE: RunPhase = insert;
     PHASE: RunPhase = select "WHERE run_id = $1 AND phase = $2";
     PHASES: RunPhase = select_many "run_id";
@@ -180,7 +181,7 @@ pub struct RunChange {
     pub reason: Option<(ReasonCode, Option<String>)>,
     /// Who confirmed.
     pub confirmed_by: Option<UserId>,
-    /// A cancel was asked for.
+    /// It was cancelled: now, unless someone asked for that before.
     pub canceled: bool,
 }
 
@@ -203,7 +204,7 @@ pub async fn set_status(tx: &mut Tx, run: &mut Run, next: RunStatus, change: Run
     }
     changed.confirmed_by = change.confirmed_by.or(changed.confirmed_by);
     if change.canceled {
-        changed.canceled_at = Some(now);
+        changed.canceled_at = changed.canceled_at.or(Some(now));
     }
     let values = values![
         run.id,
@@ -232,6 +233,13 @@ pub async fn by_ids(tx: &mut Tx, ids: &[&RunId]) -> Result<Vec<Run>, StoreError>
 /// A workspace's newest runs that ended, newest first.
 pub async fn ended(tx: &mut Tx, id: &WorkspaceId, limit: i64) -> Result<Vec<Run>, StoreError> {
     tx.all(&ENDED, values![*id, limit]).await
+}
+
+/// Notes that a cancel was asked for, if the run still has the status that `run` says.
+pub async fn note_cancel(tx: &mut Tx, run: &Run) -> Result<bool, StoreError> {
+    let now = tx.now();
+    tx.wake(crate::wake::Topic::Run(run.id.to_string()));
+    tx.changed(&NOTE_CANCEL, values![run.id, run.status, now]).await
 }
 
 /// One half of a run.

@@ -179,7 +179,7 @@ pub(crate) async fn apply(
     SignedIn(caller): SignedIn,
     Path(path): Path<RunPath>,
 ) -> PageResult<Response> {
-    act(&app, &caller, &path, RunAction::Apply).await
+    act(&app, &caller, &path, RunAction::Confirm).await
 }
 
 /// Throws the plan away.

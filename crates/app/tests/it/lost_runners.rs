@@ -49,7 +49,7 @@ async fn an_apply_that_never_began_is_given_out_again_but_not_for_ever() {
         for (losses, is_admitted_at_last) in [(4, true), (5, false)] {
             let run = world.queue(world.new_run()).await.run;
             world.finish(&world.claim().await, true).await.unwrap();
-            world.act(&run.id, RunAction::Apply).await.unwrap();
+            world.act(&run.id, RunAction::Confirm).await.unwrap();
             let mut ids = HashSet::new();
             for _ in 0..losses {
                 ids.insert(world.claim().await.id);
@@ -77,7 +77,7 @@ async fn an_admitted_apply_is_never_given_out_again_and_blocks_the_workspace() {
     each(async |world| {
         let run = world.queue(world.new_run()).await.run;
         world.finish(&world.claim().await, true).await.unwrap();
-        world.act(&run.id, RunAction::Apply).await.unwrap();
+        world.act(&run.id, RunAction::Confirm).await.unwrap();
         let job = world.claim().await;
         jobs::admit(&world.app, &world.runner, job.id.clone(), job.fence).await.unwrap();
         world.pass(LEASE);
@@ -101,7 +101,7 @@ async fn a_repeated_admission_is_answered_alike_but_not_to_the_runners_next_life
     each(async |world| {
         let run = world.queue(world.new_run()).await.run;
         world.finish(&world.claim().await, true).await.unwrap();
-        world.act(&run.id, RunAction::Apply).await.unwrap();
+        world.act(&run.id, RunAction::Confirm).await.unwrap();
         let job = world.claim().await;
         for _ in 0..3 {
             jobs::admit(&world.app, &world.runner, job.id.clone(), job.fence).await.unwrap();
@@ -136,7 +136,7 @@ async fn a_machine_that_slept_takes_no_runner_for_lost() {
     each(async |world| {
         let run = world.queue(world.new_run()).await.run;
         world.finish(&world.claim().await, true).await.unwrap();
-        world.act(&run.id, RunAction::Apply).await.unwrap();
+        world.act(&run.id, RunAction::Confirm).await.unwrap();
         let job = world.claim().await;
         jobs::admit(&world.app, &world.runner, job.id.clone(), job.fence).await.unwrap();
         let mut sweep = Sweep::new(&world.app);

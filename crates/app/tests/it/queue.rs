@@ -44,8 +44,8 @@ async fn a_plan_with_changes_waits_and_a_confirmation_counts_once() {
         let run = world.queue(world.new_run()).await.run;
         world.finish(&world.claim().await, true).await.unwrap();
         assert!(world.read(&run.id).await.is_confirmable);
-        world.act(&run.id, RunAction::Apply).await.unwrap();
-        let again = world.act(&run.id, RunAction::Apply).await;
+        world.act(&run.id, RunAction::Confirm).await.unwrap();
+        let again = world.act(&run.id, RunAction::Confirm).await;
         assert!(matches!(again, Err(AppError::Conflict(text)) if text.contains("transition not allowed")));
         assert_eq!(world.read(&run.id).await.run.status, RunStatus::ApplyQueued);
     })
@@ -57,7 +57,7 @@ async fn of_many_confirmations_at_once_one_counts() {
     each(async |world| {
         let run = world.queue(world.new_run()).await.run;
         world.finish(&world.claim().await, true).await.unwrap();
-        let all = futures_util::future::join_all((0..50).map(|_| world.act(&run.id, RunAction::Apply))).await;
+        let all = futures_util::future::join_all((0..50).map(|_| world.act(&run.id, RunAction::Confirm))).await;
         assert_eq!(all.iter().filter(|answer| answer.is_ok()).count(), 1);
     })
     .await;
@@ -198,6 +198,27 @@ async fn an_organizations_queue_comes_by_the_page_and_says_of_a_run_what_its_doc
         let (page, total) = runs::organization_queue(&world.app, &team, "demo", 20, 0).await.unwrap();
         let seen: Vec<_> = page.into_iter().map(|view| view.run.id).collect();
         assert_eq!((seen, total), (vec![ids[0].clone(), ids[2].clone()], 2));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_cancel_is_noted_when_it_is_asked_for() {
+    each(async |world| {
+        for is_at_work in [false, true] {
+            let run = world.queue(world.new_run()).await.run;
+            let job = if is_at_work { Some(world.claim().await) } else { None };
+            world.act(&run.id, RunAction::Cancel).await.unwrap();
+            let asked = world.read(&run.id).await.run;
+            assert_eq!((asked.canceled_at.is_some(), asked.status.is_final()), (true, !is_at_work));
+            world.pass(Duration::from_secs(1));
+            if let Some(job) = job {
+                world.act(&run.id, RunAction::Cancel).await.unwrap();
+                world.end(&job, Outcome::Canceled, false).await.unwrap();
+            }
+            let ended = world.read(&run.id).await.run;
+            assert_eq!((ended.status, ended.canceled_at), (RunStatus::Canceled, asked.canceled_at));
+        }
     })
     .await;
 }

@@ -85,7 +85,7 @@ async fn equal_snapshots_at_once_are_stored_once() {
     each(async |world| {
         let run = world.queue(world.new_run()).await.run;
         world.finish(&world.claim().await, true).await.unwrap();
-        world.act(&run.id, RunAction::Apply).await.unwrap();
+        world.act(&run.id, RunAction::Confirm).await.unwrap();
         let job = world.claim().await;
         for serial in 1..=10 {
             let put = || {
