@@ -9,8 +9,8 @@ use serde::Deserialize;
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde_json::{Value, json};
 
-/// The parts of a state that documents show.
-#[derive(Debug, Default, Deserialize)]
+/// The parts of a state that documents show. No `Debug`: outputs hold secrets.
+#[derive(Default, Deserialize)]
 pub(crate) struct StateDocument {
     #[serde(default)]
     pub(crate) serial: i64,
@@ -25,7 +25,7 @@ pub(crate) struct StateDocument {
 }
 
 /// One output as terraform writes it.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 pub(crate) struct OutputDocument {
     pub(crate) value: Value,
     #[serde(rename = "type", default)]
