@@ -14,7 +14,8 @@ use terrane_store::{StoreError, Tx};
 
 use crate::{entropy, events};
 
-/// How long the runner that planned is preferred for the apply: as long as it keeps the folder.
+/// How long the runner that planned is preferred for the apply. It keeps the plan's folder longer, but an apply does not
+/// wait longer for one that may be busy.
 const PREFERENCE: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// What a lock by a run says.
