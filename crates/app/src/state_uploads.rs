@@ -146,17 +146,24 @@ pub async fn upload_json(app: &App, grant: &Grant, body: Body) -> AppResult<()> 
     let version = announced(app, grant).await?;
     let writer = app.store.blob_writer(&version.organization_id, BlobKind::JsonState, version.id.as_str()).await?;
     let (blob, ()) = receive(body, writer, MAX_JSON_STATE_BYTES, |_| ()).await?;
-    let (id, key) = (version.id, blob.key.clone());
+    let (key, actor) = (blob.key.clone(), format!("upload {}", grant.subject));
     let is_first = app
         .store
         .write(move |tx| {
-            Box::pin(
-                async move { Ok::<_, AppError>(terrane_store::state_versions::set_json_blob(tx, &id, &key).await?) },
-            )
+            Box::pin(async move {
+                if !terrane_store::state_versions::set_json_blob(tx, &version.id, &blob.key).await? {
+                    return Ok(false);
+                }
+                let (details, subject) = (json!({ "bytes": blob.size }), version.id.as_str());
+                events::record_by(tx, actor, &version.organization_id, "state-version.upload-json", subject, details)
+                    .await?;
+                Ok::<_, AppError>(true)
+            })
         })
-        .await?;
-    if !is_first {
-        app.store.remove_blob(&blob.key).await?;
+        .await;
+    if matches!(is_first, Ok(false)) {
+        app.store.remove_blob(&key).await?;
     }
-    Ok(())
+    remove_if_refused(app, &key, &is_first).await;
+    is_first.map(drop)
 }

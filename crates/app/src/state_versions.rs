@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use md5::{Digest as _, Md5};
+use serde_json::json;
 use terrane_domain::access::{Action, Authorized, Caller};
 use terrane_domain::ids::{RunId, StateVersionId, StateVersionOutputId, WorkspaceId};
 use terrane_domain::state_versions::{NewState, StateVersion, StateVersionOutput, StateVersionStatus, may_follow};
@@ -11,7 +12,7 @@ use terrane_store::{BlobReader, Tx, hex};
 use crate::lookups::{self, WorkspaceKey};
 use crate::signed_urls::{Grant, Purpose, sign};
 use crate::state_uploads::{announce, finalize, hold_current, store_state};
-use crate::{App, AppError, AppResult, entropy, streams, workspaces};
+use crate::{App, AppError, AppResult, entropy, events, streams, workspaces};
 
 /// Most bytes of a state inside a request; larger ones are sent to the upload address.
 pub const MAX_INLINE_BYTES: usize = 32 << 20;
@@ -93,7 +94,7 @@ fn new_version(tx: &Tx, caller: &Caller, workspace: &Workspace, new: &NewStateVe
         terraform_version: None,
         blob: None,
         json_blob: None,
-        resources: serde_json::json!([]),
+        resources: json!([]),
         created_at: tx.now(),
     }
 }
@@ -137,6 +138,9 @@ pub async fn create(
                 check(tx, &actor, &workspace.id, &new).await?;
                 let version = new_version(tx, &actor, &workspace, &new);
                 announce(tx, &version).await?;
+                let (details, subject) = (json!({ "serial": version.serial }), version.id.as_str());
+                events::record(tx, &actor, &version.organization_id, "state-version.announce", subject, details)
+                    .await?;
                 Ok::<_, AppError>(version)
             })
         })

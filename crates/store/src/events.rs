@@ -85,7 +85,9 @@ impl Store {
         self.write(move |tx| Box::pin(async move { seal_batch(&store, tx).await })).await
     }
 
-    /// Checks every organization's chain: each event's hash, the order, and the signed head.
+    /// Checks every organization's chain: each event's hash, the order, and the signed head. What is changed before it
+    /// is sealed is not found, nor is an organization whose events and head are gone, nor a chain that was cut back to
+    /// an earlier head: that needs a head kept elsewhere.
     pub async fn verify_events(&self) -> Result<Vec<ChainReport>, StoreError> {
         let store = self.clone();
         self.read(move |tx| {

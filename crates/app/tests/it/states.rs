@@ -99,3 +99,31 @@ async fn equal_snapshots_at_once_are_stored_once() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn each_step_of_a_state_leaves_one_event() {
+    each(async |world| {
+        lock(world).await;
+        let events = async || {
+            let mut count = 0;
+            loop {
+                match world.app.store().seal_events().await.unwrap() {
+                    0 => return count,
+                    sealed => count += sealed,
+                }
+            }
+        };
+        events().await;
+        let id = announce(world, 1).await;
+        assert_eq!(events().await, 1);
+        put(world, &id, 1).await.unwrap();
+        assert_eq!(events().await, 1);
+        for wanted in [1, 0] {
+            let grant =
+                Grant { purpose: Purpose::JsonStateUpload, resource: id.to_string(), subject: "nobody".to_owned() };
+            state_uploads::upload_json(&world.app, &grant, streams::body(&b"{}"[..])).await.unwrap();
+            assert_eq!(events().await, wanted, "the JSON form is taken once");
+        }
+    })
+    .await;
+}
