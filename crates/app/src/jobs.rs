@@ -19,20 +19,18 @@ use terrane_domain::runner_protocol::{
 use terrane_domain::runs::{PhaseStatus, Run, RunPhase, RunSource, RunStatus, RunVariable, after_plan};
 use terrane_domain::state_versions::{NewState, StateVersion, StateVersionStatus, may_follow};
 use terrane_domain::time::Timestamp;
-use terrane_domain::tokens::TokenKind;
 use terrane_domain::variables::{Candidate, Variable, VariableCategory, VariableSource, effective};
 use terrane_store::runs::{PlanDocument, RunChange};
 use terrane_store::{BlobKind, BlobReader, Topic, Tx};
 
 use crate::streams::{Body, receive, remove_if_refused};
-use crate::{App, AppError, AppResult, callers, entropy, queue, state_uploads};
+use crate::{App, AppError, AppResult, entropy, queue, state_uploads};
 
 /// How long a claim is held when there is no work.
 const HOLD: Duration = Duration::from_secs(20);
 /// How often a held renewal looks for a wish to stop.
 const WISH_LOOK: Duration = Duration::from_millis(500);
 const MAX_DOCUMENT_BYTES: u64 = 1 << 30;
-const RUN_TOKEN_TIME: Duration = Duration::from_hours(24);
 /// How long after its plan a run that was approved beforehand may fail at the earliest. terraform follows the plan's log
 /// and then looks at the run: of one that has failed by then it shows neither the plan nor the apply.
 const UNSEEN_PLAN: Duration = Duration::from_secs(5);
@@ -142,7 +140,7 @@ async fn variables_of(tx: &mut Tx, run: &Run) -> AppResult<(Vec<JobVariable>, Ve
     Ok((variables, environment))
 }
 
-/// Everything that the runner must know, with a new token for the run.
+/// Everything that the runner must know.
 async fn describe(app: &App, tx: &mut Tx, id: &JobId, run: &Run, phase: &RunPhase) -> AppResult<Job> {
     let job = terrane_store::jobs::by_id(tx, id).await?.ok_or(AppError::NotFound)?;
     let workspace = terrane_store::workspaces::by_id(tx, &run.workspace_id).await?.ok_or(AppError::NotFound)?;
@@ -150,12 +148,6 @@ async fn describe(app: &App, tx: &mut Tx, id: &JobId, run: &Run, phase: &RunPhas
         terrane_store::organizations::by_id(tx, &run.organization_id).await?.ok_or(AppError::NotFound)?;
     let project = terrane_store::projects::by_id(tx, &workspace.project_id).await?.ok_or(AppError::NotFound)?;
     let (variables, environment) = variables_of(tx, run).await?;
-    terrane_store::tokens::remove_of_run(tx, &run.id).await?;
-    let (mut token, secret) = callers::new_token(tx, TokenKind::Run, "token of a run");
-    token.run_id = Some(run.id.clone());
-    token.organization_id = Some(run.organization_id.clone());
-    token.expires_at = Some(tx.now().plus(RUN_TOKEN_TIME));
-    terrane_store::tokens::insert(tx, &token, secret.reveal()).await?;
     Ok(Job {
         id: job.id.clone(),
         fence: job.fence,
@@ -172,7 +164,6 @@ async fn describe(app: &App, tx: &mut Tx, id: &JobId, run: &Run, phase: &RunPhas
         options: run.options.clone(),
         variables,
         environment,
-        run_token: secret.reveal().to_owned(),
         spool_key: app.store.derive_key(&format!("spool {}", job.id)).to_hex().to_string(),
         log_offset: u64::try_from(phase.log_length).unwrap_or(0),
     })

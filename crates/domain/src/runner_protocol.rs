@@ -167,8 +167,6 @@ pub struct Job {
     pub variables: Vec<JobVariable>,
     /// Variables of category `env`.
     pub environment: Vec<JobVariable>,
-    /// Token of this run, for private modules and other workspaces' outputs. Ends with the phase.
-    pub run_token: String,
     /// 32 bytes in hexadecimal that seal the runner's spool for this job.
     pub spool_key: String,
     /// Bytes of this phase's log that the server already holds (more than 0 only after a re-attachment).

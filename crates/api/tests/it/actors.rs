@@ -171,7 +171,7 @@ impl World {
         };
         actors.push(Actor {
             name: "other run",
-            secret: Some(text(&other.job["run_token"])),
+            secret: Some(self.mint_run_token(96, &text(&other.run["data"]["id"])).await),
             caller: Some(Caller { kind: CredentialKind::Run, principal, token_id: None }),
         });
         actors.push(Actor {

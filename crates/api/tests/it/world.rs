@@ -11,10 +11,10 @@ use terrane_app::callers::Secret;
 use terrane_app::tokens::{Expiry, NewToken};
 use terrane_app::{App, bootstrap, organization_memberships, tokens};
 use terrane_domain::access::{Caller, CredentialKind, Principal};
-use terrane_domain::ids::{TokenId, UserId};
+use terrane_domain::ids::{RunId, TokenId, UserId};
 use terrane_domain::tokens::{Token, TokenKind};
 use terrane_domain::users::User;
-use terrane_store::{Key, Store, StoreOptions, SystemClock};
+use terrane_store::{Key, Store, StoreError, StoreOptions, SystemClock};
 use tokio::sync::watch;
 use tower::ServiceExt as _;
 
@@ -120,7 +120,7 @@ impl World {
             ("plans", related("plan")),
             ("applies", related("apply")),
             ("jobs", text(&job["id"])),
-            ("run-token", text(&job["run_token"])),
+            ("run-token", self.mint_run_token(97, &self.run).await),
         ];
         self.ids.extend(people);
     }
@@ -195,6 +195,27 @@ impl World {
         let new = NewToken { description: None, expiry: Expiry::Default };
         let made = tokens::create(&self.app, &caller, user.id, new).await.unwrap();
         (made.secret.unwrap().reveal().to_owned(), text(&invited["data"]["id"]))
+    }
+
+    /// A token of a run: nothing hands one out yet.
+    pub(crate) async fn mint_run_token(&self, number: u128, run: &str) -> String {
+        let id: RunId = run.parse().unwrap();
+        let secret = format!("secret-of-{run}");
+        let shown = secret.clone();
+        let work = self.store.write(move |tx| {
+            Box::pin(async move {
+                let run = terrane_store::runs::by_id(tx, &id).await?.unwrap();
+                let token = Token {
+                    run_id: Some(run.id),
+                    organization_id: Some(run.organization_id),
+                    ..crate::actors::token(number, TokenKind::Run, tx.now())
+                };
+                terrane_store::tokens::insert(tx, &token, &secret).await
+            })
+        });
+        let done: Result<(), StoreError> = work.await;
+        done.unwrap();
+        shown
     }
 
     async fn claim(&self) -> Value {

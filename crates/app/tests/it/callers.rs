@@ -27,9 +27,9 @@ async fn a_token_that_was_replaced_is_refused_at_once() {
 #[tokio::test]
 async fn a_runs_token_ends_with_the_run() {
     each(async |world| {
-        world.queue(world.new_run()).await;
+        let run = world.queue(world.new_run()).await.run;
         let job = world.claim().await;
-        let secret = Secret::new(job.run_token.clone());
+        let secret = world.mint_run_token(&run).await;
         assert_eq!(authenticate(&world.app, Some(secret.clone())).await.unwrap().kind, CredentialKind::Run);
         world.finish(&job, false).await.unwrap();
         assert!(matches!(authenticate(&world.app, Some(secret)).await, Err(AppError::Unauthorized)));
