@@ -88,8 +88,9 @@ async fn configuration(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(job): Path<String>,
+    Parameters(query): Parameters,
 ) -> ApiResult<Response> {
-    let reader = jobs::input(&app, &caller, id(&job)?, JobInput::Configuration).await?;
+    let reader = jobs::input(&app, &caller, id(&job)?, number(&query, "fence")?, JobInput::Configuration).await?;
     Ok(stream(reader, "application/octet-stream"))
 }
 
@@ -97,16 +98,24 @@ async fn state(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(job): Path<String>,
+    Parameters(query): Parameters,
 ) -> ApiResult<Response> {
-    Ok(stream(jobs::input(&app, &caller, id(&job)?, JobInput::State).await?, "application/json"))
+    Ok(stream(
+        jobs::input(&app, &caller, id(&job)?, number(&query, "fence")?, JobInput::State).await?,
+        "application/json",
+    ))
 }
 
 async fn plan(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(job): Path<String>,
+    Parameters(query): Parameters,
 ) -> ApiResult<Response> {
-    Ok(stream(jobs::input(&app, &caller, id(&job)?, JobInput::Plan).await?, "application/octet-stream"))
+    Ok(stream(
+        jobs::input(&app, &caller, id(&job)?, number(&query, "fence")?, JobInput::Plan).await?,
+        "application/octet-stream",
+    ))
 }
 
 async fn log(

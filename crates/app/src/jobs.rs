@@ -67,6 +67,7 @@ pub async fn claim(app: &App, caller: &Caller, request: ClaimRequest) -> AppResu
     loop {
         let notified = waiter.notified();
         if let Some(job) = claim_one(app, request.runner_id.clone()).await? {
+            tracing::debug!(job = %job.id, runner = request.name, "a job was given out");
             return Ok(Some(job));
         }
         tokio::select! {
@@ -255,14 +256,13 @@ pub enum JobInput {
 }
 
 /// Opens one of a job's inputs.
-pub async fn input(app: &App, caller: &Caller, id: JobId, input: JobInput) -> AppResult<BlobReader> {
+pub async fn input(app: &App, caller: &Caller, id: JobId, fence: i64, input: JobInput) -> AppResult<BlobReader> {
     require_runner(caller)?;
     let blob = app
         .store
         .read(move |tx| {
             Box::pin(async move {
-                let job = terrane_store::jobs::by_id(tx, &id).await?.ok_or(AppError::NotFound)?;
-                let run = terrane_store::runs::by_id(tx, &job.run_id).await?.ok_or(AppError::NotFound)?;
+                let (_, run, _) = held(tx, &id, fence).await?;
                 let blob = match input {
                     JobInput::Configuration => terrane_store::runs::configuration_blob(tx, &run.id).await?,
                     JobInput::State => terrane_store::state_versions::current(tx, &run.workspace_id)

@@ -7,12 +7,12 @@
 //! | call | body | answer |
 //! | --- | --- | --- |
 //! | `POST jobs/claim` | [`ClaimRequest`] | 200 [`Job`], or 204 after at most 20 s without work |
-//! | `POST jobs/{id}/reattach` | [`ReattachRequest`] | 200 [`Job`] with a new fence, 409 when the job is no longer the runner's |
+//! | `POST jobs/{id}/reattach` | [`ReattachRequest`] | 200 [`Job`] with a new fence, 409 when nobody holds the job any more |
 //! | `POST jobs/{id}/admit` | [`Fenced`] | 204 once in the life of an apply, before its child starts; 409 the second time |
 //! | `POST jobs/{id}/renew` | [`Fenced`] | 200 [`Lease`] |
-//! | `GET jobs/{id}/configuration`, `.../state`, `.../plan` | | raw bytes; 404 where there is none |
+//! | `GET jobs/{id}/configuration?fence=`, `.../state?fence=`, `.../plan?fence=` | | raw bytes; 404 where there is none |
 //! | `PUT jobs/{id}/log?fence=&offset=` | raw bytes | 200 [`LogPosition`]; bytes already stored are taken again without effect |
-//! | `PUT jobs/{id}/state?fence=&last=` | raw state | 204; the same serial with the same bytes again is 204, with others 409 |
+//! | `PUT jobs/{id}/state?fence=` | raw state | 204; the same serial with the same bytes again is 204, with others 409 |
 //! | `PUT jobs/{id}/plan?fence=` | the saved plan | 204 |
 //! | `PUT jobs/{id}/json-plan?fence=`, `.../redacted-plan?fence=` | JSON | 204 |
 //! | `POST jobs/{id}/finish` | [`Finish`] | 204; the same again is 204 |
@@ -21,11 +21,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::engines::Engine;
 use crate::ids::{JobId, RunId, RunnerId, WorkspaceId};
 use crate::reasons::ReasonCode;
 use crate::runs::PlanOptions;
-use crate::time::Timestamp;
 
 /// Seconds for which a claim or a renewal keeps a job for its runner.
 pub const LEASE_SECONDS: u64 = 30;
@@ -89,11 +87,10 @@ pub struct ClaimRequest {
     pub runner_id: RunnerId,
     /// For people, for example the host's name.
     pub name: String,
-    /// The engines that this runner found, newest first.
-    pub engines: Vec<Engine>,
 }
 
-/// Takes a job up again after a restart of the runner.
+/// Takes a job up again after a restart of the runner, whose id is a new one: that the job is its own, the server takes
+/// from its token.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ReattachRequest {
     /// The caller's present id.
@@ -215,10 +212,6 @@ pub struct Finish {
     pub has_changes: bool,
     /// Counts of the phase.
     pub counts: ChangeCounts,
-    /// Version of the engine that ran, for example `1.11.4`.
-    pub terraform_version: Option<String>,
-    /// When the child started, by the runner's clock.
-    pub started_at: Timestamp,
 }
 
 /// An error answer of the runner protocol.

@@ -26,7 +26,7 @@ async fn prepare(setting: &Setting, log: &Log) -> Result<Option<Ended>, RunnerEr
     }
     plan::prepare(setting).await?;
     let packed = setting.folder.root.join("plan.tar");
-    if !setting.runner.client.fetch(&setting.job.id, "plan", &packed).await? {
+    if !setting.runner.client.fetch(&setting.job, "plan", &packed).await? {
         return Err(RunnerError::job(ReasonCode::PlanStale, ReasonCode::PlanStale.sentence()));
     }
     plan::unpack_plan(setting, &packed)?;

@@ -7,7 +7,6 @@ use bytes::Bytes;
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
-use terrane_domain::engines::Engine;
 use terrane_domain::ids::{JobId, RunnerId};
 use terrane_domain::runner_protocol::{
     ClaimRequest, Fenced, Finish, Job, Lease, LogPosition, ReattachRequest, Refusal, RefusalCode,
@@ -137,13 +136,8 @@ impl Client {
     }
 
     /// A job, or nothing after a while.
-    pub(crate) async fn claim(
-        &self,
-        id: &RunnerId,
-        name: &str,
-        engines: Vec<Engine>,
-    ) -> Result<Option<Job>, RunnerError> {
-        let body = ClaimRequest { runner_id: id.clone(), name: name.to_owned(), engines };
+    pub(crate) async fn claim(&self, id: &RunnerId, name: &str) -> Result<Option<Job>, RunnerError> {
+        let body = ClaimRequest { runner_id: id.clone(), name: name.to_owned() };
         self.post("claim", &body, CLAIM_TIME).await
     }
 
@@ -179,14 +173,14 @@ impl Client {
     }
 
     pub(crate) async fn put(&self, job: &Job, what: &str, bytes: Bytes) -> Result<(), RunnerError> {
-        let path = format!("{}/{what}?fence={}&last=true", job.id, job.fence);
+        let path = format!("{}/{what}?fence={}", job.id, job.fence);
         let build = || self.request(Method::PUT, &path).body(bytes.clone());
         held(self.call::<IgnoredAny>(&path, UPLOAD_TIME, build).await).map(drop)
     }
 
     /// Fetches an input into a file; tells whether there is one.
-    pub(crate) async fn fetch(&self, job: &JobId, what: &str, to: &Path) -> Result<bool, RunnerError> {
-        let path = format!("{job}/{what}");
+    pub(crate) async fn fetch(&self, job: &Job, what: &str, to: &Path) -> Result<bool, RunnerError> {
+        let path = format!("{}/{what}?fence={}", job.id, job.fence);
         loop {
             let mut answer = self.send(&path, UPLOAD_TIME, || self.request(Method::GET, &path)).await?;
             if answer.status() == StatusCode::NOT_FOUND {

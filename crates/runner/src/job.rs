@@ -3,11 +3,10 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use terrane_domain::reasons::ReasonCode;
 use terrane_domain::runner_protocol::{ChangeCounts, Finish, Job, Outcome, Phase, Refusal, RefusalCode, StopRequest};
-use terrane_domain::time::Timestamp;
 use tokio::sync::watch;
 
 use crate::child::Setting;
@@ -54,24 +53,18 @@ impl PhaseResult {
     }
 }
 
-pub(crate) fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
-}
-
 /// Jobs of an earlier life that may begin again, with their leases.
 pub(crate) type Again = Arc<Mutex<Vec<(Lease, Job)>>>;
 
 /// One slot: does what is to begin again, then claims jobs and does them, one after another.
 pub(crate) async fn work(runner: Arc<Runner>, again: Again, mut shutdown: watch::Receiver<bool>) {
     loop {
-        let engines = runner.engines.iter().map(|found| found.engine.clone()).collect();
         let first = again.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let claimed = if let Some(first) = first {
             Ok(Some(first))
         } else {
             let claimed = tokio::select! {
-                claimed = runner.client.claim(&runner.id, &runner.config.name, engines) => claimed,
+                claimed = runner.client.claim(&runner.id, &runner.config.name) => claimed,
                 _ = shutdown.wait_for(|stop| *stop) => return,
             };
             claimed.map(|job| job.map(|job| (Lease::keep(runner.clone(), &job, shutdown.clone()), job)))
@@ -122,8 +115,6 @@ async fn run(runner: &Arc<Runner>, job: Job, lease: Lease, shutdown: watch::Rece
         log_length: 0,
         has_changes: false,
         counts: ChangeCounts::default(),
-        terraform_version: engine.as_ref().map(|found| found.engine.version.clone()),
-        started_at: now(),
     };
     let mut deliveries = Vec::new();
     let result = match engine {
@@ -319,8 +310,6 @@ mod tests {
             log_length: 0,
             has_changes: false,
             counts: ChangeCounts::default(),
-            terraform_version: None,
-            started_at: now(),
         };
         let log = ClosedLog { length: Ok(3), sending: tokio::spawn(async { Ok(3) }) };
         let (client, calls) = fake::server(vec![fake::answer("204 No Content", "", 0)]).await;

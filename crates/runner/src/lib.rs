@@ -3,8 +3,6 @@
 //! Architecture invariant: the runner knows the server only by `terrane_domain::runner_protocol`; it never opens the
 //! database or the blobs. Whoever may plan may run anything: what runs here is treated as hostile.
 
-#![expect(clippy::disallowed_methods, reason = "starting processes and reading the clock is what this crate is for")]
-
 mod apply;
 mod child;
 mod client;

@@ -7,7 +7,7 @@ use terrane_domain::reasons::ReasonCode;
 use terrane_domain::runner_protocol::{ChangeCounts, Finish, Job, Outcome, RefusalCode};
 use tokio::sync::watch;
 
-use crate::job::{Again, explain, now, send_finish};
+use crate::job::{Again, explain, send_finish};
 use crate::lease::Lease;
 use crate::log::Delivery;
 use crate::spool::{self, FINISH, STATE, Spool};
@@ -71,8 +71,6 @@ async fn deliver(runner: &Arc<Runner>, mut job: Job) -> Result<Option<Job>, Runn
                 log_length: offset,
                 has_changes: false,
                 counts: ChangeCounts::default(),
-                terraform_version: None,
-                started_at: now(),
             };
             explain(&mut finish, &RunnerError::job(reason, reason.sentence()));
             finish
@@ -96,8 +94,7 @@ mod tests {
     const LOST: &str = r#"{"code":"lease-lost","message":"no longer yours","offset":null}"#;
     const GAP: &str = r#"{"code":"log-gap","message":"the log has 9 bytes","offset":null}"#;
     const END: &str = r#"{"fence":6,"outcome":"finished","reason":null,"message":null,"log_length":3,"has_changes":false,
-        "counts":{"additions":0,"changes":0,"destructions":0,"imports":0},"terraform_version":null,
-        "started_at":"2026-01-01T00:00:00.000Z"}"#;
+        "counts":{"additions":0,"changes":0,"destructions":0,"imports":0}}"#;
 
     /// What is left of a spool, with a state or without, when the server answers to reattach, state, log and finish like
     /// this: nothing, or whether there is a state.

@@ -32,6 +32,10 @@ pub(crate) fn path_of(route: &Route, mut id: impl FnMut(&str) -> String) -> Stri
             }
         }
     }
+    if route.access == Access::Runner {
+        // The world's job was claimed once.
+        path.push_str("?fence=1");
+    }
     path
 }
 

@@ -5,6 +5,7 @@ use terrane_app::configuration_versions::{self, NewConfigurationVersion};
 use terrane_app::runs::{self, NewRun};
 use terrane_app::workspaces::{self, WorkspaceKey, WorkspaceSettings};
 use terrane_domain::configuration_versions::ConfigurationVersionStatus;
+use terrane_domain::execution::ExecutionChange;
 
 use crate::databases::each;
 use crate::world::upload;
@@ -23,7 +24,8 @@ async fn an_upload_queues_a_run_for_who_may_and_arrives_whatever_comes_of_that()
             ("nobody", "remote", false),
             (owner.as_str(), "local", false),
         ] {
-            let settings = WorkspaceSettings { execution_mode: Some(mode.to_owned()), ..Default::default() };
+            let execution = ExecutionChange { mode: Some(mode.to_owned()), ..Default::default() };
+            let settings = WorkspaceSettings { execution, ..Default::default() };
             workspaces::update(&world.app, &world.owner, key.clone(), settings).await.unwrap();
             let new = NewConfigurationVersion {
                 auto_queue_runs: true,

@@ -4,10 +4,11 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use terrane_app::background::Sweep;
+use terrane_app::jobs::JobInput;
 use terrane_app::runs::RunAction;
 use terrane_app::{AppError, jobs, workspaces};
 use terrane_domain::reasons::ReasonCode;
-use terrane_domain::runner_protocol::{Phase, RefusalCode};
+use terrane_domain::runner_protocol::{Job, Phase, RefusalCode};
 use terrane_domain::runs::RunStatus;
 use terrane_domain::workspaces::LockHolder;
 
@@ -33,6 +34,11 @@ async fn a_lost_plan_is_given_out_once_more_and_then_fails_with_a_reason() {
         let second = world.claim().await;
         assert_eq!((second.id.clone(), second.phase), (first.id.clone(), Phase::Plan));
         assert_eq!(refusal(world.log(&first, 0, "late").await), RefusalCode::LeaseLost);
+        let configuration = async |job: &Job| {
+            jobs::input(&world.app, &world.runner, job.id.clone(), job.fence, JobInput::Configuration).await
+        };
+        assert_eq!(refusal(configuration(&first).await), RefusalCode::LeaseLost);
+        assert!(configuration(&second).await.is_ok());
         world.pass(LEASE);
         jobs::sweep_lost(&world.app).await.unwrap();
         let ended = world.read(&run.id).await;

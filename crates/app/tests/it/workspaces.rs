@@ -6,57 +6,61 @@ use terrane_app::runs::RunAction;
 use terrane_app::workspaces::{self, WorkspaceKey};
 use terrane_domain::runner_protocol::Outcome;
 
-use crate::world::World;
+use crate::databases::each;
 
 #[tokio::test]
 async fn the_averages_are_those_of_the_runs_that_ended() {
-    let world = World::new().await;
-    let statistics = async || {
-        let key = WorkspaceKey::Id(world.workspace_id.clone());
-        let found = workspaces::read(&world.app, &world.owner, key).await.unwrap().workspace.statistics;
-        let seconds = |average: Option<u64>| average.map(|millis| millis / 1000);
-        (
-            found.runs_count,
-            found.run_failures,
-            seconds(found.plan_duration_average),
-            seconds(found.apply_duration_average),
-        )
-    };
-    assert_eq!(statistics().await, (0, 0, None, None));
-    let applied = world.queue(world.new_run()).await.run;
-    let plan = world.claim().await;
-    world.pass(Duration::from_secs(2));
-    world.finish(&plan, true).await.unwrap();
-    assert_eq!(statistics().await, (0, 0, None, None), "it is not over yet");
-    world.act(&applied.id, RunAction::Apply).await.unwrap();
-    let apply = world.claim().await;
-    terrane_app::jobs::admit(&world.app, &world.runner, apply.id.clone(), apply.fence).await.unwrap();
-    world.pass(Duration::from_secs(10));
-    world.finish(&apply, false).await.unwrap();
-    assert_eq!(statistics().await, (1, 0, Some(2), Some(10)));
-    world.queue(world.new_run()).await;
-    let plan = world.claim().await;
-    world.pass(Duration::from_secs(4));
-    world.finish(&plan, false).await.unwrap();
-    assert_eq!(statistics().await, (2, 0, Some(3), Some(10)));
-    world.queue(world.new_run()).await;
-    let plan = world.claim().await;
-    world.end(&plan, Outcome::Errored, false).await.unwrap();
-    assert_eq!(statistics().await.1, 1);
+    each(async |world| {
+        let statistics = async || {
+            let key = WorkspaceKey::Id(world.workspace_id.clone());
+            let found = workspaces::read(&world.app, &world.owner, key).await.unwrap().workspace.statistics;
+            let seconds = |average: Option<u64>| average.map(|millis| millis / 1000);
+            (
+                found.runs_count,
+                found.run_failures,
+                seconds(found.plan_duration_average),
+                seconds(found.apply_duration_average),
+            )
+        };
+        assert_eq!(statistics().await, (0, 0, None, None));
+        let applied = world.queue(world.new_run()).await.run;
+        let plan = world.claim().await;
+        world.pass(Duration::from_secs(2));
+        world.finish(&plan, true).await.unwrap();
+        assert_eq!(statistics().await, (0, 0, None, None), "it is not over yet");
+        world.act(&applied.id, RunAction::Confirm).await.unwrap();
+        let apply = world.claim().await;
+        terrane_app::jobs::admit(&world.app, &world.runner, apply.id.clone(), apply.fence).await.unwrap();
+        world.pass(Duration::from_secs(10));
+        world.finish(&apply, false).await.unwrap();
+        assert_eq!(statistics().await, (1, 0, Some(2), Some(10)));
+        world.queue(world.new_run()).await;
+        let plan = world.claim().await;
+        world.pass(Duration::from_secs(4));
+        world.finish(&plan, false).await.unwrap();
+        assert_eq!(statistics().await, (2, 0, Some(3), Some(10)));
+        world.queue(world.new_run()).await;
+        let plan = world.claim().await;
+        world.end(&plan, Outcome::Errored, false).await.unwrap();
+        assert_eq!(statistics().await.1, 1);
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn nothing_of_a_deleted_workspace_is_left_on_disk() {
-    let world = World::new().await;
-    let blobs = || {
-        let folders = std::fs::read_dir(world.blob_folder()).unwrap();
-        let count = |folder: std::io::Result<std::fs::DirEntry>| files(&folder.unwrap().path());
-        folders.map(count).sum::<usize>()
-    };
-    assert_eq!(blobs(), 1);
-    world.queue(world.new_run()).await;
-    workspaces::delete(&world.app, &world.owner, WorkspaceKey::Id(world.workspace_id.clone())).await.unwrap();
-    assert_eq!(blobs(), 0);
+    each(async |world| {
+        let blobs = || {
+            let folders = std::fs::read_dir(world.blob_folder()).unwrap();
+            let count = |folder: std::io::Result<std::fs::DirEntry>| files(&folder.unwrap().path());
+            folders.map(count).sum::<usize>()
+        };
+        assert_eq!(blobs(), 1);
+        world.queue(world.new_run()).await;
+        workspaces::delete(&world.app, &world.owner, WorkspaceKey::Id(world.workspace_id.clone())).await.unwrap();
+        assert_eq!(blobs(), 0);
+    })
+    .await;
 }
 
 fn files(path: &std::path::Path) -> usize {

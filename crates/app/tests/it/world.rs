@@ -184,8 +184,7 @@ impl World {
 
     /// Claims the next job; there must be one.
     pub(crate) async fn claim(&self) -> Job {
-        let request =
-            ClaimRequest { runner_id: RunnerId::from_entropy(1), name: "test".to_owned(), engines: Vec::new() };
+        let request = ClaimRequest { runner_id: RunnerId::from_entropy(1), name: "test".to_owned() };
         jobs::claim(&self.app, &self.runner, request).await.unwrap().unwrap()
     }
 
@@ -231,8 +230,6 @@ impl World {
             log_length: 0,
             has_changes,
             counts: ChangeCounts::default(),
-            terraform_version: None,
-            started_at: Timestamp::from_micros(0),
         };
         jobs::finish(&self.app, &self.runner, job.id.clone(), finish).await
     }
