@@ -6,18 +6,23 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
-use serde_json::json;
-use terrane_app::App;
+use serde_json::{Value, json};
+use terrane_app::account::{self, AccountUpdate, OwnAccount};
+use terrane_app::callers::Secret;
 use terrane_app::users::{self, Account};
+use terrane_app::{App, AppError};
 use terrane_domain::users::User;
-use terrane_jsonapi::{Document, Relationship, Resource};
+use terrane_jsonapi::{Document, Input, Relationship, Resource};
 
 use crate::error::ApiResult;
-use crate::extract::{Authenticated, document};
+use crate::extract::{Authenticated, Json, MAX_JSON_BYTES, document};
 use crate::routes::{Access, Routes};
 
 pub(crate) fn routes() -> Routes {
-    Routes::default().get("/api/v2/account/details", Access::Authenticated, details)
+    Routes::default()
+        .get("/api/v2/account/details", Access::Authenticated, details)
+        .patch("/api/v2/account/update", Access::Authenticated, update)
+        .patch("/api/v2/account/password", Access::Authenticated, change_password)
 }
 
 pub(crate) fn resource(user: &User) -> Resource {
@@ -32,8 +37,8 @@ pub(crate) fn resource(user: &User) -> Resource {
         "v2-only": true,
         "permissions": {
             "can-create-organizations": true,
-            "can-change-email": false,
-            "can-change-username": false,
+            "can-change-email": true,
+            "can-change-username": true,
         },
     }))
 }
@@ -83,9 +88,7 @@ fn suffix(id: &str) -> &str {
 
 async fn details(State(app): State<App>, Authenticated(caller): Authenticated) -> ApiResult<Response> {
     let resource = match users::details(&app, &caller).await? {
-        Account::Person(user) => resource(&user)
-            .attribute("email", user.email.clone())
-            .relation("authenticated-resource", Relationship::to_one("users", user.id.as_str())),
+        Account::Person(_) => own(&account::read(&app, &caller).await?),
         Account::Team(team) => {
             let suffix = suffix(team.id.as_str());
             service_account(&format!("user-{suffix}"), &format!("api-team_{suffix}"))
@@ -99,4 +102,35 @@ async fn details(State(app): State<App>, Authenticated(caller): Authenticated) -
         }
     };
     Ok(document(StatusCode::OK, &Document::one(resource)))
+}
+
+/// The account as only its owner sees it.
+fn own(account: &OwnAccount) -> Resource {
+    let user = &account.user;
+    resource(user)
+        .attribute("email", user.email.clone())
+        .attribute("unconfirmed-email", account.unconfirmed_email.clone().map_or(Value::Null, Value::String))
+        .relation("authenticated-resource", Relationship::to_one("users", user.id.as_str()))
+}
+
+async fn update(State(app): State<App>, Authenticated(caller): Authenticated, body: Json) -> ApiResult<Response> {
+    let input = Input::parse(&body.0, MAX_JSON_BYTES)?;
+    let update = AccountUpdate { username: input.attribute("username")?, email: input.attribute("email")? };
+    Ok(document(StatusCode::OK, &Document::one(own(&account::update(&app, &caller, update).await?))))
+}
+
+async fn change_password(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    body: Json,
+) -> ApiResult<Response> {
+    let input = Input::parse(&body.0, MAX_JSON_BYTES)?;
+    let current: String = input.required("current-password")?;
+    let new: String = input.required("password")?;
+    let confirmation: String = input.required("password-confirmation")?;
+    if new != confirmation {
+        return Err(AppError::invalid("password_confirmation", "Password confirmation doesn't match Password").into());
+    }
+    account::change_password(&app, &caller, Secret::new(current), Secret::new(new)).await?;
+    Ok(document(StatusCode::OK, &Document::one(own(&account::read(&app, &caller).await?))))
 }

@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use terrane_app::App;
+use terrane_domain::authorization_codes::{CLIENT_ID, PORTS};
 
 use crate::routes::{Access, Routes};
 
@@ -19,6 +20,13 @@ pub(crate) fn routes() -> Routes {
 
 async fn services() -> Response {
     let services = json!({
+        "login.v1": {
+            "client": CLIENT_ID,
+            "grant_types": ["authz_code"],
+            "authz": "/oauth/authorization",
+            "token": "/oauth/token",
+            "ports": [PORTS.start(), PORTS.end()],
+        },
         "tfe.v2": "/api/v2/",
         "tfe.v2.1": "/api/v2/",
         "tfe.v2.2": "/api/v2/",

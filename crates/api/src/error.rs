@@ -31,6 +31,7 @@ impl From<AppError> for ApiError {
             AppError::Invalid { pointer: None, detail } => Error::unprocessable(detail),
             AppError::BadRequest(detail) => Error::bad_request(detail),
             AppError::TooLarge(detail) => Error::new(413, "payload too large", detail),
+            AppError::TooManyTries(_) => Error::too_many_requests(error.to_string()),
             AppError::Unavailable(detail) => Error::unavailable(detail),
             AppError::Refused(refusal) => return Self::Refused(refusal),
             AppError::Store(error) => {

@@ -23,7 +23,9 @@ pub(crate) struct Authenticated(pub(crate) Caller);
 /// The caller who showed a valid credential.
 pub(crate) async fn authenticated(app: &App, headers: &HeaderMap) -> ApiResult<Caller> {
     let caller = authenticate(app, bearer(headers)).await?;
-    if caller.kind == CredentialKind::Anonymous { Err(AppError::Unauthorized.into()) } else { Ok(caller) }
+    // A session is its cookie's, and cookies are for pages: what stands in a page cannot be used here.
+    let is_for_pages = matches!(caller.kind, CredentialKind::Anonymous | CredentialKind::Session);
+    if is_for_pages { Err(AppError::Unauthorized.into()) } else { Ok(caller) }
 }
 
 fn bearer(headers: &HeaderMap) -> Option<Secret> {

@@ -6,6 +6,7 @@
 
 mod account;
 mod agent_pools;
+mod authorization_codes;
 mod blobs;
 mod configuration_versions;
 mod discovery;
@@ -49,6 +50,7 @@ fn declared() -> Routes {
     Routes::default()
         .merge(discovery::routes())
         .merge(account::routes())
+        .merge(authorization_codes::routes())
         .merge(organizations::routes())
         .merge(entitlement_sets::routes())
         .merge(organization_memberships::routes())

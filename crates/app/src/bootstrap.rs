@@ -4,9 +4,11 @@ use terrane_domain::access::{Caller, CredentialKind, Principal};
 use terrane_domain::ids::UserId;
 use terrane_domain::organizations::OrganizationChange;
 use terrane_domain::users::User;
-use terrane_store::{StoreError, Tx};
+use terrane_store::{StoreError, Tx, hex, random_bytes};
 
-use crate::callers::{Secret, authenticate, create_sign_in_link, create_user_token};
+use crate::callers::{Secret, authenticate, create_user_token};
+use crate::passwords::{self, Verdict};
+use crate::sessions::create_sign_in_link;
 use crate::{App, AppResult, entropy, organizations};
 
 /// Name of the person that `dev` makes.
@@ -75,4 +77,33 @@ async fn dev_user(tx: &mut Tx) -> Result<User, StoreError> {
     };
     terrane_store::users::insert(tx, &user).await?;
     Ok(user)
+}
+
+/// The password of the person that `dev` made: a new one if there is none yet, `previous` if it is still the one. `None` if
+/// the person has chosen another.
+pub async fn dev_password(app: &App, previous: Option<Secret>) -> AppResult<Option<Secret>> {
+    let (user, stored) = app
+        .store
+        .write(|tx| {
+            Box::pin(async move {
+                let user = dev_user(tx).await?;
+                let stored = terrane_store::users::password_hash(tx, &user.id).await?;
+                Ok::<_, crate::AppError>((user, stored))
+            })
+        })
+        .await?;
+    if stored.is_some() {
+        let Some(previous) = previous else { return Ok(None) };
+        let verdict = passwords::verify(app, previous.clone(), stored).await?;
+        return Ok((verdict != Verdict::Wrong).then_some(previous));
+    }
+    let password = Secret::new(hex(&random_bytes::<12>()));
+    let hash = passwords::hash(app, password.clone()).await?;
+    let is_set = app
+        .store
+        .write(move |tx| {
+            Box::pin(async move { terrane_store::users::set_password_hash(tx, &user.id, None, hash).await })
+        })
+        .await?;
+    Ok(is_set.then_some(password))
 }

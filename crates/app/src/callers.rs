@@ -10,13 +10,11 @@ use terrane_domain::time::Timestamp;
 use terrane_domain::tokens::{Token, TokenCreator, TokenKind};
 use terrane_store::{StoreError, Tx, hex, random_bytes};
 
-use crate::{App, AppError, AppResult, entropy};
+use crate::{App, AppError, AppResult, entropy, sessions};
 
 /// A revocation takes effect within this time on every server, and at once on the one that did it.
 const CACHE_TIME: Duration = Duration::from_secs(1);
 const CACHE_ENTRIES: usize = 10_000;
-const SESSION_TIME: Duration = Duration::from_hours(12);
-const SIGN_IN_TIME: Duration = Duration::from_mins(30);
 
 /// A token's text. It has no `Debug` and no `PartialEq`.
 #[derive(Clone)]
@@ -89,6 +87,9 @@ async fn find(tx: &mut Tx, secret: &str) -> Result<Option<Caller>, AppError> {
     if token.expires_at.is_some_and(|expiry| expiry <= now) {
         return Ok(None);
     }
+    if token.kind == TokenKind::Session && !sessions::is_live(&token, now) {
+        return Ok(None);
+    }
     let (kind, principal) = match token.kind {
         TokenKind::User => (CredentialKind::User, token.user_id.map(Principal::User)),
         TokenKind::Session => (CredentialKind::Session, token.user_id.map(Principal::User)),
@@ -113,7 +114,7 @@ async fn find(tx: &mut Tx, secret: &str) -> Result<Option<Caller>, AppError> {
             (CredentialKind::Run, principal)
         }
         // Links are exchanged, never shown.
-        TokenKind::SignIn | TokenKind::Invitation => return Ok(None),
+        TokenKind::SignIn | TokenKind::SetUp | TokenKind::Invitation => return Ok(None),
     };
     Ok(principal.map(|principal| Caller { kind, principal, token_id: Some(token.id) }))
 }
@@ -145,46 +146,6 @@ pub(crate) async fn create_user_token(tx: &mut Tx, user_id: &UserId, description
     Ok(secret)
 }
 
-/// Makes a link that opens one browser session. Earlier links end.
-pub async fn create_sign_in_link(app: &App, user_id: UserId) -> AppResult<Secret> {
-    app.store
-        .write(move |tx| {
-            Box::pin(async move {
-                terrane_store::tokens::remove_kind(tx, TokenKind::SignIn).await?;
-                let (mut token, secret) = new_token(tx, TokenKind::SignIn, "sign-in link");
-                token.user_id = Some(user_id);
-                token.expires_at = Some(tx.now().plus(SIGN_IN_TIME));
-                terrane_store::tokens::insert(tx, &token, secret.reveal()).await?;
-                Ok(secret)
-            })
-        })
-        .await
-}
-
-/// Exchanges a sign-in link for a session; works once.
-pub async fn sign_in(app: &App, link: Secret) -> AppResult<Secret> {
-    app.store
-        .write(move |tx| {
-            Box::pin(async move {
-                let now = tx.now();
-                let token = terrane_store::tokens::by_secret(tx, link.reveal()).await?;
-                let token = token
-                    .filter(|token| token.kind == TokenKind::SignIn)
-                    .filter(|token| token.expires_at.is_some_and(|expiry| expiry > now))
-                    .ok_or(AppError::Unauthorized)?;
-                if !terrane_store::tokens::remove(tx, &token.id).await? {
-                    return Err(AppError::Unauthorized);
-                }
-                let (mut session, secret) = new_token(tx, TokenKind::Session, "browser session");
-                session.user_id = token.user_id;
-                session.expires_at = Some(now.plus(SESSION_TIME));
-                terrane_store::tokens::insert(tx, &session, secret.reveal()).await?;
-                Ok(secret)
-            })
-        })
-        .await
-}
-
 /// Makes `secret` the token of the server's own runner; an earlier one ends.
 pub async fn set_runner_token(app: &App, secret: Secret) -> AppResult<()> {
     app.store
@@ -205,6 +166,8 @@ pub(crate) async fn remove_expired(app: &App) -> AppResult<()> {
         .write(|tx| {
             Box::pin(async move {
                 let now = tx.now();
+                terrane_store::sessions::remove_idle(tx, now.minus(sessions::IDLE_TIME)).await?;
+                terrane_store::authorization_codes::remove_expired(tx, now).await?;
                 Ok(terrane_store::tokens::remove_expired(tx, now).await?)
             })
         })

@@ -33,6 +33,9 @@ pub enum AppError {
     /// More bytes than allowed.
     #[error("{0}")]
     TooLarge(String),
+    /// Too many tries; the next one may be made in so many seconds.
+    #[error("too many tries; wait {0} seconds and try again")]
+    TooManyTries(u64),
     /// Not yet; try again.
     #[error("{0}")]
     Unavailable(String),

@@ -29,3 +29,14 @@ pub(crate) async fn record_by(
     let event = terrane_store::events::new_event(tx, organization_id, actor, action, subject, details);
     terrane_store::events::insert(tx, &event).await
 }
+
+/// Writes the event of a change that belongs to no organization, such as a sign-in, into the chain of the site itself.
+pub(crate) async fn record_of_site(
+    tx: &mut Tx,
+    actor: String,
+    action: &str,
+    subject: &str,
+    details: Value,
+) -> Result<(), StoreError> {
+    record_by(tx, actor, &terrane_domain::events::site(), action, subject, details).await
+}

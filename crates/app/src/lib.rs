@@ -3,7 +3,9 @@
 //! Architecture invariant: the API, the pages and the MCP tools call these functions and nothing below them; a right,
 //! a limit or a change of state is written here (or in `domain`) once.
 
+pub mod account;
 pub mod agent_pools;
+pub mod authorization_codes;
 pub mod background;
 pub mod bootstrap;
 pub mod callers;
@@ -13,6 +15,7 @@ mod error;
 mod events;
 mod execution;
 pub mod feature_sets;
+mod guesses;
 pub mod ip_ranges;
 pub mod jobs;
 pub mod logs;
@@ -20,12 +23,15 @@ mod lookups;
 pub mod organization_memberships;
 pub mod organization_tokens;
 pub mod organizations;
+mod passwords;
 pub mod plans;
 pub mod projects;
 mod queue;
 pub mod remote_state_consumers;
 pub mod reserved_tag_keys;
 pub mod runs;
+pub mod sessions;
+pub mod set_up;
 pub mod signed_urls;
 mod state_documents;
 pub mod state_uploads;
@@ -61,6 +67,8 @@ pub struct App {
     pub(crate) callers: Arc<callers::CallerCache>,
     pub(crate) ip_ranges: Arc<ip_ranges::IpRanges>,
     pub(crate) token_uses: Arc<token_uses::TokenUses>,
+    pub(crate) guesses: Arc<guesses::Guesses>,
+    pub(crate) passwords: Arc<passwords::Passwords>,
     draining: watch::Receiver<bool>,
 }
 
@@ -69,21 +77,21 @@ impl App {
     /// turns true when held answers must be given at once.
     pub fn new(store: Store, public_url: &str, draining: watch::Receiver<bool>) -> Self {
         let signing_key = store.derive_key("signed-urls");
+        let public_url = public_url.into();
         let ip_ranges = Arc::new(ip_ranges::IpRanges { ranges: Vec::new(), since: store.now() });
-        Self {
-            store,
-            public_url: public_url.into(),
-            signing_key,
-            callers: Arc::default(),
-            ip_ranges,
-            token_uses: Arc::default(),
-            draining,
-        }
+        let (callers, token_uses) = (Arc::default(), Arc::default());
+        let (guesses, passwords) = (Arc::default(), Arc::default());
+        Self { store, public_url, signing_key, callers, ip_ranges, token_uses, guesses, passwords, draining }
     }
 
     /// What clients reach, without a trailing slash.
     pub fn public_url(&self) -> &str {
         &self.public_url
+    }
+
+    /// Whether clients reach the server by TLS.
+    pub fn is_https(&self) -> bool {
+        self.public_url.starts_with("https://")
     }
 
     /// The store, for checks of the whole server (readiness, verification of events).

@@ -40,6 +40,11 @@ pub struct SealedEvent {
 /// The hash of "nothing before".
 pub const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
+/// Stands for the site where an event belongs to no organization: no organization is ever given this id.
+pub fn site() -> OrganizationId {
+    OrganizationId::from_entropy(0)
+}
+
 impl Event {
     /// The bytes that the chain hashes: every member, each with its length in front, so that no two events
     /// share a form.

@@ -7,6 +7,7 @@ pub mod names;
 pub mod access;
 pub mod agent_pools;
 pub mod archive;
+pub mod authorization_codes;
 pub mod configuration_versions;
 pub mod engines;
 pub mod events;

@@ -113,6 +113,9 @@ impl Organization {
             if !is_name(&name) {
                 return Err(Invalid::new("name", "Name may only contain letters, numbers, dashes and underscores"));
             }
+            if is_reserved(&name) {
+                return Err(Invalid::new("name", "Name is reserved"));
+            }
             self.name = name;
         }
         if let Some(email) = change.email {
@@ -200,6 +203,14 @@ pub fn is_name(name: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
 
+/// Words that stand in the addresses of pages where the name of an organization could stand.
+const RESERVED: [&str; 6] = ["assets", "invitations", "set-up", "settings", "sign-in", "sign-out"];
+
+/// Whether an organization of this name would hide behind a page of the server.
+pub fn is_reserved(name: &str) -> bool {
+    RESERVED.iter().any(|word| word.eq_ignore_ascii_case(name))
+}
+
 /// Whether `email` could be an address: whether it is one only a letter can tell.
 fn is_email(email: &str) -> bool {
     let is_plain = !email.chars().any(|character| character.is_whitespace() || character.is_control());
@@ -225,6 +236,7 @@ mod tests {
             ("name", OrganizationChange { name: Some("a b".to_owned()), ..base() }),
             ("name", OrganizationChange { name: Some(String::new()), ..base() }),
             ("name", OrganizationChange { name: Some("a".repeat(91)), ..base() }),
+            ("name", OrganizationChange { name: Some("Settings".to_owned()), ..base() }),
             ("email", OrganizationChange { email: Some(String::new()), ..base() }),
             ("email", OrganizationChange { email: Some("people".to_owned()), ..base() }),
             ("email", OrganizationChange { email: Some("@example.org".to_owned()), ..base() }),

@@ -17,6 +17,8 @@ words! {
         SignIn = "sign-in",
         /// A link that makes one invited person a member.
         Invitation = "invitation",
+        /// The link by which the first person of a new server is set up.
+        SetUp = "set-up",
         /// A team.
         Team = "team",
         /// An organization.

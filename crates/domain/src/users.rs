@@ -38,6 +38,19 @@ pub fn is_email(email: &str) -> bool {
     email.len() <= 254 && is_part(person) && is_part(host) && !host.contains('@')
 }
 
+/// Fewest characters of a password.
+pub const SHORTEST_PASSWORD: usize = 10;
+/// Most bytes of a password: far above what people type, far below what would keep the server busy.
+pub const LONGEST_PASSWORD: usize = 1024;
+
+/// What is wrong with a new password, if anything.
+pub fn password_fault(password: &str) -> Option<&'static str> {
+    if password.chars().count() < SHORTEST_PASSWORD {
+        return Some("Password is too short (minimum is 10 characters)");
+    }
+    (password.len() > LONGEST_PASSWORD).then_some("Password is too long (maximum is 1024 bytes)")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,5 +63,13 @@ mod tests {
         for email in ["", "@", "a@", "@b", "not-an-address", "a b@c", "a@b@c", "a@b\0"] {
             assert!(!is_email(email), "{email}");
         }
+    }
+
+    #[test]
+    fn a_password_is_counted_in_characters_and_bounded_in_bytes() {
+        assert!(password_fault("123456789").is_some());
+        assert!(password_fault("äöüäöüäöü").is_some());
+        assert!(password_fault("äöüäöüäöüß").is_none());
+        assert!(password_fault(&"a".repeat(1025)).is_some());
     }
 }

@@ -4,6 +4,7 @@
 //! who may do what.
 
 pub mod agent_pools;
+pub mod authorization_codes;
 mod blobs;
 mod clock;
 pub mod configuration_versions;
@@ -24,6 +25,7 @@ pub mod reserved_tag_keys;
 pub mod run_events;
 pub mod runs;
 mod sealing;
+pub mod sessions;
 pub mod standings;
 pub mod state_versions;
 mod statement;

@@ -6,6 +6,7 @@ use crate::statement::Statement;
 pub(crate) fn all() -> impl Iterator<Item = &'static Statement> {
     [
         crate::agent_pools::STATEMENTS,
+        crate::authorization_codes::STATEMENTS,
         crate::configuration_versions::STATEMENTS,
         crate::events::STATEMENTS,
         crate::jobs::STATEMENTS,
@@ -18,6 +19,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Statement> {
         crate::reserved_tag_keys::STATEMENTS,
         crate::run_events::STATEMENTS,
         crate::runs::STATEMENTS,
+        crate::sessions::STATEMENTS,
         crate::state_versions::STATEMENTS,
         crate::standings::STATEMENTS,
         crate::tag_bindings::STATEMENTS,

@@ -36,7 +36,7 @@ statements! {
 }
 
 /// Tokens hold 256 random bits: a plain hash cannot be searched.
-fn hash(secret: &str) -> Vec<u8> {
+pub(crate) fn hash(secret: &str) -> Vec<u8> {
     Sha256::digest(secret.as_bytes()).to_vec()
 }
 
@@ -52,7 +52,7 @@ pub async fn by_secret(tx: &mut Tx, secret: &str) -> Result<Option<Token>, Store
     tx.one(&BY_HASH, values![hash(secret)]).await
 }
 
-async fn delete(tx: &mut Tx, statement: &'static Statement, values: Vec<Val>) -> Result<u64, StoreError> {
+pub(crate) async fn delete(tx: &mut Tx, statement: &'static Statement, values: Vec<Val>) -> Result<u64, StoreError> {
     let count = tx.execute(statement, values).await?;
     if count > 0 {
         tx.wake(Topic::Tokens);

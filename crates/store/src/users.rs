@@ -19,6 +19,11 @@ statements! {
     BY_NAMES: User = select_many "username <> '' AND username";
     SET_USERNAME = "UPDATE users SET username = $2 WHERE id = $1 AND username = ''";
     DELETE_PLACEHOLDER = "DELETE FROM users WHERE id = $1 AND username = '' AND NOT EXISTS (SELECT 1 FROM organization_memberships WHERE user_id = $1)";
+    COUNT_ANY = "SELECT COUNT(*) FROM (SELECT id FROM users LIMIT 1) AS someone";
+    UPDATE = "UPDATE users SET username = $2, email = $3, unconfirmed_email = $4 WHERE id = $1";
+    UNCONFIRMED_EMAIL = "SELECT unconfirmed_email FROM users WHERE id = $1";
+    PASSWORD_HASH = "SELECT password_hash FROM users WHERE id = $1";
+    SET_PASSWORD_HASH = "UPDATE users SET password_hash = $2 WHERE id = $1 AND COALESCE(password_hash, '') = $3";
 }
 
 /// Inserts a user.
@@ -57,4 +62,34 @@ pub async fn remove_placeholder(tx: &mut Tx, id: &UserId) -> Result<(), StoreErr
         tx.wake(Topic::Tokens);
     }
     Ok(())
+}
+
+/// Whether there is anybody at all.
+pub async fn is_anyone(tx: &mut Tx) -> Result<bool, StoreError> {
+    Ok(tx.scalar::<i64>(&COUNT_ANY, Vec::new()).await?.unwrap_or(0) > 0)
+}
+
+/// Changes name and addresses.
+pub async fn update(tx: &mut Tx, user: &User, unconfirmed_email: Option<String>) -> Result<bool, StoreError> {
+    tx.changed(&UPDATE, values![user.id, user.username, user.email, unconfirmed_email]).await
+}
+
+/// The address that the person wants and that nobody has confirmed yet.
+pub async fn unconfirmed_email(tx: &mut Tx, id: &UserId) -> Result<Option<String>, StoreError> {
+    Ok(tx.scalar::<Option<String>>(&UNCONFIRMED_EMAIL, values![*id]).await?.flatten())
+}
+
+/// What is stored of the password. It is no part of the [`User`], so that nobody gets it without asking for it.
+pub async fn password_hash(tx: &mut Tx, id: &UserId) -> Result<Option<String>, StoreError> {
+    Ok(tx.scalar::<Option<String>>(&PASSWORD_HASH, values![*id]).await?.flatten())
+}
+
+/// Replaces what is stored of the password, if it is still `before`.
+pub async fn set_password_hash(
+    tx: &mut Tx,
+    id: &UserId,
+    before: Option<String>,
+    after: String,
+) -> Result<bool, StoreError> {
+    tx.changed(&SET_PASSWORD_HASH, values![*id, after, before.unwrap_or_default()]).await
 }

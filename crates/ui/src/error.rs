@@ -1,47 +1,72 @@
 //! Errors as pages: what happened, and what to do next.
 
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::html;
 use terrane_app::AppError;
 
 use crate::layout::page;
 
-pub(crate) struct PageError(AppError);
+pub(crate) enum PageError {
+    App(AppError),
+    Forged,
+}
 
 pub(crate) type PageResult<T> = Result<T, PageError>;
 
+impl PageError {
+    /// A form that no page of ours sent for this browser.
+    pub(crate) const fn forged() -> Self {
+        Self::Forged
+    }
+}
+
 impl From<AppError> for PageError {
     fn from(error: AppError) -> Self {
-        Self(error)
+        Self::App(error)
     }
 }
 
 impl IntoResponse for PageError {
     fn into_response(self) -> Response {
-        let (status, title, text) = match &self.0 {
-            AppError::Unauthorized => return Redirect::to("/app/sign-in").into_response(),
-            AppError::NotFound => (
-                StatusCode::NOT_FOUND,
-                "Nothing here",
-                "There is no such page, or your account may not see it.".to_owned(),
-            ),
-            AppError::Forbidden(text) => (StatusCode::FORBIDDEN, "Not allowed", format!("{text}.")),
+        let error = match self {
+            Self::App(error) => error,
+            Self::Forged => {
+                let text = "This form did not come from a page of this server that was made for your browser, or the page was too old. Nothing was changed. Go back, reload the page, and try again.";
+                return answer(StatusCode::FORBIDDEN, "Nothing was changed", text);
+            }
+        };
+        match &error {
+            AppError::Unauthorized => Redirect::to("/app/sign-in").into_response(),
+            AppError::NotFound => {
+                answer(StatusCode::NOT_FOUND, "Nothing here", "There is no such page, or your account may not see it.")
+            }
+            AppError::Forbidden(text) => answer(StatusCode::FORBIDDEN, "Not allowed", &format!("{text}.")),
             AppError::Conflict(_) => {
-                (StatusCode::CONFLICT, "Not now", format!("{}. Go back to see how things stand.", self.0))
+                let text = format!("{error}. Go back to see how things stand.");
+                answer(StatusCode::CONFLICT, "Not now", &text)
             }
-            AppError::Store(error) => {
-                tracing::error!(error = error as &dyn std::error::Error, "a page failed");
+            AppError::TooManyTries(seconds) => {
+                let mut response = answer(StatusCode::TOO_MANY_REQUESTS, "Not so fast", &error.to_string());
+                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(*seconds));
+                response
+            }
+            AppError::Unavailable(text) => answer(StatusCode::SERVICE_UNAVAILABLE, "Not now", text),
+            AppError::Store(failure) => {
+                tracing::error!(error = failure as &dyn std::error::Error, "a page failed");
                 let text = "The server failed; its log says why. Try again, and tell your administrator if it stays.";
-                (StatusCode::INTERNAL_SERVER_ERROR, "The server failed", text.to_owned())
+                answer(StatusCode::INTERNAL_SERVER_ERROR, "The server failed", text)
             }
-            other => (StatusCode::UNPROCESSABLE_ENTITY, "That did not work", other.to_string()),
-        };
-        let body = html! {
-            h1 { (title) }
-            p { (text) }
-            p { a href="/app" { "All workspaces" } }
-        };
-        (status, page(title, &body)).into_response()
+            other => answer(StatusCode::UNPROCESSABLE_ENTITY, "That did not work", &other.to_string()),
+        }
     }
+}
+
+fn answer(status: StatusCode, title: &str, text: &str) -> Response {
+    let body = html! {
+        h1 { (title) }
+        p { (text) }
+        p { a href="/app" { "All workspaces" } }
+    };
+    (status, page(title, &body)).into_response()
 }

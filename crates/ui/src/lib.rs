@@ -1,54 +1,138 @@
 //! Server-rendered pages over the same services as the API.
 //!
-//! Architecture invariant: a page extracts the session, calls services, and renders; it knows neither SQL nor rights.
+//! Architecture invariant: a page extracts the session, calls services, and renders; it knows neither SQL nor rights. What is
+//! not a mere look passes the gate of [`forms::guard`], whatever page it is.
 
+mod account;
 mod assets;
+mod authorization_codes;
 mod error;
+mod forms;
 mod layout;
 mod logs;
 mod runs;
 mod session;
+mod sessions;
+mod set_up;
 mod sign_in;
+mod tokens;
 mod workspaces;
 
 use axum::Router;
+use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::middleware;
-use axum::routing::{get, post};
+use axum::response::Response;
+use axum::routing::{MethodRouter, get, post};
 use terrane_app::App;
 
-/// The pages below `/app`.
-pub fn router(app: App) -> Router {
-    let mut router = Router::new()
-        .route("/", get(workspaces::home))
-        .route("/app", get(workspaces::home))
-        .route("/app/sign-in", get(sign_in::explain))
-        .route("/app/sign-in/{link}", get(sign_in::open))
-        .route("/app/assets/{name}", get(assets::serve))
-        .route("/app/{organization}/workspaces/{workspace}", get(workspaces::show))
-        .route("/app/{organization}/workspaces/{workspace}/runs", get(workspaces::show));
-    // The CLI prints the shorter form.
-    for run in ["/app/{organization}/workspaces/{workspace}/runs/{run}", "/app/{organization}/{workspace}/runs/{run}"] {
-        router = router
-            .route(run, get(runs::show))
-            .route(&format!("{run}/summary"), get(runs::summary))
-            .route(&format!("{run}/changes"), get(runs::changes))
-            .route(&format!("{run}/logs/{{phase}}"), get(logs::stream))
-            .route(&format!("{run}/apply"), post(runs::apply))
-            .route(&format!("{run}/discard"), post(runs::discard));
+/// A page or a form, as it is declared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// GET or POST.
+    pub method: &'static str,
+    /// The path with its `{parameters}`.
+    pub path: String,
+    /// Whether anybody may come, signed in or not.
+    pub is_public: bool,
+}
+
+type Declared = Vec<(Page, MethodRouter<App>)>;
+
+/// What needs no session.
+fn public() -> [(&'static str, &'static str, MethodRouter<App>); 6] {
+    [
+        ("GET", "/app/assets/{name}", get(assets::serve)),
+        ("GET", "/app/sign-in", get(sign_in::show)),
+        ("POST", "/app/sign-in", post(sign_in::sign_in)),
+        ("GET", "/app/sign-in/{link}", get(sign_in::open)),
+        ("GET", "/app/set-up/{link}", get(set_up::show)),
+        ("POST", "/app/set-up/{link}", post(set_up::complete)),
+    ]
+}
+
+/// What is for signed-in people.
+fn private() -> [(&'static str, &'static str, MethodRouter<App>); 18] {
+    [
+        ("GET", "/", get(workspaces::home)),
+        ("GET", "/app", get(workspaces::home)),
+        ("POST", "/app/sign-out", post(sign_in::sign_out)),
+        ("GET", "/app/settings/profile", get(account::show)),
+        ("POST", "/app/settings/profile", post(account::update)),
+        ("POST", "/app/settings/password", post(account::change_password)),
+        ("GET", "/app/settings/tokens", get(tokens::show)),
+        ("POST", "/app/settings/tokens", post(tokens::create)),
+        ("POST", "/app/settings/tokens/{token}/delete", post(tokens::delete)),
+        ("GET", "/app/settings/sessions", get(sessions::show)),
+        ("POST", "/app/settings/sessions/{session}/delete", post(sessions::delete)),
+        ("POST", "/app/settings/sessions/delete-all", post(sessions::delete_all)),
+        ("GET", "/oauth/authorization", get(authorization_codes::ask)),
+        ("POST", "/oauth/authorization", post(authorization_codes::decide)),
+        ("GET", "/app/{organization}/workspaces/{workspace}", get(workspaces::show)),
+        ("GET", "/app/{organization}/workspaces/{workspace}/runs", get(workspaces::show)),
+        ("GET", RUN, get(runs::show)),
+        // The CLI prints the shorter form.
+        ("GET", SHORT_RUN, get(runs::show)),
+    ]
+}
+
+const RUN: &str = "/app/{organization}/workspaces/{workspace}/runs/{run}";
+const SHORT_RUN: &str = "/app/{organization}/{workspace}/runs/{run}";
+
+/// What belongs to a run's page.
+fn of_run() -> [(&'static str, &'static str, MethodRouter<App>); 5] {
+    [
+        ("GET", "summary", get(runs::summary)),
+        ("GET", "changes", get(runs::changes)),
+        ("GET", "logs/{phase}", get(logs::stream)),
+        ("POST", "apply", post(runs::apply)),
+        ("POST", "discard", post(runs::discard)),
+    ]
+}
+
+fn declared() -> Declared {
+    let page = |method, path: String, is_public| Page { method, path, is_public };
+    let mut declared: Declared = Vec::new();
+    declared.extend(public().map(|(method, path, handler)| (page(method, path.to_owned(), true), handler)));
+    declared.extend(private().map(|(method, path, handler)| (page(method, path.to_owned(), false), handler)));
+    for run in [RUN, SHORT_RUN] {
+        declared.extend(of_run().map(|(method, end, handler)| (page(method, format!("{run}/{end}"), false), handler)));
     }
-    router.layer(middleware::map_response(add_headers)).with_state(app)
+    declared
+}
+
+/// The declarations of all pages and forms, for sweeps over them.
+pub fn pages() -> Vec<Page> {
+    declared().into_iter().map(|(page, _)| page).collect()
+}
+
+/// The pages, most of them below `/app`.
+pub fn router(app: App) -> Router {
+    declared()
+        .into_iter()
+        .fold(Router::new(), |router, (page, handler)| router.route(&page.path, handler))
+        .layer(middleware::from_fn_with_state(app.clone(), forms::guard))
+        .layer(middleware::from_fn_with_state(app.clone(), add_headers))
+        .with_state(app)
 }
 
 /// No inline script or style, nothing from elsewhere, no frame around us.
-const POLICY: &str =
-    "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; img-src 'self' data:";
+fn policy(form_action: &str) -> String {
+    format!("default-src 'self'; base-uri 'none'; {form_action}; frame-ancestors 'none'; img-src 'self' data:")
+}
 
-async fn add_headers(mut response: axum::response::Response) -> axum::response::Response {
+async fn add_headers(State(app): State<App>, request: axum::extract::Request, next: middleware::Next) -> Response {
+    let mut response = next.run(request).await;
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    if let Ok(policy) = HeaderValue::try_from(policy("form-action 'self'")) {
+        headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(policy);
+    }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    if app.is_https() {
+        let year = HeaderValue::from_static("max-age=31536000");
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, year);
+    }
     response
 }

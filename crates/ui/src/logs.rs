@@ -12,7 +12,7 @@ use terrane_app::{App, AppError, logs};
 
 use crate::error::PageResult;
 use crate::runs::{RunPath, find};
-use crate::session::SignedIn;
+use crate::session::{SignedIn, Watch};
 
 const STX: u8 = 0x02;
 const ETX: u8 = 0x03;
@@ -82,6 +82,7 @@ fn render(line: &str) -> Option<Line> {
 /// Where a reader stands.
 struct Reader {
     app: App,
+    watch: Watch,
     phase_id: String,
     offset: u64,
     rest: BytesMut,
@@ -96,6 +97,9 @@ impl Reader {
             let Ok(bytes) = logs::read_held(&self.app, &self.phase_id, position, READ_BYTES).await else {
                 return None;
             };
+            if !self.watch.is_open(&self.app).await {
+                return None;
+            }
             // Browsers drop events without data, and then connect again for ever.
             if bytes.is_empty() && logs::has_ended(&self.app, &self.phase_id).await.unwrap_or(true) {
                 self.is_over = true;
@@ -128,6 +132,7 @@ impl Reader {
 pub(crate) async fn stream(
     State(app): State<App>,
     SignedIn(caller): SignedIn,
+    watch: Watch,
     Path(path): Path<PhasePath>,
     headers: HeaderMap,
 ) -> PageResult<Sse<impl Stream<Item = Result<Event, std::convert::Infallible>>>> {
@@ -139,7 +144,7 @@ pub(crate) async fn stream(
         _ => return Err(AppError::NotFound.into()),
     };
     let offset = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok()).unwrap_or(0);
-    let reader = Reader { app, phase_id, offset, rest: BytesMut::new(), is_over: false };
+    let reader = Reader { app, watch, phase_id, offset, rest: BytesMut::new(), is_over: false };
     Ok(Sse::new(futures_util::stream::unfold(reader, Reader::next)).keep_alive(KeepAlive::default()))
 }
 

@@ -13,8 +13,9 @@ use terrane_domain::ids::RunId;
 use terrane_domain::runs::{PhaseStatus, RunStatus};
 
 use crate::error::PageResult;
+use crate::forms::FormToken;
 use crate::layout::page;
-use crate::session::SignedIn;
+use crate::session::{SignedIn, Watch};
 
 /// The parts of the address.
 #[derive(Deserialize)]
@@ -71,7 +72,7 @@ fn counts(view: &RunView) -> Markup {
 }
 
 /// The part that changes while the run goes on.
-fn render_summary(view: &RunView, base: &str) -> Markup {
+fn render_summary(view: &RunView, base: &str, token: &FormToken) -> Markup {
     let run = &view.run;
     html! {
         p class="status" { (status_badge(run.status)) span class="quiet" { "created " (run.created_at) } }
@@ -89,6 +90,7 @@ fn render_summary(view: &RunView, base: &str) -> Markup {
         @if view.is_confirmable {
             @if view.can_apply {
                 form method="post" class="actions" {
+                    (token.field())
                     button formaction={ (base) "/apply" } class="primary" { "Confirm and apply" }
                     button formaction={ (base) "/discard" } { "Discard" }
                 }
@@ -112,6 +114,7 @@ fn log_section(title: &str, phase: &str, status: PhaseStatus, base: &str) -> Mar
 pub(crate) async fn show(
     State(app): State<App>,
     SignedIn(caller): SignedIn,
+    token: FormToken,
     Path(path): Path<RunPath>,
 ) -> PageResult<Markup> {
     let view = find(&app, &caller, &path).await?;
@@ -121,7 +124,7 @@ pub(crate) async fn show(
         p class="path" { a href="/app" { (path.organization) } " / " a href=(workspace) { (path.workspace) } " / " (path.run) }
         h1 { (view.run.message) }
         div id="summary" data-summary={ (base) "/summary" } data-changes={ (base) "/changes" } aria-live="polite" {
-            (render_summary(&view, &base))
+            (render_summary(&view, &base, &token))
         }
         (log_section("Plan", "plan", view.plan.status, &base))
         @if !view.run.plan_only { (log_section("Apply", "apply", view.apply.status, &base)) }
@@ -134,10 +137,11 @@ pub(crate) async fn show(
 pub(crate) async fn summary(
     State(app): State<App>,
     SignedIn(caller): SignedIn,
+    token: FormToken,
     Path(path): Path<RunPath>,
 ) -> PageResult<Markup> {
     let view = find(&app, &caller, &path).await?;
-    Ok(render_summary(&view, &path.address()))
+    Ok(render_summary(&view, &path.address(), &token))
 }
 
 /// The phases' statuses, for the headings of the logs.
@@ -149,17 +153,21 @@ fn statuses_of(view: &RunView) -> String {
 pub(crate) async fn changes(
     State(app): State<App>,
     SignedIn(caller): SignedIn,
+    watch: Watch,
     Path(path): Path<RunPath>,
 ) -> PageResult<Sse<impl Stream<Item = Result<Event, std::convert::Infallible>>>> {
     let view = find(&app, &caller, &path).await?;
     let statuses = futures_util::stream::unfold(Some(view), move |last| {
-        let (app, caller) = (app.clone(), caller.clone());
+        let (app, caller, watch) = (app.clone(), caller.clone(), watch.clone());
         async move {
             let last = last?;
             if last.run.status.is_final() {
                 return Some((Ok(Event::default().event("end").data(statuses_of(&last))), None));
             }
             let next = runs::changed(&app, &caller, &last).await.ok()?;
+            if !watch.is_open(&app).await {
+                return None;
+            }
             let event = Event::default().event("run").data(statuses_of(&next));
             Some((Ok(event), Some(next)))
         }

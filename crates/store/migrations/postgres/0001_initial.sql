@@ -33,7 +33,11 @@ CREATE TABLE users (
     username TEXT COLLATE "C" NOT NULL,
     email TEXT COLLATE "C" NOT NULL,
     is_site_admin BOOLEAN NOT NULL,
-    created_at BIGINT NOT NULL
+    created_at BIGINT NOT NULL,
+    -- Argon2id in its own text form; none until the person has set a password.
+    password_hash TEXT COLLATE "C",
+    -- What the person wants instead of the address, until it is confirmed.
+    unconfirmed_email TEXT COLLATE "C"
 );
 CREATE UNIQUE INDEX users_by_username ON users (username) WHERE username <> '';
 
@@ -120,6 +124,17 @@ CREATE UNIQUE INDEX tokens_of_team_described ON tokens (team_id, description) WH
 -- A new one takes the place of the old.
 CREATE UNIQUE INDEX tokens_of_organization ON tokens (organization_id, kind)
     WHERE kind IN ('organization', 'audit-trails');
+
+CREATE TABLE authorization_codes (
+    hash BYTEA PRIMARY KEY,
+    user_id TEXT COLLATE "C" NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    session_id TEXT COLLATE "C" NOT NULL REFERENCES tokens (id) ON DELETE CASCADE,
+    redirect_uri TEXT COLLATE "C" NOT NULL,
+    code_challenge TEXT COLLATE "C" NOT NULL,
+    expires_at BIGINT NOT NULL,
+    token_expires_at BIGINT
+);
+CREATE INDEX authorization_codes_by_session ON authorization_codes (session_id);
 
 CREATE TABLE workspaces (
     id TEXT COLLATE "C" PRIMARY KEY,

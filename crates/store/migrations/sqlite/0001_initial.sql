@@ -32,7 +32,11 @@ CREATE TABLE users (
     username TEXT NOT NULL,
     email TEXT NOT NULL,
     is_site_admin INTEGER NOT NULL,
-    created_at INTEGER NOT NULL
+    created_at INTEGER NOT NULL,
+    -- Argon2id in its own text form; none until the person has set a password.
+    password_hash TEXT,
+    -- What the person wants instead of the address, until it is confirmed.
+    unconfirmed_email TEXT
 ) STRICT;
 CREATE UNIQUE INDEX users_by_username ON users (username) WHERE username <> '';
 
@@ -119,6 +123,17 @@ CREATE UNIQUE INDEX tokens_of_team_described ON tokens (team_id, description) WH
 -- A new one takes the place of the old.
 CREATE UNIQUE INDEX tokens_of_organization ON tokens (organization_id, kind)
     WHERE kind IN ('organization', 'audit-trails');
+
+CREATE TABLE authorization_codes (
+    hash BLOB PRIMARY KEY,
+    user_id TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    session_id TEXT NOT NULL REFERENCES tokens (id) ON DELETE CASCADE,
+    redirect_uri TEXT NOT NULL,
+    code_challenge TEXT NOT NULL,
+    expires_at INTEGER NOT NULL,
+    token_expires_at INTEGER
+) STRICT;
+CREATE INDEX authorization_codes_by_session ON authorization_codes (session_id);
 
 CREATE TABLE workspaces (
     id TEXT PRIMARY KEY,

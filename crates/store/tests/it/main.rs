@@ -18,6 +18,7 @@ macro_rules! read {
     };
 }
 
+mod accounts;
 mod agent_pools;
 mod blobs;
 mod databases;

@@ -1,0 +1,210 @@
+//! Forms: read once, at the gate that every one of them passes, which refuses what no page of ours has sent.
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use maud::{Markup, html};
+use terrane_app::callers::Secret;
+use terrane_app::{App, AppError, sessions};
+
+use crate::error::{PageError, PageResult};
+use crate::session::{cookie, session_cookie, set_cookie};
+
+const VISITOR: &str = "terrane_visitor";
+const MAX_FORM_BYTES: usize = 64 * 1024;
+/// Name of the hidden field.
+const TOKEN: &str = "form-token";
+
+/// A form that one of our own pages sent.
+#[derive(Clone)]
+pub(crate) struct Submitted {
+    fields: Vec<(String, String)>,
+    /// The page was made for the session that the browser is in, not for a visitor.
+    pub(crate) is_of_session: bool,
+}
+
+impl Submitted {
+    /// A field, if it is there and not empty.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.fields
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+            .filter(|value| !value.is_empty())
+    }
+
+    /// A field, empty if it is missing.
+    pub(crate) fn text(&self, name: &str) -> String {
+        self.get(name).unwrap_or_default().to_owned()
+    }
+
+    /// A field of spaces around a name or an address.
+    pub(crate) fn trimmed(&self, name: &str) -> String {
+        self.get(name).unwrap_or_default().trim().to_owned()
+    }
+
+    /// A field that is never shown.
+    pub(crate) fn secret(&self, name: &str) -> Secret {
+        Secret::new(self.get(name).unwrap_or_default())
+    }
+}
+
+impl FromRequestParts<App> for Submitted {
+    type Rejection = PageError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, PageError> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(PageError::forged)
+    }
+}
+
+/// What stands in the address behind the question mark.
+pub(crate) struct Parameters(Vec<(String, String)>);
+
+impl Parameters {
+    /// The first of this name.
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+}
+
+impl FromRequestParts<App> for Parameters {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Self, Self::Rejection> {
+        let query = parts.uri.query().unwrap_or_default();
+        Ok(Self(form_urlencoded::parse(query.as_bytes()).into_owned().collect()))
+    }
+}
+
+/// Whether the request comes from one of our own pages. Browsers send `Sec-Fetch-Site`; older ones only `Origin`.
+fn is_from_our_page(app: &App, headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    match (text("sec-fetch-site"), text("origin"), text("host")) {
+        (Some(site), _, _) => site == "same-origin",
+        (None, Some(origin), _) if origin == app.public_url() => true,
+        // Where there is no TLS, browsers leave `Sec-Fetch-Site` out, and our own policy makes them say `null` for where a form
+        // comes from. The form's token alone decides then.
+        (None, Some("null"), _) => !app.is_https(),
+        (None, Some(origin), Some(host)) => origin.split_once("://").is_some_and(|(_, from)| from == host),
+        _ => false,
+    }
+}
+
+/// Stands before every page: what is not a mere look must come from our own page, with the token that the page was given for
+/// this browser.
+pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
+    if matches!(*request.method(), Method::GET | Method::HEAD) {
+        return next.run(request).await;
+    }
+    match read(&app, request).await {
+        Ok(request) => next.run(request).await,
+        Err(error) => error.into_response(),
+    }
+}
+
+async fn read(app: &App, request: Request) -> PageResult<Request> {
+    let (mut parts, body) = request.into_parts();
+    if !is_from_our_page(app, &parts.headers) {
+        return Err(PageError::forged());
+    }
+    let bytes = to_bytes(body, MAX_FORM_BYTES)
+        .await
+        .map_err(|_| AppError::TooLarge("the form is too long; nothing was changed".to_owned()))?;
+    let fields: Vec<(String, String)> = form_urlencoded::parse(&bytes).into_owned().collect();
+    let mut submitted = Submitted { fields, is_of_session: false };
+    let token = submitted.text(TOKEN);
+    let is_for = |cookie: Option<Secret>| cookie.is_some_and(|cookie| sessions::is_form_token(app, &cookie, &token));
+    submitted.is_of_session = is_for(session_cookie(app, &parts.headers));
+    if !submitted.is_of_session && !is_for(cookie(app, &parts.headers, VISITOR)) {
+        return Err(PageError::forged());
+    }
+    parts.extensions.insert(submitted);
+    Ok(Request::from_parts(parts, Body::empty()))
+}
+
+fn hidden(token: &str) -> Markup {
+    html! { input type="hidden" name=(TOKEN) value=(token); }
+}
+
+/// What the forms of a signed-in person's page carry.
+pub(crate) struct FormToken(String);
+
+impl FormToken {
+    /// The hidden field.
+    pub(crate) fn field(&self) -> Markup {
+        hidden(&self.0)
+    }
+}
+
+impl FromRequestParts<App> for FormToken {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
+        let cookie = session_cookie(app, &parts.headers);
+        Ok(Self(cookie.map(|cookie| sessions::form_token(app, &cookie)).unwrap_or_default()))
+    }
+}
+
+/// What the forms of a page for anybody carry: bound to a cookie that says nothing but that it is the same browser.
+pub(crate) struct Visitor {
+    cookie: Secret,
+    is_new: bool,
+}
+
+impl Visitor {
+    /// The hidden field.
+    pub(crate) fn field(&self, app: &App) -> Markup {
+        hidden(&sessions::form_token(app, &self.cookie))
+    }
+
+    /// The page, with the cookie if the browser has none.
+    pub(crate) fn answer(&self, app: &App, page: impl axum::response::IntoResponse) -> Response {
+        let mut response = page.into_response();
+        if let Some(cookie) = set_cookie(app, VISITOR, self.cookie.reveal(), None).filter(|_| self.is_new) {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+        response
+    }
+}
+
+impl FromRequestParts<App> for Visitor {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Self::Rejection> {
+        let is_one =
+            |cookie: &Secret| cookie.reveal().len() == 64 && cookie.reveal().bytes().all(|it| it.is_ascii_hexdigit());
+        let known = cookie(app, &parts.headers, VISITOR).filter(is_one);
+        let is_new = known.is_none();
+        Ok(Self { cookie: known.unwrap_or_else(sessions::new_visitor), is_new })
+    }
+}
+
+/// One labelled input. `kind` is HTML's type, `autocomplete` what a password manager needs to know.
+pub(crate) fn input(label: &str, name: &str, kind: &str, value: &str, autocomplete: &str) -> Markup {
+    html! {
+        label for=(name) { (label) }
+        input id=(name) name=(name) type=(kind) value=(value) autocomplete=(autocomplete) required;
+    }
+}
+
+/// What was wrong with a form, read out by screen readers.
+pub(crate) fn fault(text: Option<&str>) -> Markup {
+    html! { @if let Some(text) = text { p class="note fault" role="alert" { (text) } } }
+}
+
+/// What a service said that the person can do something about; anything else stays an error.
+pub(crate) fn correctable(error: AppError) -> Result<String, AppError> {
+    match error {
+        AppError::Invalid { detail, .. } => Ok(detail),
+        AppError::Conflict(_) | AppError::BadRequest(_) | AppError::Unavailable(_) | AppError::TooManyTries(_) => {
+            let text = error.to_string();
+            let mut letters = text.chars();
+            let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+            Ok(format!("{first}{}.", letters.as_str()))
+        }
+        other => Err(other),
+    }
+}

@@ -1,0 +1,140 @@
+//! No form works that no page of ours sent for this browser.
+
+use axum::http::StatusCode;
+
+use crate::browser::{Browser, encode};
+use crate::world::World;
+
+const NEW_PASSWORD: &str = "a new password";
+const SAME_ORIGIN: (&str, &str) = ("sec-fetch-site", "same-origin");
+
+/// What a form's fields are here; every form gets all of them.
+fn fields(world: &World) -> Vec<(&'static str, String)> {
+    let challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+    let mut fields: Vec<(&str, String)> = [
+        ("username", "admin"),
+        ("email", "new@example.com"),
+        ("description", "forged"),
+        ("lifetime", "30"),
+        ("confirmation", NEW_PASSWORD),
+        ("organization", "forged"),
+        ("answer", "allow"),
+        ("client_id", "terraform-cli"),
+        ("response_type", "code"),
+        ("redirect_uri", "http://localhost:10001/login"),
+        ("code_challenge", challenge),
+        ("code_challenge_method", "S256"),
+    ]
+    .map(|(name, value)| (name, value.to_owned()))
+    .to_vec();
+    fields.push(("current-password", world.password.clone()));
+    fields
+}
+
+/// A world in which every form would do something, and the paths of all of them.
+async fn prepared() -> (World, Browser, Vec<String>) {
+    let world = World::new().await;
+    let runs = [world.planned_run("one").await, world.planned_run("two").await];
+    let short = world.planned_run("three").await.replace("/workspaces/", "/");
+    let shorter = world.planned_run("four").await.replace("/workspaces/", "/");
+    let browser = world.signed_in().await;
+    let other = world.signed_in().await;
+    let id = |secret: &str| {
+        let (app, secret) = (world.app.clone(), terrane_app::callers::Secret::new(secret));
+        async move { terrane_app::callers::authenticate(&app, Some(secret)).await.unwrap().token_id.unwrap() }
+    };
+    let session = id(other.session().unwrap()).await;
+    let token = id(&world.token).await;
+    let mut paths = Vec::new();
+    for page in terrane_ui::pages().into_iter().filter(|page| page.method != "GET") {
+        let run = match (page.path.contains("/workspaces/"), page.path.ends_with("/apply")) {
+            (true, true) => &runs[0],
+            (true, false) => &runs[1],
+            (false, true) => &short,
+            (false, false) => &shorter,
+        };
+        let path = page
+            .path
+            .replace("/app/{organization}/workspaces/{workspace}/runs/{run}", run)
+            .replace("/app/{organization}/{workspace}/runs/{run}", run)
+            .replace("{token}", token.as_str())
+            .replace("{session}", session.as_str());
+        assert!(!path.contains('{') || path.contains("set-up"), "no value for {path}");
+        paths.push(path);
+    }
+    (world, browser, paths)
+}
+
+/// `password` is what the sign-in form is given; the form that changes it gets a new one.
+fn body(world: &World, path: &str, password: &str, token: Option<&str>) -> String {
+    let fields = fields(world);
+    let mut all: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    all.push(("password", if path == "/app/sign-in" { password } else { NEW_PASSWORD }));
+    if let Some(token) = token {
+        all.push(("form-token", token));
+    }
+    encode(&all)
+}
+
+#[tokio::test]
+async fn a_forged_form_changes_nothing_and_the_same_form_from_our_page_does() {
+    let (world, mut browser, mut paths) = prepared().await;
+    browser.get("/app/settings/profile").await;
+    let own = browser.form_token.clone();
+    let mut stranger = world.browser();
+    stranger.get("/app/sign-in").await;
+    let strangers = stranger.form_token.clone();
+    let before = world.content().await;
+    assert!(before.contains("planned"), "the content of the database is not seen");
+    for path in &paths {
+        let forgeries = [
+            ("another site", Some(("sec-fetch-site", "cross-site")), Some(own.as_str())),
+            ("a neighbour", Some(("sec-fetch-site", "same-site")), Some(own.as_str())),
+            ("an old browser on another site", Some(("origin", "https://evil.example")), Some(own.as_str())),
+            ("a program that says nothing", None, Some(own.as_str())),
+            ("our page without token", Some(SAME_ORIGIN), None),
+            ("our page with a stranger's token", Some(SAME_ORIGIN), Some(strangers.as_str())),
+            ("our page with a made-up token", Some(SAME_ORIGIN), Some("00")),
+        ];
+        for (what, header, token) in forgeries {
+            let headers: Vec<_> = header.into_iter().collect();
+            let answer = browser.send("POST", path, &headers, body(&world, path, &world.password, token)).await;
+            assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path} from {what}");
+        }
+        // The visitor's own token does for the door, never for a session.
+        let mut both = browser.clone();
+        both.cookies.extend(stranger.cookies.clone());
+        if !path.contains("sign-in") && !path.contains("set-up") {
+            let answer =
+                both.send("POST", path, &[SAME_ORIGIN], body(&world, path, &world.password, Some(&strangers))).await;
+            assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path} with a visitor's token");
+        }
+    }
+    assert_eq!(world.content().await, before);
+
+    // The control: sent by our page, each of them does something. What ends this session comes last.
+    paths.retain(|path| !path.contains("set-up"));
+    paths.sort_by_key(|path| (path.contains("sign-"), path.contains("delete-all"), path.ends_with("/password")));
+    for path in paths {
+        if browser.session().is_none() {
+            assert_eq!(browser.sign_in("admin", NEW_PASSWORD).await.location(), "/app", "before {path}");
+        }
+        browser.get("/app/settings/profile").await;
+        let before = world.content().await;
+        let text = body(&world, &path, NEW_PASSWORD, Some(&browser.form_token));
+        let answer = browser.send("POST", &path, &[SAME_ORIGIN], text).await;
+        assert!(!answer.status.is_client_error(), "{path}: {} {}", answer.status, answer.body);
+        assert_ne!(world.content().await, before, "{path} did nothing");
+        world.pass(std::time::Duration::from_mins(1));
+    }
+}
+
+#[tokio::test]
+async fn a_form_is_read_up_to_a_limit() {
+    let world = World::new().await;
+    let mut browser = world.signed_in().await;
+    browser.get("/app/settings/tokens").await;
+    let long = "a".repeat(70_000);
+    let answer = browser.submit("/app/settings/tokens", &[("description", &long)]).await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+}

@@ -1,0 +1,12 @@
+//! The pages in process: the real router over a real store, and a browser that follows links and sends forms.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
+
+mod account;
+mod authorization_codes;
+mod browser;
+mod forms;
+mod headers;
+mod set_up;
+mod sign_in;
+mod world;

@@ -1,0 +1,177 @@
+//! A server without sockets: an owner with a password, and a workspace with a run that waits to be confirmed.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use sqlx::{Column as _, Row as _};
+use terrane_app::callers::{Secret, authenticate};
+use terrane_app::workspaces::{WorkspaceKey, WorkspaceSettings};
+use terrane_app::{App, bootstrap, configuration_versions, jobs, runs, signed_urls, streams, workspaces};
+use terrane_domain::ids::RunnerId;
+use terrane_domain::runner_protocol::{ChangeCounts, ClaimRequest, Finish, Outcome};
+use terrane_domain::runs::{PlanOptions, RunSource};
+use terrane_domain::time::Timestamp;
+use terrane_store::{Clock, Key, Store, StoreOptions};
+use tokio::sync::watch;
+
+use crate::browser::Browser;
+
+/// A clock that stands until it is moved.
+#[derive(Default)]
+struct TestClock(AtomicI64);
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(1_700_000_000_000_000 + self.0.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) app: App,
+    pub(crate) password: String,
+    /// The API token of the same person.
+    pub(crate) token: String,
+    clock: Arc<TestClock>,
+    database: PathBuf,
+    _drain: watch::Sender<bool>,
+    _folder: tempfile::TempDir,
+}
+
+impl World {
+    /// Nobody has an account.
+    pub(crate) async fn empty(public_url: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let clock = Arc::new(TestClock::default());
+        let database = folder.path().join("db");
+        let store = Store::open(StoreOptions {
+            database_url: format!("sqlite:{}", database.display()),
+            blob_folder: folder.path().join("blobs"),
+            root_key: Key::generate(),
+            clock: clock.clone(),
+        })
+        .await
+        .unwrap();
+        let (drain, draining) = watch::channel(true);
+        let app = App::new(store, public_url, draining);
+        Self { app, password: String::new(), token: String::new(), clock, database, _drain: drain, _folder: folder }
+    }
+
+    /// The person `admin` of the organization `demo`.
+    pub(crate) async fn at(public_url: &str) -> Self {
+        let mut world = Self::empty(public_url).await;
+        let facts = bootstrap::dev(&world.app, None).await.unwrap();
+        facts.token.reveal().clone_into(&mut world.token);
+        let password = bootstrap::dev_password(&world.app, None).await.unwrap().unwrap();
+        password.reveal().clone_into(&mut world.password);
+        world
+    }
+
+    pub(crate) async fn new() -> Self {
+        Self::at("http://localhost").await
+    }
+
+    pub(crate) fn browser(&self) -> Browser {
+        Browser::new(terrane_ui::router(self.app.clone()))
+    }
+
+    pub(crate) async fn signed_in(&self) -> Browser {
+        let mut browser = self.browser();
+        let answer = browser.sign_in("admin", &self.password).await;
+        assert_eq!(answer.location(), "/app");
+        browser
+    }
+
+    pub(crate) fn pass(&self, time: Duration) {
+        self.clock.0.fetch_add(i64::try_from(time.as_micros()).unwrap(), Ordering::Relaxed);
+    }
+
+    /// Makes a run whose plan waits to be confirmed; answers the path of its page.
+    pub(crate) async fn planned_run(&self, workspace: &str) -> String {
+        let app = &self.app;
+        let owner = authenticate(app, Some(Secret::new(self.token.as_str()))).await.unwrap();
+        terrane_app::callers::set_runner_token(app, Secret::new("runner")).await.unwrap();
+        let runner = authenticate(app, Some(Secret::new("runner"))).await.unwrap();
+        let settings = WorkspaceSettings { name: Some(workspace.to_owned()), ..WorkspaceSettings::default() };
+        let made = workspaces::create(app, &owner, "demo", settings).await.unwrap().workspace;
+        let new = configuration_versions::NewConfigurationVersion {
+            auto_queue_runs: false,
+            speculative: false,
+            provisional: false,
+            source: "tfe-api".to_owned(),
+        };
+        let key = WorkspaceKey::Id(made.id.clone());
+        let (version, _) = configuration_versions::create(app, &owner, key, new).await.unwrap();
+        let grant = signed_urls::Grant {
+            purpose: signed_urls::Purpose::ConfigurationUpload,
+            resource: version.id.to_string(),
+            subject: "nobody".to_owned(),
+        };
+        configuration_versions::upload(app, &grant, streams::body(archive())).await.unwrap();
+        let new = runs::NewRun {
+            workspace_id: made.id,
+            configuration_version_id: Some(version.id),
+            message: None,
+            auto_apply: Some(false),
+            plan_only: None,
+            save_plan: false,
+            allow_empty_apply: false,
+            options: PlanOptions { refresh: true, ..PlanOptions::default() },
+            variables: Vec::new(),
+            source: RunSource::Api,
+            client_renders_json: true,
+        };
+        let run = runs::create(app, &owner, new).await.unwrap().run;
+        let request = ClaimRequest { runner_id: RunnerId::from_entropy(1), name: "test".to_owned() };
+        let job = jobs::claim(app, &runner, request).await.unwrap().unwrap();
+        let finish = Finish {
+            fence: job.fence,
+            outcome: Outcome::Finished,
+            reason: None,
+            message: None,
+            log_length: 0,
+            has_changes: true,
+            counts: ChangeCounts::default(),
+        };
+        jobs::finish(app, &runner, job.id, finish).await.unwrap();
+        format!("/app/demo/workspaces/{workspace}/runs/{}", run.id)
+    }
+
+    /// Everything that the database holds, but for when something was last used.
+    pub(crate) async fn content(&self) -> String {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&self.database).read_only(true);
+        let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+        let names = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name";
+        let mut content = String::new();
+        for name in sqlx::query(names).fetch_all(&pool).await.unwrap() {
+            let name: String = name.get(0);
+            let rows =
+                sqlx::query(sqlx::AssertSqlSafe(format!("SELECT * FROM {name}"))).fetch_all(&pool).await.unwrap();
+            for row in rows {
+                content.push_str(&name);
+                for (index, column) in row.columns().iter().enumerate() {
+                    if column.name() != "last_used_at" {
+                        let text = row
+                            .try_get_unchecked::<Option<String>, _>(index)
+                            .map(Option::unwrap_or_default)
+                            .or_else(|_| row.try_get_unchecked::<Vec<u8>, _>(index).map(|bytes| format!("{bytes:?}")));
+                        content.push('|');
+                        content.push_str(&text.unwrap());
+                    }
+                }
+                content.push('\n');
+            }
+        }
+        pool.close().await;
+        content
+    }
+}
+
+fn archive() -> Vec<u8> {
+    let mut builder = tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast()));
+    let mut header = tar::Header::new_gnu();
+    header.set_size(0);
+    builder.append_data(&mut header, "main.tf", &b""[..]).unwrap();
+    builder.into_inner().unwrap().finish().unwrap()
+}
