@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::configuration::Settings;
 use crate::files;
@@ -25,6 +25,8 @@ pub(crate) struct DevFacts {
     pub(crate) organization: String,
     /// Name of the admin user.
     pub(crate) user: String,
+    /// Their password, unless they have chosen another.
+    pub(crate) password: Option<String>,
     /// Their API token.
     pub(crate) token: String,
     /// Opens a signed-in browser session once.
@@ -37,6 +39,8 @@ struct Document<'a> {
     address: &'a str,
     organization: &'a str,
     user: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    password: Option<&'a str>,
     token: &'a str,
     cli_config: &'a Path,
     sign_in_url: &'a str,
@@ -50,11 +54,19 @@ fn cli_config_path(settings: &Settings) -> PathBuf {
     settings.data_dir.join("dev.tfrc")
 }
 
-/// The token that an earlier start wrote: it is kept while it is valid, because scripts hold it.
-pub(crate) fn previous_token(settings: &Settings) -> Option<String> {
-    let text = std::fs::read(json_path(settings)).ok()?;
-    let document = serde_json::from_slice::<serde_json::Value>(&text).ok()?;
-    document.get("token")?.as_str().map(str::to_owned)
+/// What an earlier start wrote: it is kept while it is valid, because scripts hold it.
+#[derive(Default, Deserialize)]
+pub(crate) struct Previous {
+    /// The API token.
+    pub(crate) token: Option<String>,
+    /// The password.
+    pub(crate) password: Option<String>,
+}
+
+/// Reads what an earlier start wrote; nothing, if that cannot be read.
+pub(crate) fn previous(settings: &Settings) -> Previous {
+    let text = std::fs::read(json_path(settings)).unwrap_or_default();
+    serde_json::from_slice(&text).unwrap_or_default()
 }
 
 /// Writes `dev.json` and the CLI configuration. The latter first: who sees `dev.json` may use both.
@@ -67,6 +79,7 @@ pub(crate) fn write(settings: &Settings, facts: &DevFacts) -> anyhow::Result<()>
         address: &address,
         organization: &facts.organization,
         user: &facts.user,
+        password: facts.password.as_deref(),
         token: &facts.token,
         cli_config: &cli_config,
         sign_in_url: &facts.sign_in_url,
@@ -99,27 +112,27 @@ fn quote(text: &str) -> String {
 }
 
 /// Greets the user on standard output.
-pub(crate) fn greet(settings: &Settings, facts: Option<&DevFacts>) {
+pub(crate) fn greet(settings: &Settings, facts: &DevFacts) {
     // Whoever closed standard output does not want to read this; that is no reason to stop.
     let _ = io::stdout().lock().write_all(greeting(settings, facts).as_bytes());
 }
 
-fn greeting(settings: &Settings, facts: Option<&DevFacts>) -> String {
+fn greeting(settings: &Settings, facts: &DevFacts) -> String {
     let address = settings.public_url();
     let mut text = format!("Terrane {} is ready at {address}\n", env!("CARGO_PKG_VERSION"));
-    if let Some(facts) = facts {
-        let _ = write!(
-            text,
-            "\n  Sign in     {}\n  Terraform   export TF_CLI_CONFIG_FILE={}\n              cloud {{ hostname = \"{}\", organization = \"{}\" }}\n  Scripts     {}\n",
-            facts.sign_in_url,
-            cli_config_path(settings).display(),
-            host_of(&address),
-            facts.organization,
-            json_path(settings).display(),
-        );
-    } else {
-        text.push('\n');
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "\n  Sign in     {}", facts.sign_in_url);
+    if let Some(password) = &facts.password {
+        let _ = writeln!(text, "              or as {} with the password {password}", facts.user);
     }
+    let _ = write!(
+        text,
+        "  Terraform   export TF_CLI_CONFIG_FILE={}\n              cloud {{ hostname = \"{}\", organization = \"{}\" }}\n  Scripts     {}\n",
+        cli_config_path(settings).display(),
+        host_of(&address),
+        facts.organization,
+        json_path(settings).display(),
+    );
     let _ = write!(text, "  Data        {}\n  Stop        Ctrl-C\n\n", settings.data_dir.display());
     text
 }

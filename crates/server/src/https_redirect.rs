@@ -83,6 +83,22 @@ pub(crate) fn answer<B>(request: &Request<B>) -> Response<String> {
     response
 }
 
+/// The answer to a request without TLS where there is TLS: the same place at `public_url`.
+pub(crate) fn to(public_url: &str, uri: &hyper::Uri) -> Response<String> {
+    let mut response = Response::new(String::new());
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    *response.status_mut() = match HeaderValue::try_from(format!("{public_url}{path}")) {
+        Ok(location) => {
+            response.headers_mut().insert(LOCATION, location);
+            StatusCode::PERMANENT_REDIRECT
+        }
+        Err(_) => StatusCode::BAD_REQUEST,
+    };
+    response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
 type Identity = (CertificateDer<'static>, PrivateKeyDer<'static>);
 
 fn paths(data_dir: &Path) -> (PathBuf, PathBuf) {

@@ -18,11 +18,13 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tower::ServiceExt as _;
 
-use crate::https_redirect::{self, HttpsRedirect};
+use crate::https_redirect::{self, HttpsRedirect, TLS_HANDSHAKE};
+use crate::tls::Tls;
 
 /// How long a new connection may stay silent.
 const FIRST_BYTE_LIMIT: Duration = Duration::from_secs(30);
@@ -38,10 +40,18 @@ const BUFFER_BYTES: usize = 64 * 1024;
 /// Pause after a failed accept. When the process is out of descriptors, accepting again at once would only spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// What a TLS connection is given, and what is left for one without.
+pub(crate) enum Encryption {
+    /// The server speaks plain HTTP; a TLS client of `dev` is sent there.
+    Plain(Option<HttpsRedirect>),
+    /// The server speaks TLS; whoever comes without is sent to this address.
+    Tls(Tls, String),
+}
+
 /// Everything that a connection needs.
 struct Front {
     router: Router,
-    https: Option<HttpsRedirect>,
+    encryption: Encryption,
     http: http1::Builder,
 }
 
@@ -51,13 +61,13 @@ struct Front {
 pub(crate) async fn serve(
     listener: TcpListener,
     router: Router,
-    https: Option<HttpsRedirect>,
+    encryption: Encryption,
     mut stop: watch::Receiver<bool>,
     drain: &watch::Sender<bool>,
 ) {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_LIMIT).max_buf_size(BUFFER_BYTES).keep_alive(true);
-    let front = Arc::new(Front { router, https, http });
+    let front = Arc::new(Front { router, encryption, http });
     let graceful = GracefulShutdown::new();
     loop {
         let accepted = tokio::select! {
@@ -108,9 +118,32 @@ impl Front {
         if !matches!(seen, Ok(Ok(1))) {
             return;
         }
-        match &self.https {
-            Some(https) if first[0] == https_redirect::TLS_HANDSHAKE => self.redirect(https, stream, watcher).await,
-            _ => self.plain(stream, peer, watcher).await,
+        let is_tls = first[0] == TLS_HANDSHAKE;
+        match &self.encryption {
+            Encryption::Plain(Some(https)) if is_tls => self.redirect(https, stream, watcher).await,
+            Encryption::Plain(_) => self.serve(stream, peer, watcher).await,
+            Encryption::Tls(tls, _) if is_tls => match tls.accept(stream).await {
+                Ok(stream) => self.serve(stream, peer, watcher).await,
+                Err(error) => tracing::debug!("{error:#}"),
+            },
+            Encryption::Tls(_, public_url) => self.clear(public_url, stream, peer, watcher).await,
+        }
+    }
+
+    /// A connection without TLS where there is TLS: this machine's own runner and probes are answered, as nothing of that
+    /// leaves the machine; all others are sent to TLS.
+    async fn clear(&self, public_url: &str, stream: TcpStream, peer: SocketAddr, watcher: Watcher) {
+        let is_here = peer.ip().to_canonical().is_loopback()
+            || stream.local_addr().is_ok_and(|local| local.ip().to_canonical() == peer.ip().to_canonical());
+        let service = service_fn(async |request: Request<Incoming>| {
+            if is_here && is_for_this_machine(request.uri().path()) {
+                return answer(self.router.clone(), request, peer).await;
+            }
+            Ok(https_redirect::to(public_url, request.uri()).map(Body::from))
+        });
+        let connection = self.http.serve_connection(TokioIo::new(stream), service);
+        if let Err(error) = watcher.watch(connection).await {
+            tracing::debug!("a connection without TLS ended: {error}");
         }
     }
 
@@ -127,13 +160,21 @@ impl Front {
         }
     }
 
-    async fn plain(&self, stream: TcpStream, peer: SocketAddr, watcher: Watcher) {
+    async fn serve<S>(&self, stream: S, peer: SocketAddr, watcher: Watcher)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let service = service_fn(|request| answer(self.router.clone(), request, peer));
         let connection = self.http.serve_connection(TokioIo::new(stream), service);
         if let Err(error) = watcher.watch(connection).await {
             tracing::debug!("a connection ended: {error}");
         }
     }
+}
+
+/// What the embedded runner and the machine's own probes ask for.
+fn is_for_this_machine(path: &str) -> bool {
+    path.starts_with("/api/runner/") || matches!(path, "/healthz" | "/readyz")
 }
 
 /// Answers one request. A panic costs this request its answer, and nobody else anything.
@@ -191,7 +232,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = watch::channel(false);
-        let server = tokio::spawn(async move { serve(listener, router, None, stopped, &drain).await });
+        let server =
+            tokio::spawn(async move { serve(listener, router, Encryption::Plain(None), stopped, &drain).await });
         Running { address, stop, server }
     }
 

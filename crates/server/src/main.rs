@@ -1,6 +1,6 @@
 //! The binary: command line, configuration, supervisor, wiring. It holds no rule of Terrane's own.
 //!
-//! `terrane dev` is a supervisor that starts this same executable twice more, as the server and as the embedded
+//! `terrane dev` and `terrane serve` are a supervisor that starts this same executable twice more, as the server and as the embedded
 //! runner; see [`supervisor`] for why.
 
 mod child_process;
@@ -14,14 +14,17 @@ mod https_redirect;
 mod listener;
 mod logging;
 mod runner_process;
+mod serve;
 mod server_process;
 mod supervisor;
+mod tls;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
 use crate::cli::{Cli, Command};
+use crate::configuration::Mode;
 
 fn main() -> ExitCode {
     // The sandbox changes the process it runs in, which works only while that process has a single thread: it
@@ -31,7 +34,8 @@ fn main() -> ExitCode {
         return runner_process::sandbox(&arguments.collect::<Vec<_>>());
     }
     let result = match Cli::parse().command {
-        Command::Dev(arguments) => configuration::resolve(arguments).and_then(supervisor::run),
+        Command::Dev(arguments) => configuration::resolve(Mode::Dev, arguments).and_then(supervisor::run),
+        Command::Serve(arguments) => configuration::resolve(Mode::Serve, arguments).and_then(supervisor::run),
         Command::ServerChild => server_process::main(),
         Command::RunnerChild => runner_process::main(),
     };

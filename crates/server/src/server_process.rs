@@ -7,19 +7,21 @@ use std::time::Duration;
 use anyhow::Context as _;
 use axum::Router;
 use listenfd::ListenFd;
-use nix::sys::stat::{Mode, umask};
+use nix::sys::stat::{Mode as FileMode, umask};
 use terrane_app::callers::Secret;
-use terrane_app::{App, bootstrap};
+use terrane_app::{App, bootstrap, set_up};
 use terrane_store::{Store, StoreError, StoreOptions, SystemClock};
 use tokio::sync::watch;
 
 use crate::child_process::ChildProcess;
-use crate::configuration::{Settings, cores};
+use crate::configuration::{Mode, Settings, cores};
 use crate::dev::{self, DevFacts};
 use crate::exit::Fatal;
 use crate::handover::Secrets;
 use crate::https_redirect::HttpsRedirect;
-use crate::listener;
+use crate::listener::{self, Encryption};
+use crate::serve;
+use crate::tls::Tls;
 
 /// A server of an earlier start answers what it holds for up to 10 s.
 const PREDECESSOR_PATIENCE: Duration = Duration::from_secs(20);
@@ -30,14 +32,21 @@ const RUNTIME_END_LIMIT: Duration = Duration::from_secs(1);
 struct Application {
     /// Every front door.
     router: Router,
-    /// What `terrane dev` tells people and scripts.
-    dev: Option<DevFacts>,
+    /// What people and scripts are told at the start.
+    facts: Facts,
     /// Set to true when the server stops: requests that are held open answer at once.
     drain: watch::Sender<bool>,
 }
 
+/// What people and scripts are told at the start.
+enum Facts {
+    Dev(Box<DevFacts>),
+    /// The link of the set-up, while nobody has an account.
+    Serve(Option<String>),
+}
+
 /// Builds the application. An error that another start would only repeat carries a [`Fatal`].
-async fn build(settings: &Settings, secrets: &Secrets) -> anyhow::Result<Application> {
+async fn build(settings: &Settings, secrets: &Secrets, is_first_start: bool) -> anyhow::Result<Application> {
     let root_key = terrane_store::load_root_key(&settings.root_key_file)
         .map_err(|error| Fatal::Configuration(error.to_string()))?;
     let store = Store::open(StoreOptions {
@@ -54,23 +63,35 @@ async fn build(settings: &Settings, secrets: &Secrets) -> anyhow::Result<Applica
     let (drain, draining) = watch::channel(false);
     let app = App::new(store, &settings.public_url(), draining).with_ip_ranges(settings.ip_ranges.clone());
     terrane_app::callers::set_runner_token(&app, Secret::new(secrets.runner_token.as_str())).await?;
-    let facts = bootstrap::dev(&app, dev::previous_token(settings).map(Secret::new)).await?;
+    let facts = match settings.mode {
+        Mode::Dev => Facts::Dev(Box::new(dev_facts(&app, settings).await?)),
+        // A link that was printed stays good while the supervisor lives.
+        Mode::Serve if is_first_start => Facts::Serve(set_up::create_link(&app).await?),
+        Mode::Serve => Facts::Serve(None),
+    };
     terrane_app::background::start(&app).await?;
     let router = terrane_ui::router(app.clone()).merge(terrane_api::router(app));
-    let facts = DevFacts {
+    Ok(Application { router, facts, drain })
+}
+
+async fn dev_facts(app: &App, settings: &Settings) -> anyhow::Result<DevFacts> {
+    let previous = dev::previous(settings);
+    let facts = bootstrap::dev(app, previous.token.map(Secret::new)).await?;
+    let password = bootstrap::dev_password(app, previous.password.map(Secret::new)).await?;
+    Ok(DevFacts {
         organization: facts.organization,
         user: facts.user,
+        password: password.map(|password| password.reveal().to_owned()),
         token: facts.token.reveal().to_owned(),
         sign_in_url: facts.sign_in_url,
-    };
-    Ok(Application { router, dev: Some(facts), drain })
+    })
 }
 
 /// Runs the server until the supervisor wants it to stop or is gone.
 pub(crate) fn main() -> anyhow::Result<ExitCode> {
     let child = ChildProcess::begin()?;
     // Whatever the server writes is its owner's business only.
-    umask(Mode::from_bits_truncate(0o077));
+    umask(FileMode::from_bits_truncate(0o077));
     fail_if_planted()?;
     let listener = ListenFd::from_env().take_tcp_listener(0).context("take the supervisor's socket")?;
     let listener = listener.context("the supervisor passed no socket")?;
@@ -90,18 +111,33 @@ pub(crate) fn main() -> anyhow::Result<ExitCode> {
 async fn serve(child: &ChildProcess, listener: std::net::TcpListener) -> anyhow::Result<()> {
     let stop = child.stop_requested()?;
     let settings = child.settings();
-    let application = build(settings, &child.handover.secrets).await?;
+    let is_first_start = child.handover.first_start;
+    let encryption = encryption(settings)?;
+    let application = build(settings, &child.handover.secrets, is_first_start).await?;
     let listener = tokio::net::TcpListener::from_std(listener).context("use the supervisor's socket")?;
-    if let Some(facts) = &application.dev {
+    if let Facts::Dev(facts) = &application.facts {
         dev::write(settings, facts)?;
     }
     child.ready();
-    if child.handover.first_start {
-        dev::greet(settings, application.dev.as_ref());
+    if is_first_start {
+        match &application.facts {
+            Facts::Dev(facts) => dev::greet(settings, facts),
+            Facts::Serve(link) => serve::greet(settings, link.as_deref()),
+        }
     }
-    let https = HttpsRedirect::new(&settings.data_dir);
-    listener::serve(listener, application.router, Some(https), stop, &application.drain).await;
+    listener::serve(listener, application.router, encryption, stop, &application.drain).await;
     Ok(())
+}
+
+/// How the port is spoken to. Needs the runtime.
+fn encryption(settings: &Settings) -> anyhow::Result<Encryption> {
+    let Some(files) = settings.tls.clone() else {
+        let is_dev = settings.mode == Mode::Dev;
+        return Ok(Encryption::Plain(is_dev.then(|| HttpsRedirect::new(&settings.data_dir))));
+    };
+    let tls = Tls::new(files)?;
+    tls.reload_on_signal()?;
+    Ok(Encryption::Tls(tls, settings.public_url()))
 }
 
 /// Lets tests see a server that cannot start: `TERRANE_TEST_FAIL_START` is the code to end with.

@@ -22,7 +22,7 @@ use nix::unistd::Pid;
 use self::child::{Child, Ended, Role};
 use self::folder::DataFolder;
 use self::signals::Signals;
-use crate::configuration::{self, Settings};
+use crate::configuration::{Mode, Settings};
 use crate::exit;
 use crate::handover::Secrets;
 
@@ -33,11 +33,13 @@ const SERVER_GRACE: Duration = Duration::from_secs(15);
 
 /// Supervises until it is told to stop, or until a child ends in a way that another start would only repeat.
 pub(crate) fn run(mut settings: Settings) -> anyhow::Result<ExitCode> {
-    let signals = Signals::block()?;
+    // For `dev` it stays what it is: the terminal was closed.
+    let signals = Signals::block(settings.mode == Mode::Serve)?;
     let folder = DataFolder::open(&settings.data_dir)?;
     let listener = socket::listen(settings.listen)?;
     settings.listen = listener.local_addr()?;
-    configuration::check_loopback(settings.listen)?;
+    // A socket that was passed may listen elsewhere.
+    settings.check_address()?;
     let with_runner = settings.runners > 0;
     let mut supervisor = Supervisor {
         settings,
@@ -81,7 +83,12 @@ impl Supervisor {
                 return Ok(());
             }
             self.start_due(now)?;
-            if signals.wait(self.next_deadline())? {
+            let wanted = signals.wait(self.next_deadline())?;
+            // Without TLS there is nothing to read again, and the server would not know the signal.
+            if wanted.reload && self.settings.tls.is_some() {
+                self.server.signal(Signal::SIGHUP);
+            }
+            if wanted.stop {
                 self.stop_requested();
             }
         }

@@ -9,25 +9,37 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-/// SIGINT, SIGTERM and SIGCHLD.
+/// What the signals that arrived ask for.
+#[derive(Default)]
+pub(super) struct Wanted {
+    /// Somebody wants the program to end.
+    pub(super) stop: bool,
+    /// Somebody wants files to be read again.
+    pub(super) reload: bool,
+}
+
+/// SIGINT, SIGTERM and SIGCHLD, and SIGHUP if it is to mean something.
 pub(super) struct Signals {
     descriptor: SignalFd,
 }
 
 impl Signals {
-    /// From here on the three signals only arrive at [`Signals::wait`].
-    pub(super) fn block() -> anyhow::Result<Self> {
+    /// From here on these signals only arrive at [`Signals::wait`].
+    pub(super) fn block(with_reload: bool) -> anyhow::Result<Self> {
         let mut set = SigSet::empty();
         for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGCHLD] {
             set.add(signal);
+        }
+        if with_reload {
+            set.add(Signal::SIGHUP);
         }
         set.thread_block().context("block signals")?;
         let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
         Ok(Self { descriptor: SignalFd::with_flags(&set, flags).context("receive signals")? })
     }
 
-    /// Waits for a signal or the deadline. True if somebody wants the program to end.
-    pub(super) fn wait(&self, deadline: Option<Instant>) -> anyhow::Result<bool> {
+    /// Waits for a signal or the deadline.
+    pub(super) fn wait(&self, deadline: Option<Instant>) -> anyhow::Result<Wanted> {
         let timeout = deadline.map_or(PollTimeout::NONE, |deadline| {
             // One more, because the rest of a millisecond is cut off and would be spent in a busy loop.
             let milliseconds = deadline.saturating_duration_since(Instant::now()).as_millis() + 1;
@@ -37,10 +49,14 @@ impl Signals {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(error) => return Err(error).context("wait for signals"),
         }
-        let mut stop = false;
+        let mut wanted = Wanted::default();
         while let Some(signal) = self.descriptor.read_signal().context("read a signal")? {
-            stop |= Signal::try_from(signal.ssi_signo.cast_signed()) != Ok(Signal::SIGCHLD);
+            match Signal::try_from(signal.ssi_signo.cast_signed()) {
+                Ok(Signal::SIGCHLD) => {}
+                Ok(Signal::SIGHUP) => wanted.reload = true,
+                _ => wanted.stop = true,
+            }
         }
-        Ok(stop)
+        Ok(wanted)
     }
 }

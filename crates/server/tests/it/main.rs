@@ -14,5 +14,7 @@ mod probes;
 mod process;
 mod restart;
 mod secrecy;
+mod serve;
+mod serve_support;
 mod start;
 mod terraform;

@@ -14,9 +14,13 @@ fn text(bytes: &[u8]) -> String {
 
 #[test]
 fn help_shows_examples() {
-    for arguments in [&["--help"][..], &["dev", "--help"]] {
+    for (arguments, example) in [
+        (&["--help"][..], "terrane dev --"),
+        (&["dev", "--help"], "terrane dev --"),
+        (&["serve", "--help"], "terrane serve --"),
+    ] {
         let shown = text(&output(arguments).stdout);
-        assert!(shown.contains("Examples:\n") && shown.contains("terrane dev --"), "{shown}");
+        assert!(shown.contains("Examples:\n") && shown.contains(example), "{shown}");
         assert!(!shown.contains("-child"), "{shown}");
     }
     assert!(text(&output(&["--version"]).stdout).starts_with("terrane "));
