@@ -127,7 +127,7 @@ mod tests {
             unknown = unknown.min(time(None));
         }
         println!("known {known:?}, unknown {unknown:?}");
-        assert!(known > Duration::from_millis(20) && known < Duration::from_millis(600), "{known:?}");
+        assert!(known > Duration::from_millis(20) && known < Duration::from_millis(1500), "{known:?}");
         assert!(known.abs_diff(unknown) < known / 2, "{known:?} {unknown:?}");
     }
 }

@@ -4,6 +4,8 @@
 
 mod api;
 mod bench;
+mod browser;
+mod chromium;
 mod docs;
 mod faults;
 mod faults_checks;

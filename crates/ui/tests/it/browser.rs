@@ -99,6 +99,15 @@ impl Browser {
         }
     }
 
+    /// Begins to read what goes on for long.
+    pub(crate) async fn open(&self, path: &str) -> Body {
+        let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let request = Request::builder().uri(path).header("cookie", cookies.join("; ")).body(Body::empty()).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        response.into_body()
+    }
+
     pub(crate) async fn get(&mut self, path: &str) -> Answer {
         self.send("GET", path, &[("sec-fetch-site", "none")], String::new()).await
     }
@@ -117,7 +126,7 @@ impl Browser {
     }
 }
 
-async fn text(body: Body) -> String {
+pub(crate) async fn text(body: Body) -> String {
     String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap()
 }
 

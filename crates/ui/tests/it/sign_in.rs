@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use terrane_app::AppError;
 use terrane_app::callers::{Secret, authenticate};
 
+use crate::browser::text;
 use crate::world::World;
 
 #[tokio::test]
@@ -138,4 +139,17 @@ async fn a_link_signs_in_once() {
     assert_eq!(world.browser().get(path).await.status, StatusCode::NOT_FOUND);
     let secret = Secret::new(path.rsplit_once('/').unwrap().1);
     assert!(matches!(authenticate(&world.app, Some(secret)).await, Err(AppError::Unauthorized)));
+}
+
+#[tokio::test]
+async fn what_goes_on_for_long_ends_with_the_session() {
+    let world = World::new().await;
+    let run = world.planned_run("app").await;
+    let mut browser = world.signed_in().await;
+    let path = format!("{run}/logs/plan");
+    assert!(text(browser.open(&path).await).await.contains("event: end"), "the control sees nothing");
+    let begun = browser.open(&path).await;
+    browser.get("/app/settings/profile").await;
+    browser.submit("/app/sign-out", &[]).await;
+    assert_eq!(text(begun).await, "");
 }
