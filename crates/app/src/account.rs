@@ -58,7 +58,7 @@ fn check_email(email: &str) -> AppResult<()> {
     if is_email(email) { Ok(()) } else { Err(AppError::invalid("email", "Email is not a valid address")) }
 }
 
-fn check_password(password: &Secret) -> AppResult<()> {
+pub(crate) fn check_password(password: &Secret) -> AppResult<()> {
     password_fault(password.reveal()).map_or(Ok(()), |fault| Err(AppError::invalid("password", fault)))
 }
 

@@ -17,7 +17,7 @@ use crate::callers::Secret;
 use crate::lookups::{self, Place};
 use crate::{App, AppError, AppResult, entropy, events, team_members, teams};
 
-pub use invitations::{Invitation, accept, accept_as, invitation};
+pub use invitations::{Invitation, accept, accept_as, invitation, sign_up};
 
 /// A membership as documents and pages show it.
 #[derive(Clone)]

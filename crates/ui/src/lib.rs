@@ -10,6 +10,7 @@ mod error;
 mod forms;
 mod layout;
 mod logs;
+mod organization_memberships;
 mod runs;
 mod session;
 mod sessions;
@@ -40,7 +41,7 @@ pub struct Page {
 type Declared = Vec<(Page, MethodRouter<App>)>;
 
 /// What needs no session.
-fn public() -> [(&'static str, &'static str, MethodRouter<App>); 6] {
+fn public() -> [(&'static str, &'static str, MethodRouter<App>); 8] {
     [
         ("GET", "/app/assets/{name}", get(assets::serve)),
         ("GET", "/app/sign-in", get(sign_in::show)),
@@ -48,15 +49,18 @@ fn public() -> [(&'static str, &'static str, MethodRouter<App>); 6] {
         ("GET", "/app/sign-in/{link}", get(sign_in::open)),
         ("GET", "/app/set-up/{link}", get(set_up::show)),
         ("POST", "/app/set-up/{link}", post(set_up::complete)),
+        ("GET", "/app/invitations/{link}", get(organization_memberships::show)),
+        ("POST", "/app/invitations/{link}", post(organization_memberships::sign_up)),
     ]
 }
 
 /// What is for signed-in people.
-fn private() -> [(&'static str, &'static str, MethodRouter<App>); 18] {
+fn private() -> [(&'static str, &'static str, MethodRouter<App>); 19] {
     [
         ("GET", "/", get(workspaces::home)),
         ("GET", "/app", get(workspaces::home)),
         ("POST", "/app/sign-out", post(sign_in::sign_out)),
+        ("POST", "/app/invitations/{link}/join", post(organization_memberships::join)),
         ("GET", "/app/settings/profile", get(account::show)),
         ("POST", "/app/settings/profile", post(account::update)),
         ("POST", "/app/settings/password", post(account::change_password)),

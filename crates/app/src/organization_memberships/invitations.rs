@@ -10,8 +10,10 @@ use terrane_domain::tokens::{Token, TokenKind};
 use terrane_domain::users::{User, is_username};
 use terrane_store::{Tx, organization_memberships as store};
 
+use crate::account::check_password;
 use crate::callers::{Secret, new_token};
-use crate::{App, AppError, AppResult, events, tokens};
+use crate::sessions::{self, Arrival};
+use crate::{App, AppError, AppResult, events, passwords, tokens};
 
 /// How long a link can be used.
 const INVITATION_TIME: Duration = Duration::from_hours(7 * 24);
@@ -64,29 +66,56 @@ pub async fn invitation(app: &App, secret: Secret) -> AppResult<Invitation> {
         .await
 }
 
+fn check_username(username: &str) -> AppResult<()> {
+    if is_username(username) {
+        return Ok(());
+    }
+    let detail = "Username may only contain letters, numbers, dashes and underscores, at most 60 of them";
+    Err(AppError::invalid("username", detail))
+}
+
 /// Accepts an invitation under a new account of this name, which it answers; works once.
 pub async fn accept(app: &App, secret: Secret, username: String) -> AppResult<User> {
-    if !is_username(&username) {
-        return Err(AppError::invalid(
-            "username",
-            "Username may only contain letters, numbers, dashes and underscores, at most 60 of them",
-        ));
-    }
+    check_username(&username)?;
+    app.store.write(move |tx| Box::pin(async move { accept_in(tx, &secret, &username).await })).await
+}
+
+/// Accepts an invitation under a new account of this name and password, and signs the person in; works once.
+pub async fn sign_up(
+    app: &App,
+    secret: Secret,
+    username: String,
+    password: Secret,
+    arrival: Arrival,
+) -> AppResult<Secret> {
+    app.guesses.count_address(arrival.address, app.store.now())?;
+    // Nobody without a link makes the server hash passwords.
+    invitation(app, secret.clone()).await?;
+    check_username(&username)?;
+    check_password(&password)?;
+    let hash = passwords::hash(app, password).await?;
     app.store
         .write(move |tx| {
             Box::pin(async move {
-                let (token, membership) = find(tx, &secret).await?;
-                let user_id = membership.user_id.clone();
-                let in_use = AppError::if_taken("username", "Username has already been taken");
-                let is_named = terrane_store::users::set_username(tx, &user_id, &username).await.map_err(in_use)?;
-                if !is_named {
+                let user = accept_in(tx, &secret, &username).await?;
+                if !terrane_store::users::set_password_hash(tx, &user.id, None, hash).await? {
                     return Err(AppError::NotFound);
                 }
-                join(tx, &token, membership, &user_id).await?;
-                terrane_store::users::by_id(tx, &user_id).await?.ok_or(AppError::NotFound)
+                sessions::begin(tx, &user.id, "invitation", arrival).await
             })
         })
         .await
+}
+
+async fn accept_in(tx: &mut Tx, secret: &Secret, username: &str) -> AppResult<User> {
+    let (token, membership) = find(tx, secret).await?;
+    let user_id = membership.user_id.clone();
+    let in_use = AppError::if_taken("username", "Username has already been taken");
+    if !terrane_store::users::set_username(tx, &user_id, username).await.map_err(in_use)? {
+        return Err(AppError::NotFound);
+    }
+    join(tx, &token, membership, &user_id).await?;
+    terrane_store::users::by_id(tx, &user_id).await?.ok_or(AppError::NotFound)
 }
 
 /// Accepts an invitation under the account of the caller, who is signed in; works once.

@@ -76,8 +76,7 @@ fn the_pages_of_the_account_break_no_rule_and_fit_a_phone() {
         browser.go(&address(path));
         assert_eq!(browser.value("location.pathname"), path);
         assert_eq!(browser.value(OVERFLOW), 0, "{path}");
-        let unnamed =
-            "[...document.querySelectorAll('input:not([type=hidden]), select')].filter(it => !it.labels.length).length";
+        let unnamed = "[...document.querySelectorAll('input:not([type=hidden]):not([hidden]), select')].filter(it => !it.labels.length).length";
         assert_eq!(browser.value(unnamed), 0, "{path}");
         let small = "[...document.querySelectorAll('button, nav a')].filter(it => it.getBoundingClientRect().height < 24).length";
         assert_eq!(browser.value(small), 0, "{path}");

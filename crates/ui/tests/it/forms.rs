@@ -12,7 +12,6 @@ const SAME_ORIGIN: (&str, &str) = ("sec-fetch-site", "same-origin");
 fn fields(world: &World) -> Vec<(&'static str, String)> {
     let challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
     let mut fields: Vec<(&str, String)> = [
-        ("username", "admin"),
         ("email", "new@example.com"),
         ("description", "forged"),
         ("lifetime", "30"),
@@ -37,6 +36,8 @@ async fn prepared() -> (World, Browser, Vec<String>) {
     let runs = [world.planned_run("one").await, world.planned_run("two").await];
     let short = world.planned_run("three").await.replace("/workspaces/", "/");
     let shorter = world.planned_run("four").await.replace("/workspaces/", "/");
+    let invitation = world.invite(&world.owner().await, "demo", "newcomer@example.com").await;
+    let elsewhere = world.invitation_elsewhere().await;
     let browser = world.signed_in().await;
     let other = world.signed_in().await;
     let id = |secret: &str| {
@@ -55,6 +56,8 @@ async fn prepared() -> (World, Browser, Vec<String>) {
         };
         let path = page
             .path
+            .replace("/app/invitations/{link}/join", &format!("{elsewhere}/join"))
+            .replace("/app/invitations/{link}", &invitation)
             .replace("/app/{organization}/workspaces/{workspace}/runs/{run}", run)
             .replace("/app/{organization}/{workspace}/runs/{run}", run)
             .replace("{token}", token.as_str())
@@ -65,10 +68,21 @@ async fn prepared() -> (World, Browser, Vec<String>) {
     (world, browser, paths)
 }
 
+fn is_sign_up(path: &str) -> bool {
+    path.starts_with("/app/invitations/") && !path.ends_with("/join")
+}
+
+/// Whether anybody may send the form, signed in or not.
+fn is_for_visitors(path: &str) -> bool {
+    path.contains("sign-in") || path.contains("set-up") || is_sign_up(path)
+}
+
 /// `password` is what the sign-in form is given; the form that changes it gets a new one.
 fn body(world: &World, path: &str, password: &str, token: Option<&str>) -> String {
     let fields = fields(world);
     let mut all: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    // Who signs up needs a name that nobody has.
+    all.push(("username", if is_sign_up(path) { "newcomer" } else { "admin" }));
     all.push(("password", if path == "/app/sign-in" { password } else { NEW_PASSWORD }));
     if let Some(token) = token {
         all.push(("form-token", token));
@@ -104,7 +118,7 @@ async fn a_forged_form_changes_nothing_and_the_same_form_from_our_page_does() {
         // The visitor's own token does for the door, never for a session.
         let mut both = browser.clone();
         both.cookies.extend(stranger.cookies.clone());
-        if !path.contains("sign-in") && !path.contains("set-up") {
+        if !is_for_visitors(path) {
             let answer =
                 both.send("POST", path, &[SAME_ORIGIN], body(&world, path, &world.password, Some(&strangers))).await;
             assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path} with a visitor's token");
@@ -114,7 +128,9 @@ async fn a_forged_form_changes_nothing_and_the_same_form_from_our_page_does() {
 
     // The control: sent by our page, each of them does something. What ends this session comes last.
     paths.retain(|path| !path.contains("set-up"));
-    paths.sort_by_key(|path| (path.contains("sign-"), path.contains("delete-all"), path.ends_with("/password")));
+    paths.sort_by_key(|path| {
+        (is_for_visitors(path) || path.contains("sign-out"), path.contains("delete-all"), path.ends_with("/password"))
+    });
     for path in paths {
         if browser.session().is_none() {
             assert_eq!(browser.sign_in("admin", NEW_PASSWORD).await.location(), "/app", "before {path}");

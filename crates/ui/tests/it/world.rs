@@ -8,8 +8,13 @@ use std::time::Duration;
 use sqlx::{Column as _, Row as _};
 use terrane_app::callers::{Secret, authenticate};
 use terrane_app::workspaces::{WorkspaceKey, WorkspaceSettings};
-use terrane_app::{App, bootstrap, configuration_versions, jobs, runs, signed_urls, streams, workspaces};
+use terrane_app::{
+    App, bootstrap, configuration_versions, jobs, organization_memberships, organizations, runs, signed_urls, streams,
+    workspaces,
+};
+use terrane_domain::access::{Caller, CredentialKind, Principal};
 use terrane_domain::ids::RunnerId;
+use terrane_domain::organizations::OrganizationChange;
 use terrane_domain::runner_protocol::{ChangeCounts, ClaimRequest, Finish, Outcome};
 use terrane_domain::runs::{PlanOptions, RunSource};
 use terrane_domain::time::Timestamp;
@@ -83,6 +88,29 @@ impl World {
         browser
     }
 
+    /// The path of an invitation to an organization.
+    pub(crate) async fn invite(&self, caller: &Caller, organization: &str, email: &str) -> String {
+        let made = organization_memberships::create(&self.app, caller, organization, email.to_owned(), Vec::new());
+        let url = made.await.unwrap().invitation_url.unwrap();
+        url.strip_prefix(self.app.public_url()).unwrap().to_owned()
+    }
+
+    pub(crate) async fn owner(&self) -> Caller {
+        authenticate(&self.app, Some(Secret::new(self.token.as_str()))).await.unwrap()
+    }
+
+    /// An invitation to an organization in which the owner of `demo` is nobody yet.
+    pub(crate) async fn invitation_elsewhere(&self) -> String {
+        let path = self.invite(&self.owner().await, "demo", "guest@example.com").await;
+        let secret = Secret::new(path.rsplit_once('/').unwrap().1);
+        let guest = organization_memberships::accept(&self.app, secret, "guest".to_owned()).await.unwrap();
+        let guest = Caller { kind: CredentialKind::Session, principal: Principal::User(guest.id), token_id: None };
+        let (name, email) = (Some("elsewhere".to_owned()), Some("guest@example.com".to_owned()));
+        let settings = OrganizationChange { name, email, ..OrganizationChange::default() };
+        organizations::create(&self.app, &guest, settings).await.unwrap();
+        self.invite(&guest, "elsewhere", "owner@example.com").await
+    }
+
     pub(crate) fn pass(&self, time: Duration) {
         self.clock.0.fetch_add(i64::try_from(time.as_micros()).unwrap(), Ordering::Relaxed);
     }
@@ -90,7 +118,7 @@ impl World {
     /// Makes a run whose plan waits to be confirmed; answers the path of its page.
     pub(crate) async fn planned_run(&self, workspace: &str) -> String {
         let app = &self.app;
-        let owner = authenticate(app, Some(Secret::new(self.token.as_str()))).await.unwrap();
+        let owner = self.owner().await;
         terrane_app::callers::set_runner_token(app, Secret::new("runner")).await.unwrap();
         let runner = authenticate(app, Some(Secret::new("runner"))).await.unwrap();
         let settings = WorkspaceSettings { name: Some(workspace.to_owned()), ..WorkspaceSettings::default() };
