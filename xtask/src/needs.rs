@@ -25,6 +25,8 @@ pub(crate) fn meet(with_deny: bool) -> Result<Needs> {
         cargo_component(component)?;
     }
     terraform()?;
+    go()?;
+    chromium()?;
     let postgres = postgres()?;
     Ok(Needs { postgres, deny: deny(with_deny)? })
 }
@@ -54,9 +56,27 @@ fn terraform() -> Result<()> {
 }
 
 fn postgres() -> Result<PathBuf> {
-    if let Some(folder) = find_postgres() {
-        found("PostgreSQL", &folder.display().to_string());
-        return Ok(folder);
+    debian_package("PostgreSQL", "postgresql", find_postgres, || {
+        "PostgreSQL's server programs (initdb, postgres) are neither under /usr/lib/postgresql nor on PATH. No server needs \
+         to run: the tests start their own."
+    })
+}
+
+fn chromium() -> Result<()> {
+    debian_package("Chromium", "chromium", || on_path("chromium"), || "The pages are looked at in a real browser.")?;
+    Ok(())
+}
+
+/// Finds what a Debian package brings, or installs the package where that may be done.
+fn debian_package(
+    name: &str,
+    package: &str,
+    find: impl Fn() -> Option<PathBuf>,
+    why: impl FnOnce() -> &'static str,
+) -> Result<PathBuf> {
+    if let Some(path) = find() {
+        found(name, &path.display().to_string());
+        return Ok(path);
     }
     let apt = if is_root() {
         "apt-get"
@@ -64,17 +84,33 @@ fn postgres() -> Result<PathBuf> {
         "sudo -n apt-get"
     } else {
         bail!(
-            "PostgreSQL's server programs (initdb, postgres) are neither under /usr/lib/postgresql nor on PATH. \
-             Install them, for example with `sudo apt-get install postgresql`, then run this again. \
-             No server needs to run: the tests start their own."
+            "{name} is missing. {} Install it, for example with `sudo apt-get install {package}`, then run this again.",
+            why()
         );
     };
-    let install = format!("{apt} update && DEBIAN_FRONTEND=noninteractive {apt} install -y postgresql");
+    let install = format!("{apt} update && DEBIAN_FRONTEND=noninteractive {apt} install -y {package}");
     let status = children::run(Command::new("sh").args(["-c", &install]))?;
     ensure!(status.success(), "`{install}` failed.");
-    let Some(folder) = find_postgres() else { bail!("`{install}` brought no initdb and postgres.") };
-    installed("PostgreSQL", &folder.display().to_string());
-    Ok(folder)
+    let Some(path) = find() else { bail!("`{install}` brought no {name}.") };
+    installed(name, &path.display().to_string());
+    Ok(path)
+}
+
+/// The program of this name.
+fn on_path(name: &str) -> Option<PathBuf> {
+    let folders = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&folders).map(|folder| folder.join(name)).find(|path| path.is_file())
+}
+
+fn go() -> Result<()> {
+    let Some(version) = output_of(Command::new("go").arg("version")) else {
+        bail!(
+            "go is not on PATH, and the official client's own tests are written in it. \
+             Install it from https://go.dev/dl, then run this again."
+        );
+    };
+    found("go", &version);
+    Ok(())
 }
 
 /// The folder with the newest server programs, or the first on PATH.

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use crate::children::{self, Running, Stop};
 use crate::steps::Steps;
 use crate::workspace::{cargo, root};
-use crate::{file_sizes, needs, postgres, walls};
+use crate::{conformance, file_sizes, needs, postgres, walls};
 
 /// What may be chosen.
 #[derive(clap::Args)]
@@ -65,6 +65,12 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
         steps.run("terraform on PostgreSQL", minutes(5), || {
             let server = postgres::Server::start(&needs.postgres)?;
             count.add(on_postgres(&mut of_the_program(&["terraform::", "api::"]), &server))
+        });
+        steps.run("the Go client's tests", minutes(5), || {
+            let (passed, failed) = conformance::run_counted(&conformance::Options::passing("go-tfe"))?;
+            count.passed += passed;
+            count.failed += failed;
+            Ok(failed == 0)
         });
     }
     Ok(summed_up(&steps, count))
