@@ -93,8 +93,6 @@ ids! {
     AgentPoolId = "apool";
     /// An apply; exists from the creation of its run.
     ApplyId = "apply";
-    /// A comment on a run.
-    CommentId = "wsc";
     /// A configuration version.
     ConfigurationVersionId = "cv";
     /// An event of the audit trail.

@@ -31,6 +31,10 @@ pub const LEASE_SECONDS: u64 = 30;
 pub const RENEW_SECONDS: u64 = 5;
 /// Seconds without a successful renewal after which a runner must not start anything for the job.
 pub const STOP_STARTING_SECONDS: u64 = 20;
+/// First byte of every log.
+pub const STX: u8 = 0x02;
+/// Last byte of every complete log, which the server adds.
+pub const ETX: u8 = 0x03;
 /// The largest piece of log that one call may carry, in bytes.
 pub const LOG_CHUNK_BYTES: usize = 64 * 1024;
 

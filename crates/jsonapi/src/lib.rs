@@ -20,7 +20,7 @@ pub use document::{Data, Document};
 pub use error::{Error, ErrorDocument, Place};
 pub use input::Input;
 pub use links::Links;
-pub use page::{Page, Pagination, UncountedPagination};
+pub use page::{Page, Pagination};
 pub use query::Query;
 pub use reference::Reference;
 pub use relationship::{Identifier, Linkage, Relationship};

@@ -39,17 +39,6 @@ pub struct Pagination {
     pub total_count: u64,
 }
 
-/// `meta.pagination` of a list that nobody counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-#[expect(missing_docs, reason = "the names say it all")]
-pub struct UncountedPagination {
-    pub current_page: u32,
-    pub page_size: u32,
-    pub prev_page: Option<u32>,
-    pub next_page: Option<u32>,
-}
-
 impl Page {
     /// Reads the wanted page with the usual default and limit.
     pub fn parse(query: &Query) -> Result<Self, Error> {
@@ -88,16 +77,6 @@ impl Page {
             next_page,
             total_pages,
             total_count: total,
-        }
-    }
-
-    /// `meta.pagination` of this page in a list that nobody counts; `more` says whether items follow.
-    pub fn uncounted(self, more: bool) -> UncountedPagination {
-        UncountedPagination {
-            current_page: self.number,
-            page_size: self.size,
-            prev_page: self.previous(),
-            next_page: more.then(|| self.number.saturating_add(1)),
         }
     }
 
@@ -188,11 +167,5 @@ mod tests {
         assert_eq!(neighbours("page[number]=2"), (Some(1), Some(3), 3));
         assert_eq!(neighbours("page[number]=3"), (Some(2), None, 3));
         assert_eq!(neighbours("page[number]=9"), (Some(8), None, 3));
-    }
-
-    #[test]
-    fn an_uncounted_list_has_no_totals() {
-        let json = serde_json::to_string(&page("page[number]=2").uncounted(true)).unwrap();
-        assert_eq!(json, r#"{"current-page":2,"page-size":20,"prev-page":1,"next-page":3}"#);
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use terrane_domain::ids::JobId;
 use terrane_domain::reasons::ReasonCode;
-use terrane_domain::runner_protocol::{Job, LOG_CHUNK_BYTES, RefusalCode};
+use terrane_domain::runner_protocol::{ETX, Job, LOG_CHUNK_BYTES, RefusalCode, STX};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
@@ -16,10 +16,6 @@ use crate::client::Client;
 use crate::spool::{LogReader, Spool};
 use crate::{Runner, RunnerError};
 
-/// First byte of every log.
-const STX: u8 = 0x02;
-/// Last byte of every log, which the server adds.
-const ETX: u8 = 0x03;
 /// Lines that come together within this time travel together.
 const GATHER: Duration = Duration::from_millis(15);
 /// Longest log; the rest is cut off with a word about it.

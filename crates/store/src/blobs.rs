@@ -146,19 +146,6 @@ impl Store {
         Ok(writer)
     }
 
-    /// Writes a blob that is in memory already.
-    pub async fn put_blob(
-        &self,
-        organization_id: &OrganizationId,
-        kind: BlobKind,
-        name: &str,
-        bytes: &[u8],
-    ) -> Result<StoredBlob, StoreError> {
-        let mut writer = self.blob_writer(organization_id, kind, name).await?;
-        writer.write(bytes).await?;
-        writer.finish().await
-    }
-
     /// Opens a blob for reading.
     pub async fn blob_reader(&self, key: &str) -> Result<BlobReader, StoreError> {
         let missing = || StoreError::BlobMissing(key.to_owned());
@@ -336,14 +323,5 @@ impl BlobReader {
             bytes.extend_from_slice(&frame[..frame.len().min(limit - bytes.len())]);
         }
         Ok(bytes.into())
-    }
-
-    /// Everything; for blobs that are known to be small.
-    pub async fn all(mut self) -> Result<Vec<u8>, StoreError> {
-        let mut bytes = Vec::new();
-        while let Some(frame) = self.next().await? {
-            bytes.extend_from_slice(&frame);
-        }
-        Ok(bytes)
     }
 }

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use terrane_domain::ids::OrganizationId;
+use terrane_domain::runner_protocol::{ETX, STX};
 use terrane_domain::runs::RunPhase;
 
 use crate::blobs::BlobKind;
@@ -23,11 +24,6 @@ statements! {
     PLACE_OF_LOG = "SELECT log_length, log_blob FROM run_phases WHERE id = $1";
     ORGANIZATION = "SELECT r.organization_id FROM runs r JOIN run_phases p ON p.run_id = r.id WHERE p.id = $1";
 }
-
-/// First byte of every log.
-pub const STX: u8 = 0x02;
-/// Last byte of a complete log.
-pub const ETX: u8 = 0x03;
 
 fn place(chunk: &str) -> Place<'_> {
     Place { table: "log_chunks", id: chunk, column: "sealed" }

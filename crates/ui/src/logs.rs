@@ -9,13 +9,12 @@ use futures_util::Stream;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use terrane_app::{App, AppError, logs};
+use terrane_domain::runner_protocol::{ETX, STX};
 
 use crate::error::PageResult;
 use crate::runs::{RunPath, find};
 use crate::session::{SignedIn, Watch};
 
-const STX: u8 = 0x02;
-const ETX: u8 = 0x03;
 const READ_BYTES: usize = 256 * 1024;
 
 /// The last part of the address.

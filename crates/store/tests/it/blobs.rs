@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use terrane_domain::ids::OrganizationId;
 use terrane_store::{BlobKind, FRAME_BYTES, Store, StoreError, StoredBlob};
 
 use crate::databases::{Bench, each};
@@ -15,7 +16,25 @@ fn bytes(length: usize) -> Vec<u8> {
 }
 
 async fn all(store: &Store, key: &str) -> Result<Vec<u8>, StoreError> {
-    store.blob_reader(key).await?.all().await
+    let mut reader = store.blob_reader(key).await?;
+    let mut bytes = Vec::new();
+    while let Some(frame) = reader.next().await? {
+        bytes.extend_from_slice(&frame);
+    }
+    Ok(bytes)
+}
+
+/// Writes a blob that is in memory.
+pub(crate) async fn put_blob(
+    store: &Store,
+    id: &OrganizationId,
+    kind: BlobKind,
+    name: &str,
+    bytes: &[u8],
+) -> Result<StoredBlob, StoreError> {
+    let mut writer = store.blob_writer(id, kind, name).await?;
+    writer.write(bytes).await?;
+    writer.finish().await
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -28,7 +47,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 async fn put(bench: &Bench, world: &World, bytes: &[u8]) -> StoredBlob {
-    bench.store.put_blob(&world.organization.id, BlobKind::State, "sv-1", bytes).await.unwrap()
+    put_blob(&bench.store, &world.organization.id, BlobKind::State, "sv-1", bytes).await.unwrap()
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 //! Logs: live, ended, compacted.
 
+use terrane_domain::runner_protocol::{ETX, STX};
 use terrane_domain::runs::{Run, RunPhase, RunStatus};
-use terrane_store::logs::{self, ETX, STX};
+use terrane_store::logs;
 use terrane_store::{StoreError, runs};
 
 use crate::databases::{Bench, each};

@@ -47,7 +47,7 @@ async fn with_an_organization_goes_everything_below_it_and_nothing_beside_it() {
                 variables::insert(tx, variable).await
             })
             .unwrap();
-            let blob = bench.store.put_blob(id, BlobKind::State, "state", b"state").await.unwrap();
+            let blob = crate::blobs::put_blob(&bench.store, id, BlobKind::State, "state", b"state").await.unwrap();
             blobs.push((blob.key, run));
         }
         let gone = write!(bench.store, tx => organizations::delete(tx, &world.organization.id).await).unwrap();

@@ -101,7 +101,7 @@ async fn plant(bench: &Bench) {
     })
     .unwrap();
     for kind in [BlobKind::State, BlobKind::Plan, BlobKind::Configuration] {
-        bench.store.put_blob(&world.organization.id, kind, "name", SEALED.as_bytes()).await.unwrap();
+        crate::blobs::put_blob(&bench.store, &world.organization.id, kind, "name", SEALED.as_bytes()).await.unwrap();
     }
 }
 
