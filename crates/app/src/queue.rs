@@ -104,6 +104,9 @@ async fn queue_phase(
 
 /// Ends a run: phases that were not reached become unreachable, its lock is given back, the next run starts.
 pub(crate) async fn end(tx: &mut Tx, run: &mut Run, status: RunStatus, change: RunChange) -> Result<bool, StoreError> {
+    // The workspace before the run, as where the next run is started: in another order two transactions would wait for
+    // each other.
+    terrane_store::workspaces::hold(tx, &run.workspace_id).await?;
     if !terrane_store::runs::set_status(tx, run, status, change).await? {
         return Ok(false);
     }
