@@ -208,3 +208,16 @@ pub(crate) fn correctable(error: AppError) -> Result<String, AppError> {
         other => Err(other),
     }
 }
+
+/// A button, or why it does nothing for this person. A disabled button cannot be reached by keyboard, so the reason stands
+/// beside it as text.
+pub(crate) fn button(label: &str, why_not: Option<&str>) -> Markup {
+    html! {
+        @if let Some(reason) = why_not {
+            button disabled { (label) }
+            span class="quiet" { (reason) }
+        } @else {
+            button { (label) }
+        }
+    }
+}

@@ -55,7 +55,7 @@ fn public() -> [(&'static str, &'static str, MethodRouter<App>); 8] {
 }
 
 /// What is for signed-in people.
-fn private() -> [(&'static str, &'static str, MethodRouter<App>); 19] {
+fn private() -> [(&'static str, &'static str, MethodRouter<App>); 18] {
     [
         ("GET", "/", get(workspaces::home)),
         ("GET", "/app", get(workspaces::home)),
@@ -72,8 +72,7 @@ fn private() -> [(&'static str, &'static str, MethodRouter<App>); 19] {
         ("POST", "/app/settings/sessions/delete-all", post(sessions::delete_all)),
         ("GET", "/oauth/authorization", get(authorization_codes::ask)),
         ("POST", "/oauth/authorization", post(authorization_codes::decide)),
-        ("GET", "/app/{organization}/workspaces/{workspace}", get(workspaces::show)),
-        ("GET", "/app/{organization}/workspaces/{workspace}/runs", get(workspaces::show)),
+        ("GET", "/app/{organization}/workspaces", get(workspaces::list)),
         ("GET", RUN, get(runs::show)),
         // The CLI prints the shorter form.
         ("GET", SHORT_RUN, get(runs::show)),
@@ -82,6 +81,19 @@ fn private() -> [(&'static str, &'static str, MethodRouter<App>); 19] {
 
 const RUN: &str = "/app/{organization}/workspaces/{workspace}/runs/{run}";
 const SHORT_RUN: &str = "/app/{organization}/{workspace}/runs/{run}";
+
+const WORKSPACE: &str = "/app/{organization}/workspaces/{workspace}";
+
+/// What belongs to a workspace.
+fn of_workspace() -> [(&'static str, &'static str, MethodRouter<App>); 5] {
+    [
+        ("GET", "", get(workspaces::show)),
+        ("GET", "/runs", get(workspaces::show)),
+        ("POST", "/lock", post(workspaces::lock)),
+        ("POST", "/unlock", post(workspaces::unlock)),
+        ("POST", "/force-unlock", post(workspaces::force_unlock)),
+    ]
+}
 
 /// What belongs to a run's page.
 fn of_run() -> [(&'static str, &'static str, MethodRouter<App>); 5] {
@@ -99,6 +111,9 @@ fn declared() -> Declared {
     let mut declared: Declared = Vec::new();
     declared.extend(public().map(|(method, path, handler)| (page(method, path.to_owned(), true), handler)));
     declared.extend(private().map(|(method, path, handler)| (page(method, path.to_owned(), false), handler)));
+    declared.extend(
+        of_workspace().map(|(method, end, handler)| (page(method, format!("{WORKSPACE}{end}"), false), handler)),
+    );
     for run in [RUN, SHORT_RUN] {
         declared.extend(of_run().map(|(method, end, handler)| (page(method, format!("{run}/{end}"), false), handler)));
     }

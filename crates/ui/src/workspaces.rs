@@ -1,78 +1,127 @@
-//! The list of workspaces, and one workspace with its runs.
+//! The lists of workspaces. Each workspace's own pages are in files of their own.
+
+mod locks;
+mod overview;
+
+use std::collections::HashMap;
 
 use axum::extract::{Path, State};
 use maud::{Markup, html};
 use terrane_app::organizations::{OrganizationFilter, OrganizationView};
-use terrane_app::workspaces::{WorkspaceFilter, WorkspaceKey};
-use terrane_app::{App, organizations, runs, workspaces};
+use terrane_app::runs::RunView;
+use terrane_app::workspaces::{Related, Wanted, WorkspaceFilter, WorkspaceKey, WorkspaceView};
+use terrane_app::{App, organizations, workspaces};
+use terrane_domain::access::Caller;
+use terrane_domain::ids::RunId;
+
+pub(crate) use locks::{force_unlock, lock, unlock};
+pub(crate) use overview::show;
 
 use crate::error::PageResult;
-use crate::layout::page;
+use crate::forms::Parameters;
+use crate::layout::{Pager, ROWS, organization_page, page};
 use crate::runs::status_badge;
 use crate::session::SignedIn;
 
-const PAGE: i64 = 100;
+/// The names of an address.
+pub(crate) fn key(organization: &str, workspace: &str) -> WorkspaceKey {
+    WorkspaceKey::Name { organization: organization.to_owned(), workspace: workspace.to_owned() }
+}
 
-/// Every organization of the caller with its workspaces.
+/// Current runs and holders of locks, by as many statements for a page of workspaces as for one.
+async fn related(app: &App, caller: &Caller, views: &[WorkspaceView]) -> PageResult<Related> {
+    let wanted = Wanted { current_run: true, locked_by: true, ..Wanted::default() };
+    Ok(workspaces::related(app, caller, views, wanted).await?)
+}
+
+/// What makes a workspace appear: a block to copy.
+fn hint(app: &App, organization: &str) -> Markup {
+    let host = app.public_url().trim_start_matches("https://").trim_start_matches("http://");
+    let block = format!(
+        "terraform {{\n  cloud {{\n    hostname     = \"{host}\"\n    organization = \"{organization}\"\n    workspaces {{\n      name = \"my-workspace\"\n    }}\n  }}\n}}"
+    );
+    html! {
+        p { "No workspace yet. Put this into your configuration, and run " code { "terraform init" } ": it makes the workspace." }
+        pre class="log" tabindex="0" aria-label="Configuration to copy" { (block) }
+        p class="quiet" { "Not signed in at the command line? " code { "terraform login " (host) } " does it." }
+    }
+}
+
+fn rows(views: &[WorkspaceView], related: &Related) -> Markup {
+    let runs: HashMap<&RunId, &RunView> = related.runs.iter().map(|run| (&run.run.id, run)).collect();
+    html! {
+        ul class="list" {
+            @for view in views {
+                li {
+                    a class="grow" href={ "/app/" (view.organization) "/workspaces/" (view.workspace.name) } { (view.workspace.name) }
+                    @if let Some(holder) = &view.workspace.lock_holder {
+                        span class="quiet" { "locked by " (overview::holder_name(holder, &related.users)) }
+                    }
+                    @match view.workspace.current_run_id.as_ref().and_then(|id| runs.get(id)) {
+                        Some(run) => (status_badge(run.run.status))
+                        None => span class="quiet" { "no run" }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Every organization of the caller with its first workspaces.
 pub(crate) async fn home(State(app): State<App>, SignedIn(caller): SignedIn) -> PageResult<Markup> {
     let mut sections = Vec::new();
     for OrganizationView { organization, .. } in
         organizations::list(&app, &caller, OrganizationFilter::default()).await?
     {
         let filter = WorkspaceFilter::default();
-        let (views, total) = workspaces::list(&app, &caller, &organization.name, filter, PAGE, 0).await?;
-        sections.push((organization.name, views, total));
+        let (views, total) = workspaces::list(&app, &caller, &organization.name, filter, ROWS, 0).await?;
+        let related = related(&app, &caller, &views).await?;
+        sections.push((organization.name, views, related, total));
     }
     let body = html! {
-        @for (organization, views, total) in &sections {
-            h1 { (organization) }
-            @if views.is_empty() {
-                p class="quiet" { "No workspace yet. Write a " code { "cloud" } " block with the organization " code { (organization) } " and run " code { "terraform init" } "." }
-            } @else {
-                ul class="list" {
-                    @for view in views {
-                        li {
-                            a href={ "/app/" (organization) "/workspaces/" (view.workspace.name) } { (view.workspace.name) }
-                            @if let Some(reason) = &view.workspace.lock_reason { span class="quiet" { "locked: " (reason) } }
-                        }
-                    }
-                }
-                @if *total > PAGE { p class="quiet" { "The first " (PAGE) " of " (total) " are shown." } }
-            }
+        @if sections.is_empty() {
+            h1 { "Workspaces" }
+            p class="quiet" { "You are in no organization yet. Ask an owner of one for an invitation." }
+        }
+        @for (organization, views, related, total) in &sections {
+            @let list = format!("/app/{organization}/workspaces");
+            h1 { a href=(list) { (organization) } }
+            @if views.is_empty() { (hint(&app, organization)) } @else { (rows(views, related)) }
+            @if *total > ROWS { p { a href=(list) { "All " (total) " workspaces" } } }
         }
     };
     Ok(page("Workspaces", &body))
 }
 
-/// One workspace and its newest runs.
-pub(crate) async fn show(
+/// The workspaces of an organization, searched and in pages.
+pub(crate) async fn list(
     State(app): State<App>,
     SignedIn(caller): SignedIn,
-    Path((organization, workspace)): Path<(String, String)>,
+    query: Parameters,
+    Path(organization): Path<String>,
 ) -> PageResult<Markup> {
-    let key = WorkspaceKey::Name { organization: organization.clone(), workspace: workspace.clone() };
-    let view = workspaces::read(&app, &caller, key.clone()).await?;
-    let (runs, total) = runs::list(&app, &caller, key, true, 20, 0).await?;
+    let search = query.get("search").unwrap_or_default().trim().replace('\0', "");
+    let pager = Pager::new(&query);
+    let filter = WorkspaceFilter { name_part: Some(search.clone()), ..WorkspaceFilter::default() };
+    let (views, total) = workspaces::list(&app, &caller, &organization, filter, ROWS, pager.offset()).await?;
+    let related = related(&app, &caller, &views).await?;
+    let here = format!("/app/{organization}/workspaces");
     let body = html! {
-        p class="path" { a href="/app" { (organization) } " / " }
-        h1 { (view.workspace.name) }
-        @if let (Some(holder), Some(reason)) = (&view.workspace.lock_holder, &view.workspace.lock_reason) {
-            p class="note" { "Locked by " (holder.describe()) ". " (reason) }
+        h1 { "Workspaces" }
+        form method="get" action=(here) class="search" role="search" {
+            label for="search" { "Name contains" }
+            input id="search" name="search" type="search" value=(search) autocomplete="off";
+            button { "Search" }
+            @if !search.is_empty() { a href=(here) { "Show all" } }
         }
-        @if runs.is_empty() {
-            p class="quiet" { "No run yet. " code { "terraform plan" } " starts one." }
-        } @else {
-            ul class="list" {
-                @for run in &runs {
-                    li {
-                        (status_badge(run.run.status))
-                        a href={ "/app/" (organization) "/workspaces/" (workspace) "/runs/" (run.run.id) } { (run.run.message) }
-                        span class="quiet" { (run.run.created_at) }
-                    }
-                }
-            }
-            @if total > 20 { p class="quiet" { "The newest 20 of " (total) " are shown." } }
+        @if !views.is_empty() {
+            (rows(&views, &related))
+        } @else if !search.is_empty() {
+            p { "No workspace that you may see has “" (search) "” in its name." }
+        } @else if total == 0 {
+            (hint(&app, &organization))
         }
+        (pager.render(&here, &[("search", &search)], total))
     };
-    Ok(page(&view.workspace.name, &body))
+    Ok(organization_page(&organization, "Workspaces", &body))
 }

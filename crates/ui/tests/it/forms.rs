@@ -15,6 +15,9 @@ fn fields(world: &World) -> Vec<(&'static str, String)> {
         ("email", "new@example.com"),
         ("description", "forged"),
         ("lifetime", "30"),
+        ("name", "renamed"),
+        ("key", "forged"),
+        ("category", "terraform"),
         ("confirmation", NEW_PASSWORD),
         ("organization", "forged"),
         ("answer", "allow"),
@@ -60,6 +63,11 @@ async fn prepared() -> (World, Browser, Vec<String>) {
             .replace("/app/invitations/{link}", &invitation)
             .replace("/app/{organization}/workspaces/{workspace}/runs/{run}", run)
             .replace("/app/{organization}/{workspace}/runs/{run}", run)
+            .replace(
+                "{organization}/workspaces/{workspace}",
+                &format!("demo/workspaces/{}", world.workspace_for(&page.path).await),
+            )
+            .replace("{organization}", "demo")
             .replace("{token}", token.as_str())
             .replace("{session}", session.as_str());
         assert!(!path.contains('{') || path.contains("set-up"), "no value for {path}");

@@ -115,6 +115,19 @@ impl World {
         self.clock.0.fetch_add(i64::try_from(time.as_micros()).unwrap(), Ordering::Relaxed);
     }
 
+    /// A workspace in which the form at this path does something.
+    pub(crate) async fn workspace_for(&self, form: &str) -> String {
+        let owner = self.owner().await;
+        let name = form.rsplit('/').next().unwrap_or_default().replace(['{', '}'], "");
+        let name = format!("for-{name}");
+        let settings = WorkspaceSettings { name: Some(name.clone()), ..WorkspaceSettings::default() };
+        if workspaces::create(&self.app, &owner, "demo", settings).await.is_ok() && name.ends_with("unlock") {
+            let key = WorkspaceKey::Name { organization: "demo".to_owned(), workspace: name.clone() };
+            workspaces::lock(&self.app, &owner, key, "maintenance".to_owned()).await.unwrap();
+        }
+        name
+    }
+
     /// Makes a run whose plan waits to be confirmed; answers the path of its page.
     pub(crate) async fn planned_run(&self, workspace: &str) -> String {
         let app = &self.app;

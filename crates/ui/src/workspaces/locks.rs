@@ -1,0 +1,45 @@
+//! The lock's buttons.
+
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use terrane_app::{App, workspaces};
+
+use super::key;
+use crate::error::PageResult;
+use crate::forms::Submitted;
+use crate::session::SignedIn;
+
+fn back(organization: &str, workspace: &str) -> Response {
+    Redirect::to(&format!("/app/{organization}/workspaces/{workspace}")).into_response()
+}
+
+/// Takes the lock.
+pub(crate) async fn lock(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    Path((organization, workspace)): Path<(String, String)>,
+    form: Submitted,
+) -> PageResult<Response> {
+    workspaces::lock(&app, &caller, key(&organization, &workspace), form.trimmed("reason")).await?;
+    Ok(back(&organization, &workspace))
+}
+
+/// Gives one's own lock back.
+pub(crate) async fn unlock(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    Path((organization, workspace)): Path<(String, String)>,
+) -> PageResult<Response> {
+    workspaces::unlock(&app, &caller, key(&organization, &workspace)).await?;
+    Ok(back(&organization, &workspace))
+}
+
+/// Takes another's lock away.
+pub(crate) async fn force_unlock(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    Path((organization, workspace)): Path<(String, String)>,
+) -> PageResult<Response> {
+    workspaces::force_unlock(&app, &caller, key(&organization, &workspace)).await?;
+    Ok(back(&organization, &workspace))
+}
