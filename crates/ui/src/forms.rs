@@ -46,10 +46,25 @@ impl Submitted {
         self.get(name).unwrap_or_default().trim().to_owned()
     }
 
+    /// A field of many lines. Browsers send every line break as two characters.
+    pub(crate) fn lines(&self, name: &str) -> String {
+        with_plain_breaks(self.get(name).unwrap_or_default())
+    }
+
+    /// Whether a box is ticked.
+    pub(crate) fn is_ticked(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
     /// A field that is never shown.
     pub(crate) fn secret(&self, name: &str) -> Secret {
         Secret::new(self.get(name).unwrap_or_default())
     }
+}
+
+/// The text with every line break as one character, as pages show it.
+pub(crate) fn with_plain_breaks(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\r', "\n")
 }
 
 impl FromRequestParts<App> for Submitted {
@@ -218,6 +233,112 @@ pub(crate) fn button(label: &str, why_not: Option<&str>) -> Markup {
             span class="quiet" { (reason) }
         } @else {
             button { (label) }
+        }
+    }
+}
+
+/// What a service refused, and which field is to blame.
+pub(crate) struct Wrong {
+    attribute: Option<String>,
+    text: String,
+}
+
+impl Wrong {
+    /// What the person can do something about; anything else stays an error.
+    pub(crate) fn new(error: AppError) -> Result<Self, AppError> {
+        let attribute = match &error {
+            AppError::Invalid { pointer: Some(pointer), .. } => {
+                pointer.strip_prefix("/data/attributes/").map(str::to_owned)
+            }
+            _ => None,
+        };
+        Ok(Self { attribute, text: correctable(error)? })
+    }
+
+    /// What is wrong with this field.
+    fn with(&self, name: &str) -> Option<&str> {
+        (self.attribute.as_deref() == Some(name)).then_some(self.text.as_str())
+    }
+
+    /// What none of these fields is to blame for.
+    pub(crate) fn beside(&self, names: &[&str]) -> Option<&str> {
+        let is_shown = self.attribute.as_deref().is_some_and(|attribute| names.contains(&attribute));
+        (!is_shown).then_some(self.text.as_str())
+    }
+}
+
+/// A labelled field of a form of many, with what is wrong with it.
+pub(crate) struct Field<'a> {
+    /// What people read.
+    pub(crate) label: &'a str,
+    /// The API's name of it.
+    pub(crate) name: &'a str,
+    /// What makes its id unique where a page has many such forms.
+    pub(crate) form: &'a str,
+    /// What was refused.
+    pub(crate) wrong: Option<&'a Wrong>,
+    /// Whether the person may not change it.
+    pub(crate) is_disabled: bool,
+}
+
+impl Field<'_> {
+    fn id(&self) -> String {
+        if self.form.is_empty() { self.name.to_owned() } else { format!("{}-{}", self.form, self.name) }
+    }
+
+    fn around(&self, control: impl FnOnce(&str, Option<&str>, Option<&str>) -> Markup) -> Markup {
+        let id = self.id();
+        let fault = self.wrong.and_then(|wrong| wrong.with(self.name));
+        let fault_id = format!("{id}-fault");
+        let described = fault.is_some().then_some(fault_id.as_str());
+        html! {
+            label for=(id) { (self.label) }
+            (control(&id, fault.is_some().then_some("true"), described))
+            @if let Some(fault) = fault { p class="note fault" id=(fault_id) role="alert" { (fault) } }
+        }
+    }
+
+    /// One line.
+    pub(crate) fn line(&self, value: &str) -> Markup {
+        self.around(|id, invalid, described| {
+            html! {
+                input id=(id) name=(self.name) type="text" value=(value) autocomplete="off" spellcheck="false"
+                    aria-invalid=[invalid] aria-describedby=[described] disabled[self.is_disabled];
+            }
+        })
+    }
+
+    /// Many lines. The first line break in the document is not part of the text.
+    pub(crate) fn text(&self, value: &str) -> Markup {
+        self.around(|id, invalid, described| {
+            html! {
+                textarea id=(id) name=(self.name) rows="3" autocomplete="off" spellcheck="false"
+                    aria-invalid=[invalid] aria-describedby=[described] disabled[self.is_disabled] { "\n" (value) }
+            }
+        })
+    }
+
+    /// A choice of values and their names.
+    pub(crate) fn choice(&self, options: &[(&str, &str)], chosen: &str) -> Markup {
+        self.around(|id, invalid, described| {
+            html! {
+                select id=(id) name=(self.name) aria-invalid=[invalid] aria-describedby=[described] disabled[self.is_disabled] {
+                    @for (value, name) in options { option value=(value) selected[*value == chosen] { (name) } }
+                }
+            }
+        })
+    }
+
+    /// Yes or no.
+    pub(crate) fn tick(&self, is_set: bool) -> Markup {
+        let id = self.id();
+        let fault = self.wrong.and_then(|wrong| wrong.with(self.name));
+        html! {
+            span class="tick" {
+                input id=(id) name=(self.name) type="checkbox" value="true" checked[is_set] disabled[self.is_disabled];
+                label for=(id) { (self.label) }
+            }
+            @if let Some(fault) = fault { p class="note fault" role="alert" { (fault) } }
         }
     }
 }

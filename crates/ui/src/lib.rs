@@ -17,6 +17,7 @@ mod sessions;
 mod set_up;
 mod sign_in;
 mod tokens;
+mod variables;
 mod workspaces;
 
 use axum::Router;
@@ -85,13 +86,19 @@ const SHORT_RUN: &str = "/app/{organization}/{workspace}/runs/{run}";
 const WORKSPACE: &str = "/app/{organization}/workspaces/{workspace}";
 
 /// What belongs to a workspace.
-fn of_workspace() -> [(&'static str, &'static str, MethodRouter<App>); 5] {
+fn of_workspace() -> [(&'static str, &'static str, MethodRouter<App>); 11] {
     [
         ("GET", "", get(workspaces::show)),
         ("GET", "/runs", get(workspaces::show)),
         ("POST", "/lock", post(workspaces::lock)),
         ("POST", "/unlock", post(workspaces::unlock)),
         ("POST", "/force-unlock", post(workspaces::force_unlock)),
+        ("GET", "/settings", get(workspaces::show_settings)),
+        ("POST", "/settings", post(workspaces::update_settings)),
+        ("GET", "/variables", get(variables::show)),
+        ("POST", "/variables", post(variables::create)),
+        ("POST", "/variables/{variable}", post(variables::update)),
+        ("POST", "/variables/{variable}/delete", post(variables::delete)),
     ]
 }
 

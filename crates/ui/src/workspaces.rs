@@ -2,6 +2,7 @@
 
 mod locks;
 mod overview;
+mod settings;
 
 use std::collections::HashMap;
 
@@ -16,6 +17,7 @@ use terrane_domain::ids::RunId;
 
 pub(crate) use locks::{force_unlock, lock, unlock};
 pub(crate) use overview::show;
+pub(crate) use settings::{show_settings, update_settings};
 
 use crate::error::PageResult;
 use crate::forms::Parameters;

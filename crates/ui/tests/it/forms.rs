@@ -18,6 +18,7 @@ fn fields(world: &World) -> Vec<(&'static str, String)> {
         ("name", "renamed"),
         ("key", "forged"),
         ("category", "terraform"),
+        ("execution-mode", "local"),
         ("confirmation", NEW_PASSWORD),
         ("organization", "forged"),
         ("answer", "allow"),
@@ -57,17 +58,16 @@ async fn prepared() -> (World, Browser, Vec<String>) {
             (false, true) => &short,
             (false, false) => &shorter,
         };
+        let workspace = world.workspace_for(&page.path).await;
         let path = page
             .path
             .replace("/app/invitations/{link}/join", &format!("{elsewhere}/join"))
             .replace("/app/invitations/{link}", &invitation)
             .replace("/app/{organization}/workspaces/{workspace}/runs/{run}", run)
             .replace("/app/{organization}/{workspace}/runs/{run}", run)
-            .replace(
-                "{organization}/workspaces/{workspace}",
-                &format!("demo/workspaces/{}", world.workspace_for(&page.path).await),
-            )
+            .replace("{organization}/workspaces/{workspace}", &format!("demo/workspaces/{workspace}"))
             .replace("{organization}", "demo")
+            .replace("{variable}", &world.variable_in(&workspace).await)
             .replace("{token}", token.as_str())
             .replace("{session}", session.as_str());
         assert!(!path.contains('{') || path.contains("set-up"), "no value for {path}");

@@ -10,7 +10,7 @@ use terrane_app::callers::{Secret, authenticate};
 use terrane_app::workspaces::{WorkspaceKey, WorkspaceSettings};
 use terrane_app::{
     App, bootstrap, configuration_versions, jobs, organization_memberships, organizations, runs, signed_urls, streams,
-    workspaces,
+    variables, workspaces,
 };
 use terrane_domain::access::{Caller, CredentialKind, Principal};
 use terrane_domain::ids::RunnerId;
@@ -18,6 +18,7 @@ use terrane_domain::organizations::OrganizationChange;
 use terrane_domain::runner_protocol::{ChangeCounts, ClaimRequest, Finish, Outcome};
 use terrane_domain::runs::{PlanOptions, RunSource};
 use terrane_domain::time::Timestamp;
+use terrane_domain::variables::VariableChange;
 use terrane_store::{Clock, Key, Store, StoreOptions};
 use tokio::sync::watch;
 
@@ -126,6 +127,17 @@ impl World {
             workspaces::lock(&self.app, &owner, key, "maintenance".to_owned()).await.unwrap();
         }
         name
+    }
+
+    /// A new variable of the workspace.
+    pub(crate) async fn variable_in(&self, workspace: &str) -> String {
+        let key = WorkspaceKey::Name { organization: "demo".to_owned(), workspace: workspace.to_owned() };
+        let change = VariableChange {
+            key: Some(format!("key-{}", self.app.store().now().as_micros())),
+            category: Some("terraform".to_owned()),
+            ..VariableChange::default()
+        };
+        variables::create(&self.app, &self.owner().await, key, change).await.unwrap().id.to_string()
     }
 
     /// Makes a run whose plan waits to be confirmed; answers the path of its page.
