@@ -1,6 +1,7 @@
 //! The frame of every page.
 
 use maud::{DOCTYPE, Markup, html};
+use terrane_app::organizations::OrganizationView;
 use terrane_app::workspaces::WorkspaceView;
 use terrane_domain::access::Action;
 
@@ -59,9 +60,13 @@ fn tabs(label: &str, base: &str, pages: &[(&str, &str)], current: &str) -> Marku
     }
 }
 
-/// A page of an organization, with the way to the others.
-pub(crate) fn organization_page(organization: &str, title: &str, body: &Markup) -> Markup {
-    let pages = [("/workspaces", "Workspaces"), ("/settings/teams", "Teams"), ("/settings/members", "Members")];
+/// A page of an organization, with the way to the others that the caller may see.
+pub(crate) fn organization_page(view: &OrganizationView, title: &str, body: &Markup) -> Markup {
+    let organization = &view.organization.name;
+    let mut pages = vec![("/workspaces", "Workspaces"), ("/settings/teams", "Teams")];
+    if view.may(Action::ReadMembership) {
+        pages.push(("/settings/members", "Members"));
+    }
     let body = html! {
         p class="path" { a href="/app" { "Organizations" } " / " (organization) }
         (tabs("Organization", &format!("/app/{organization}"), &pages, title))

@@ -16,6 +16,7 @@ mod session;
 mod sessions;
 mod set_up;
 mod sign_in;
+mod teams;
 mod tokens;
 mod variables;
 mod workspaces;
@@ -56,7 +57,7 @@ fn public() -> [(&'static str, &'static str, MethodRouter<App>); 8] {
 }
 
 /// What is for signed-in people.
-fn private() -> [(&'static str, &'static str, MethodRouter<App>); 18] {
+fn private() -> [(&'static str, &'static str, MethodRouter<App>); 22] {
     [
         ("GET", "/", get(workspaces::home)),
         ("GET", "/app", get(workspaces::home)),
@@ -74,6 +75,10 @@ fn private() -> [(&'static str, &'static str, MethodRouter<App>); 18] {
         ("GET", "/oauth/authorization", get(authorization_codes::ask)),
         ("POST", "/oauth/authorization", post(authorization_codes::decide)),
         ("GET", "/app/{organization}/workspaces", get(workspaces::list)),
+        ("GET", "/app/{organization}/settings/teams", get(teams::show)),
+        ("GET", "/app/{organization}/settings/members", get(organization_memberships::show_members)),
+        ("POST", "/app/{organization}/settings/members", post(organization_memberships::invite)),
+        ("POST", "/app/{organization}/settings/members/{membership}/delete", post(organization_memberships::delete)),
         ("GET", RUN, get(runs::show)),
         // The CLI prints the shorter form.
         ("GET", SHORT_RUN, get(runs::show)),

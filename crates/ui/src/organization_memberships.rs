@@ -1,5 +1,7 @@
 //! Accepting an invitation: with the account that one is signed in with, or with a new one.
 
+mod members;
+
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
@@ -7,6 +9,8 @@ use maud::{Markup, html};
 use terrane_app::callers::Secret;
 use terrane_app::organization_memberships::{self, Invitation};
 use terrane_app::{App, AppError, users};
+
+pub(crate) use members::{delete, invite, show as show_members};
 
 use crate::error::PageResult;
 use crate::forms::{FormToken, Submitted, Visitor, correctable, fault, input};

@@ -102,6 +102,7 @@ pub(crate) async fn list(
     query: Parameters,
     Path(organization): Path<String>,
 ) -> PageResult<Markup> {
+    let view = organizations::read(&app, &caller, &organization).await?;
     let search = query.get("search").unwrap_or_default().trim().replace('\0', "");
     let pager = Pager::new(&query);
     let filter = WorkspaceFilter { name_part: Some(search.clone()), ..WorkspaceFilter::default() };
@@ -125,5 +126,5 @@ pub(crate) async fn list(
         }
         (pager.render(&here, &[("search", &search)], total))
     };
-    Ok(organization_page(&organization, "Workspaces", &body))
+    Ok(organization_page(&view, "Workspaces", &body))
 }

@@ -67,6 +67,7 @@ async fn prepared() -> (World, Browser, Vec<String>) {
             .replace("/app/{organization}/{workspace}/runs/{run}", run)
             .replace("{organization}/workspaces/{workspace}", &format!("demo/workspaces/{workspace}"))
             .replace("{organization}", "demo")
+            .replace("{membership}", &world.invited().await)
             .replace("{variable}", &world.variable_in(&workspace).await)
             .replace("{token}", token.as_str())
             .replace("{session}", session.as_str());

@@ -10,4 +10,5 @@ mod headers;
 mod organization_memberships;
 mod set_up;
 mod sign_in;
+mod workspaces;
 mod world;

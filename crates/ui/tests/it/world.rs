@@ -116,6 +116,14 @@ impl World {
         self.clock.0.fetch_add(i64::try_from(time.as_micros()).unwrap(), Ordering::Relaxed);
     }
 
+    /// The membership of one more person who was invited.
+    pub(crate) async fn invited(&self) -> String {
+        let email = format!("person-{}@example.com", self.app.store().now().as_micros());
+        let owner = self.owner().await;
+        let made = organization_memberships::create(&self.app, &owner, "demo", email, Vec::new());
+        made.await.unwrap().membership.id.to_string()
+    }
+
     /// A workspace in which the form at this path does something.
     pub(crate) async fn workspace_for(&self, form: &str) -> String {
         let owner = self.owner().await;
