@@ -1,7 +1,10 @@
 //! The pages of an organization and of its workspaces: what they show, to whom, and what their forms do.
 
 use axum::http::StatusCode;
+use terrane_app::organization_memberships;
+use terrane_app::teams::{self, TeamSettings};
 use terrane_app::workspaces::{self, WorkspaceFilter, WorkspaceKey, WorkspaceSettings};
+use terrane_domain::access::OrganizationPermission;
 use terrane_domain::execution::ExecutionMode;
 
 use crate::browser::Browser;
@@ -20,9 +23,21 @@ async fn with_workspaces(names: &[&str]) -> (World, Browser) {
     (world, browser)
 }
 
-/// A member of `demo` without a team.
-async fn member(world: &World) -> Browser {
-    let link = world.invite(&world.owner().await, "demo", "ada@example.com").await;
+/// A member of `demo`, in a team with this right or in none.
+async fn member(world: &World, right: Option<OrganizationPermission>) -> Browser {
+    let owner = world.owner().await;
+    let mut team_ids = Vec::new();
+    if let Some(right) = right {
+        let settings = TeamSettings {
+            name: Some("readers".to_owned()),
+            organization_access: vec![(right, true)],
+            ..TeamSettings::default()
+        };
+        team_ids.push(teams::create(&world.app, &owner, "demo", settings).await.unwrap().team.id);
+    }
+    let email = "ada@example.com".to_owned();
+    let made = organization_memberships::create(&world.app, &owner, "demo", email, team_ids).await.unwrap();
+    let link = made.invitation_url.unwrap().replace(world.app.public_url(), "");
     let mut browser = world.browser();
     browser.get(&link).await;
     let answer = browser.submit(&link, &[("username", "ada"), ("password", "correct horse")]).await;
@@ -63,7 +78,7 @@ async fn the_list_is_searched_and_goes_on_in_pages() {
 #[tokio::test]
 async fn what_may_not_be_seen_is_not_there() {
     let (world, mut owner) = with_workspaces(&["app"]).await;
-    let mut browser = member(&world).await;
+    let mut browser = member(&world, None).await;
     for page in ["", "/runs", "/variables", "/settings"] {
         let path = format!("{APP}{page}");
         assert_eq!(owner.get(&path).await.status, StatusCode::OK, "{path}");
@@ -85,6 +100,25 @@ async fn what_may_not_be_seen_is_not_there() {
     assert!(teams.status == StatusCode::OK && !teams.body.contains("new@example.com"), "{}", teams.body);
     let invite = browser.submit("/app/demo/settings/members", &[("email", "eve@example.com")]).await;
     assert_eq!(invite.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn what_may_only_be_read_has_disabled_controls_that_say_why() {
+    let (world, mut owner) = with_workspaces(&["app"]).await;
+    let mut browser = member(&world, Some(OrganizationPermission::ReadWorkspaces)).await;
+    let reason = "</button><span class=\"quiet\">You need the right to";
+    for (page, button) in [("", "Lock"), ("/variables", "Add variable"), ("/settings", "Save")] {
+        let body = browser.get(&format!("{APP}{page}")).await.body;
+        assert!(body.contains(&format!("<button disabled>{button}{reason}")), "{page}: {body}");
+        assert!(!body.contains("<button>") && !body.contains("<button class"), "{page}: {body}");
+    }
+    owner.get(APP).await;
+    owner.submit(&format!("{APP}/lock"), &[]).await;
+    let body = browser.get(APP).await.body;
+    assert!(body.contains("Locked by admin") && body.contains("<button disabled>Force unlock</button>"), "{body}");
+    // What may not be done looks missing to who does it all the same.
+    browser.get("/app/settings/profile").await;
+    assert_eq!(browser.submit(&format!("{APP}/force-unlock"), &[]).await.status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]
