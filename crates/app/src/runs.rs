@@ -110,11 +110,8 @@ async fn views(tx: &mut Tx, caller: &Caller, place: &Place, runs: Vec<Run>) -> A
     }
     let places: Vec<_> = workspaces.values().map(|workspace| (&workspace.project_id, &workspace.id)).collect();
     let grants = standings::grants(tx, &place.standing, &places).await?;
-    let waiting = if runs.iter().any(|run| run.status.has_not_begun()) {
-        terrane_store::runs::waiting(tx, &organization.id).await?
-    } else {
-        Vec::new()
-    };
+    let waiting: Vec<_> = runs.iter().filter(|run| run.status.has_not_begun()).collect();
+    let places_in_queue = terrane_store::runs::places_in_queue(tx, &organization.id, &waiting).await?;
     let view = |run: Run| {
         let workspace = workspaces.get(&run.workspace_id).cloned()?;
         let standing = grants.at(&place.standing, &workspace.project_id, &workspace.id);
@@ -126,7 +123,7 @@ async fn views(tx: &mut Tx, caller: &Caller, place: &Place, runs: Vec<Run>) -> A
             apply: applies.remove(&run.id)?,
             variables: variables.remove(&run.id).unwrap_or_default(),
             event_ids: event_ids.remove(&run.id).unwrap_or_default(),
-            position_in_queue: position_in_queue(&waiting, &run),
+            position_in_queue: places_in_queue.get(&run.id).copied().unwrap_or(0),
             can_read: may(Action::ReadWorkspace),
             can_apply: may(Action::ApplyRun),
             // A saved plan has to get the workspace for itself before it can be confirmed.
@@ -147,15 +144,6 @@ pub(crate) async fn readable(tx: &mut Tx, caller: &Caller, place: &Place, runs: 
     let mut views = views(tx, caller, place, runs).await?;
     views.retain(|view| view.can_read);
     Ok(views)
-}
-
-/// The place of a run among its organization's runs that have not begun: 1 is next, 0 has begun.
-fn position_in_queue(waiting: &[RunId], run: &Run) -> i64 {
-    if !run.status.has_not_begun() {
-        return 0;
-    }
-    let before = waiting.iter().position(|id| *id == run.id).unwrap_or(waiting.len());
-    i64::try_from(before).unwrap_or(i64::MAX).saturating_add(1)
 }
 
 async fn view(tx: &mut Tx, caller: &Caller, place: &Place, run: Run) -> AppResult<RunView> {

@@ -47,7 +47,8 @@ statements! {
     VISIBLE_QUEUE: Run = select "WHERE organization_id = $1 AND {open} AND status IN ('pending', 'plan_queued', 'planning', 'confirmed', 'apply_queued', 'applying', 'queuing', 'queuing_apply') AND workspace_id IN (SELECT id FROM workspaces WHERE id = CAST($2 AS TEXT) OR id IN (SELECT workspace_id FROM team_workspaces WHERE team_id = CAST($4 AS TEXT) OR team_id IN (SELECT team_id FROM team_members WHERE user_id = CAST($3 AS TEXT))) OR project_id IN (SELECT project_id FROM team_projects WHERE team_id = CAST($4 AS TEXT) OR team_id IN (SELECT team_id FROM team_members WHERE user_id = CAST($3 AS TEXT)))) ORDER BY created_at, id LIMIT $5 OFFSET $6";
     COUNT_VISIBLE_QUEUE = "SELECT COUNT(*) FROM runs WHERE organization_id = $1 AND {open} AND status IN ('pending', 'plan_queued', 'planning', 'confirmed', 'apply_queued', 'applying', 'queuing', 'queuing_apply') AND workspace_id IN (SELECT id FROM workspaces WHERE id = CAST($2 AS TEXT) OR id IN (SELECT workspace_id FROM team_workspaces WHERE team_id = CAST($4 AS TEXT) OR team_id IN (SELECT team_id FROM team_members WHERE user_id = CAST($3 AS TEXT))) OR project_id IN (SELECT project_id FROM team_projects WHERE team_id = CAST($4 AS TEXT) OR team_id IN (SELECT team_id FROM team_members WHERE user_id = CAST($3 AS TEXT))))";
     QUEUE_STATUSES = "SELECT status FROM runs WHERE organization_id = $1 AND {open} AND status IN ('pending', 'plan_queued', 'planning', 'confirmed', 'apply_queued', 'applying', 'queuing', 'queuing_apply')";
-    WAITING_RUNS = "SELECT id FROM runs WHERE organization_id = $1 AND {open} AND status IN ('pending', 'plan_queued') ORDER BY created_at, id LIMIT 1000";
+    // $2, $3: age and id of the oldest run in question; $4, $5: of the newest. What is before them is only counted.
+    WAITING_RUNS = "SELECT id, (SELECT COUNT(*) FROM (SELECT 1 FROM runs WHERE organization_id = $1 AND {open} AND status IN ('pending', 'plan_queued') AND (created_at, id) < ($2, $3) LIMIT 1000) AS older) FROM runs WHERE organization_id = $1 AND {open} AND status IN ('pending', 'plan_queued') AND (created_at, id) >= ($2, $3) AND (created_at, id) <= ($4, $5) ORDER BY created_at, id LIMIT 1000";
     SAVED_PLANS: Run = select "WHERE workspace_id = $1 AND {open} AND status = 'planned_and_saved' AND id <> $2";
     ENDED: Run = select "WHERE workspace_id = $1 AND status IN ('applied', 'planned_and_finished', 'policy_soft_failed', 'discarded', 'errored', 'canceled', 'force_canceled') ORDER BY created_at DESC, id DESC LIMIT $2";
     RUNS_BY_IDS: Run = select_many "id";
@@ -161,10 +162,28 @@ pub async fn queue_statuses(tx: &mut Tx, id: &OrganizationId) -> Result<Vec<RunS
     Ok(rows.iter().map(|row| Col::get(row, 0)).collect::<Result<_, sqlx::Error>>()?)
 }
 
-/// An organization's runs that have not begun, oldest first; the first thousand of them.
-pub async fn waiting(tx: &mut Tx, id: &OrganizationId) -> Result<Vec<RunId>, StoreError> {
-    let rows = tx.rows(&WAITING_RUNS, values![*id]).await?;
-    Ok(rows.iter().map(|row| Col::get(row, 0)).collect::<Result<_, sqlx::Error>>()?)
+/// As far as places are counted; the statement's own limits are the same.
+const MOST_PLACES: i64 = 1000;
+
+/// The places of these runs of an organization among its runs that have not begun, oldest first: 1 is next. Those behind
+/// the first thousand are all told the place after it.
+pub async fn places_in_queue(
+    tx: &mut Tx,
+    id: &OrganizationId,
+    runs: &[&Run],
+) -> Result<HashMap<RunId, i64>, StoreError> {
+    let age = |run: &&&Run| (run.created_at, run.id.clone());
+    let (Some(oldest), Some(newest)) = (runs.iter().min_by_key(age), runs.iter().max_by_key(age)) else {
+        return Ok(HashMap::new());
+    };
+    let values = values![*id, oldest.created_at, oldest.id, newest.created_at, newest.id];
+    let rows = tx.rows(&WAITING_RUNS, values).await?;
+    let mut places: HashMap<_, _> = runs.iter().map(|run| (run.id.clone(), MOST_PLACES + 1)).collect();
+    for (index, row) in (0_i64..).zip(&rows) {
+        let older: i64 = Col::get(row, 1)?;
+        places.insert(Col::get(row, 0)?, (older + index).min(MOST_PLACES) + 1);
+    }
+    Ok(places)
 }
 
 /// A workspace's saved plans, other than the given run's.
