@@ -156,15 +156,15 @@ pub async fn create(app: &App, caller: &Caller, new: NewRun) -> AppResult<RunVie
     app.store
         .write(move |tx| {
             Box::pin(async move {
-                let run = create_in(tx, &caller, new).await?;
-                let (run, place) = lookups::run_with_place(tx, &caller, &run.id, Action::ReadWorkspace).await?;
-                view(tx, &caller, &place, run.into_inner()).await
+                let (run, place) = create_in(tx, &caller, new).await?;
+                view(tx, &caller, &place, run).await
             })
         })
         .await
 }
 
-pub(crate) async fn create_in(tx: &mut Tx, caller: &Caller, new: NewRun) -> AppResult<Run> {
+/// The run as it stands once the queue has seen it, and what the caller is in its workspace.
+pub(crate) async fn create_in(tx: &mut Tx, caller: &Caller, new: NewRun) -> AppResult<(Run, Place)> {
     let key = WorkspaceKey::Id(new.workspace_id.clone());
     let (workspace, place) = lookups::workspace_with_place(tx, caller, &key, Action::QueueRun).await?;
     let configuration = configuration_for(tx, &workspace, new.configuration_version_id.as_ref()).await?;
@@ -218,7 +218,7 @@ pub(crate) async fn create_in(tx: &mut Tx, caller: &Caller, new: NewRun) -> AppR
     } else {
         queue::start_plan(tx, &mut run).await?;
     }
-    terrane_store::runs::by_id(tx, &run.id).await?.ok_or(AppError::NotFound)
+    Ok((terrane_store::runs::by_id(tx, &run.id).await?.ok_or(AppError::NotFound)?, place))
 }
 
 const fn default_message(source: RunSource) -> &'static str {
