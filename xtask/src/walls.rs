@@ -58,6 +58,7 @@ const WALLS: &[Wall] = &[
 
 /// Libraries that only some crates may use: what they do is done there and nowhere else.
 const KEEPERS: &[(&str, &[&str])] = &[
+    ("rusqlite", &["terrane-store"]),
     ("sqlx", &["terrane-store"]),
     ("object_store", &["terrane-store"]),
     ("regorus", &["terrane-policy"]),

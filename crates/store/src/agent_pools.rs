@@ -89,7 +89,7 @@ async fn scopes(
 fn of_row<'a>(
     scopes: &'a mut HashMap<AgentPoolId, AgentPoolScope>,
     row: &Row,
-) -> Result<&'a mut AgentPoolScope, sqlx::Error> {
+) -> Result<&'a mut AgentPoolScope, StoreError> {
     Ok(scopes.entry(Col::get(row, 0)?).or_default())
 }
 

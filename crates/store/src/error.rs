@@ -8,7 +8,13 @@ pub enum StoreError {
     Taken,
     /// The database refused or failed.
     #[error("the database failed")]
-    Database(#[source] sqlx::Error),
+    Database(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A column holds what this program does not know: something else wrote it.
+    #[error("a column cannot be read: {0}")]
+    Column(String),
+    /// A statement that writes, in a transaction that only reads.
+    #[error("a transaction that only reads cannot write")]
+    OnlyReads,
     /// The commit failed. SQLite has then stored nothing; of a PostgreSQL that cannot be reached any more nobody knows.
     #[error("the transaction could not be committed: {0}")]
     Commit(String),
@@ -41,7 +47,18 @@ impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         match &error {
             sqlx::Error::Database(inner) if inner.is_unique_violation() => Self::Taken,
-            _ => Self::Database(error),
+            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => Self::Column(error.to_string()),
+            _ => Self::Database(Box::new(error)),
+        }
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE};
+        match error.sqlite_error().map(|inner| inner.extended_code) {
+            Some(SQLITE_CONSTRAINT_PRIMARYKEY | SQLITE_CONSTRAINT_UNIQUE) => Self::Taken,
+            _ => Self::Database(Box::new(error)),
         }
     }
 }
@@ -50,6 +67,10 @@ impl StoreError {
     /// Whether what was to be written may be there all the same.
     pub const fn may_be_committed(&self) -> bool {
         matches!(self, Self::Commit(_) | Self::Closed)
+    }
+
+    pub(crate) fn column(error: impl std::fmt::Display) -> Self {
+        Self::Column(error.to_string())
     }
 
     pub(crate) fn statement_failed() -> Self {

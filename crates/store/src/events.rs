@@ -182,11 +182,7 @@ async fn page(tx: &mut Tx, id: &OrganizationId, seq: i64) -> Result<Option<(Vec<
     let seals = tx.all(&SEALS, values![*id, seq, VERIFY_PAGE]).await;
     match (events, seals) {
         (Ok(events), Ok(seals)) => Ok(Some((events, seals))),
-        (Err(StoreError::Database(error)), _) | (_, Err(StoreError::Database(error)))
-            if matches!(error, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_)) =>
-        {
-            Ok(None)
-        }
+        (Err(StoreError::Column(_)), _) | (_, Err(StoreError::Column(_))) => Ok(None),
         (Err(error), _) | (_, Err(error)) => Err(error),
     }
 }

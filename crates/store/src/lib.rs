@@ -26,6 +26,7 @@ pub mod run_events;
 pub mod runs;
 mod sealing;
 pub mod sessions;
+mod sqlite;
 pub mod standings;
 pub mod state_versions;
 mod statement;

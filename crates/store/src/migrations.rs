@@ -2,8 +2,10 @@
 
 use sqlx::{Executor as _, Row as _};
 
-use crate::database::Database;
+use crate::database::Opened;
 use crate::error::StoreError;
+use crate::statement::Statement;
+use crate::value::{Col as _, Val};
 
 struct Migration {
     number: i64,
@@ -24,34 +26,35 @@ macro_rules! migrations {
 const MIGRATIONS: &[Migration] = migrations![1 "0001_initial.sql"];
 
 const LEDGER: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (number BIGINT PRIMARY KEY, applied_at TEXT DEFAULT CURRENT_TIMESTAMP)";
-const APPLIED: &str = "SELECT number FROM schema_migrations ORDER BY number";
-const RECORD: &str = "INSERT INTO schema_migrations (number) VALUES ($1)";
+static APPLIED: Statement = Statement::new("APPLIED", &[], "SELECT number FROM schema_migrations ORDER BY number");
+static RECORD: Statement = Statement::new("RECORD", &[], "INSERT INTO schema_migrations (number) VALUES ($1)");
 /// Two servers that start together on one database migrate one after the other.
 const POSTGRES_LOCK: &str = "SELECT pg_advisory_xact_lock(7302161)";
 
 /// Brings the database to this program's schema; refuses one that is newer.
-pub(crate) async fn migrate(database: &Database) -> Result<(), StoreError> {
+pub(crate) async fn migrate(database: &Opened) -> Result<(), StoreError> {
     match database {
-        Database::Sqlite { writer, .. } => {
-            let mut tx = writer.begin_with("BEGIN IMMEDIATE").await?;
-            tx.execute(LEDGER).await?;
-            let applied =
-                tx.fetch_all(APPLIED).await?.iter().map(|row| row.try_get(0)).collect::<Result<Vec<_>, _>>()?;
+        // What is not committed when this returns is rolled back: the connection is not used any more then.
+        Opened::Sqlite { writer, .. } => {
+            writer.batch("BEGIN IMMEDIATE")?;
+            writer.batch(LEDGER)?;
+            let applied = writer.rows(&APPLIED, &[])?;
+            let applied = applied.iter().map(|row| i64::get(row, 0)).collect::<Result<Vec<_>, _>>()?;
             for migration in missing(&applied)? {
-                tx.execute(sqlx::raw_sql(migration.sqlite)).await?;
-                tx.execute(sqlx::query(RECORD).bind(migration.number)).await?;
+                writer.batch(migration.sqlite)?;
+                writer.execute(&RECORD, &[Val::Int(migration.number)])?;
             }
-            tx.commit().await?;
+            writer.batch("COMMIT")?;
         }
-        Database::Postgres(pool) => {
+        Opened::Postgres(pool) => {
             let mut tx = pool.begin().await?;
             tx.execute(POSTGRES_LOCK).await?;
             tx.execute(LEDGER).await?;
             let applied =
-                tx.fetch_all(APPLIED).await?.iter().map(|row| row.try_get(0)).collect::<Result<Vec<_>, _>>()?;
+                tx.fetch_all(APPLIED.text()).await?.iter().map(|row| row.try_get(0)).collect::<Result<Vec<_>, _>>()?;
             for migration in missing(&applied)? {
                 tx.execute(sqlx::raw_sql(migration.postgres)).await?;
-                tx.execute(sqlx::query(RECORD).bind(migration.number)).await?;
+                tx.execute(sqlx::query(RECORD.text()).bind(migration.number)).await?;
             }
             tx.commit().await?;
         }

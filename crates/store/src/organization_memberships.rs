@@ -106,7 +106,7 @@ pub async fn list(
 /// How many memberships of an organization have come how far.
 pub async fn count_by_status(tx: &mut Tx, id: &OrganizationId) -> Result<Vec<(MembershipStatus, i64)>, StoreError> {
     let rows = tx.rows(&COUNT_BY_STATUS, values![*id]).await?;
-    Ok(rows.iter().map(|row| Ok((Col::get(row, 0)?, Col::get(row, 1)?))).collect::<Result<_, sqlx::Error>>()?)
+    rows.iter().map(|row| Ok((Col::get(row, 0)?, Col::get(row, 1)?))).collect()
 }
 
 /// Makes an invited person a member, under the account `user_id`; tells whether this call did it.

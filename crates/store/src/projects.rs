@@ -65,7 +65,7 @@ pub async fn delete(tx: &mut Tx, id: &ProjectId) -> Result<bool, StoreError> {
 /// How many teams have access to each project of an organization; projects without any are not named.
 pub async fn count_teams(tx: &mut Tx, id: &OrganizationId) -> Result<HashMap<ProjectId, i64>, StoreError> {
     let rows = tx.rows(&TEAMS_OF_PROJECTS, values![*id]).await?;
-    Ok(rows.iter().map(|row| Ok((Col::get(row, 0)?, Col::get(row, 1)?))).collect::<Result<_, sqlx::Error>>()?)
+    rows.iter().map(|row| Ok((Col::get(row, 0)?, Col::get(row, 1)?))).collect()
 }
 
 /// The projects of an organization that one may see, by name.

@@ -47,11 +47,11 @@ impl crate::Store {
         for statement in all() {
             let prepared = match &self.database {
                 crate::database::Database::Sqlite { readers, .. } => match readers.acquire().await {
-                    Ok(mut reader) => reader.prepare(statement).await,
-                    Err(error) => return Err(error.to_string()),
+                    Ok(reader) => reader.prepare(statement),
+                    Err(error) => Err(error),
                 },
                 crate::database::Database::Postgres(pool) => {
-                    pool.prepare(statement.text().into_sql_str()).await.map(drop)
+                    pool.prepare(statement.text().into_sql_str()).await.map(drop).map_err(Into::into)
                 }
             };
             prepared.map_err(|error| format!("{}: {error}\n{}", statement.name, statement.text()))?;
@@ -63,10 +63,8 @@ impl crate::Store {
 
 #[cfg(test)]
 mod tests {
-    use sqlx::{AssertSqlSafe, Row as _};
-
     use super::*;
-    use crate::database::Database;
+    use crate::database::Opened;
 
     /// Statements that run often over tables that only grow, with the index that keeps them cheap.
     const INDEXES: &[(&str, &str)] = &[
@@ -107,14 +105,13 @@ mod tests {
     #[tokio::test]
     async fn statements_over_growing_tables_use_their_index() {
         let folder = tempfile::tempdir().unwrap();
-        let database = Database::open(&format!("sqlite:{}", folder.path().join("test.db").display())).await.unwrap();
-        crate::migrations::migrate(&database).await.unwrap();
-        let Database::Sqlite { writer, .. } = database else { unreachable!("the URL is SQLite's") };
+        let path = folder.path().join("test.db");
+        crate::migrations::migrate(&Opened::open(&format!("sqlite:{}", path.display())).await.unwrap()).await.unwrap();
+        let database = rusqlite::Connection::open(&path).unwrap();
         for (name, index) in INDEXES {
             let statement = all().find(|statement| statement.name == *name).unwrap();
-            let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", statement.text()));
-            let rows = sqlx::query(explain).fetch_all(&writer).await.unwrap();
-            let plan: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
+            let mut explain = database.prepare(&format!("EXPLAIN QUERY PLAN {}", statement.sqlite_text())).unwrap();
+            let plan = explain.raw_query().mapped(|row| row.get("detail")).collect::<Result<Vec<String>, _>>().unwrap();
             assert!(plan.iter().any(|step| step.contains(&format!("INDEX {index}"))), "{name}: {plan:?}");
         }
     }

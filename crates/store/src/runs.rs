@@ -159,7 +159,7 @@ pub async fn queue_of_organization(
 /// The status of each of an organization's runs that wait or run, in no order.
 pub async fn queue_statuses(tx: &mut Tx, id: &OrganizationId) -> Result<Vec<RunStatus>, StoreError> {
     let rows = tx.rows(&QUEUE_STATUSES, values![*id]).await?;
-    Ok(rows.iter().map(|row| Col::get(row, 0)).collect::<Result<_, sqlx::Error>>()?)
+    rows.iter().map(|row| Col::get(row, 0)).collect()
 }
 
 /// As far as places are counted; the statement's own limits are the same.

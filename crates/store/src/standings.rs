@@ -80,7 +80,7 @@ pub async fn of_user(tx: &mut Tx, user_id: &UserId) -> Result<HashMap<Organizati
 }
 
 /// Adds a team by the first columns of its row, or the bare membership of one who is in no team.
-fn add_team(standing: &mut Standing, row: &Row) -> Result<bool, sqlx::Error> {
+fn add_team(standing: &mut Standing, row: &Row) -> Result<bool, StoreError> {
     standing.membership = standing.membership.max(Membership::Member);
     let Some(team_id) = Option::<TeamId>::get(row, 0)? else { return Ok(false) };
     if String::get(row, 1)? == OWNERS {
@@ -91,7 +91,7 @@ fn add_team(standing: &mut Standing, row: &Row) -> Result<bool, sqlx::Error> {
     Ok(true)
 }
 
-fn add(standing: &mut Standing, row: &Row) -> Result<(), sqlx::Error> {
+fn add(standing: &mut Standing, row: &Row) -> Result<(), StoreError> {
     if !add_team(standing, row)? {
         return Ok(());
     }

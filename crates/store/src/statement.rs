@@ -12,12 +12,12 @@ pub(crate) struct Statement {
     head: &'static [&'static str],
     tail: &'static str,
     text: OnceLock<String>,
-    first_text: OnceLock<String>,
+    sqlite_text: OnceLock<String>,
 }
 
 impl Statement {
     pub(crate) const fn new(name: &'static str, head: &'static [&'static str], tail: &'static str) -> Self {
-        Self { name, head, tail, text: OnceLock::new(), first_text: OnceLock::new() }
+        Self { name, head, tail, text: OnceLock::new(), sqlite_text: OnceLock::new() }
     }
 
     /// The whole text.
@@ -25,9 +25,17 @@ impl Statement {
         self.text.get_or_init(|| format!("{}{}", self.head.concat(), self.tail).replace("{open}", OPEN_RUNS))
     }
 
-    /// The text for who begins a transaction with it.
-    pub(crate) fn first_text(&'static self) -> &'static str {
-        self.first_text.get_or_init(|| format!("BEGIN; {}", self.text()))
+    /// The text for SQLite, to which `$2` is a name for whatever place it comes to, and `?2` is the second value.
+    pub(crate) fn sqlite_text(&'static self) -> &'static str {
+        self.sqlite_text.get_or_init(|| {
+            let mut pieces = self.text().split('$');
+            let mut text = pieces.next().unwrap_or_default().to_owned();
+            for piece in pieces {
+                text.push(if piece.starts_with(|next: char| next.is_ascii_digit()) { '?' } else { '$' });
+                text.push_str(piece);
+            }
+            text
+        })
     }
 }
 
@@ -42,7 +50,7 @@ pub(crate) trait Record: Sized {
     const COLUMNS: &'static str;
     /// `$1, $2, ...`, one for each column.
     const PLACEHOLDERS: &'static str;
-    fn from_row(row: &crate::value::Row) -> Result<Self, sqlx::Error>;
+    fn from_row(row: &crate::value::Row) -> Result<Self, crate::error::StoreError>;
     fn values(&self) -> Vec<crate::value::Val>;
 }
 
@@ -53,7 +61,7 @@ macro_rules! record {
             const TABLE: &'static str = $table;
             const COLUMNS: &'static str = concat!(stringify!($first) $(, ", ", stringify!($field))*);
             const PLACEHOLDERS: &'static str = $placeholders;
-            fn from_row(row: &$crate::value::Row) -> Result<Self, sqlx::Error> {
+            fn from_row(row: &$crate::value::Row) -> Result<Self, $crate::error::StoreError> {
                 let mut index = 0;
                 let mut next = || { index += 1; index - 1 };
                 Ok(Self {

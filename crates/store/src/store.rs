@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use terrane_domain::time::Timestamp;
 
 use crate::clock::Clock;
-use crate::database::Database;
+use crate::database::{Database, Opened};
 use crate::error::StoreError;
 use crate::keys::Keys;
 use crate::migrations::migrate;
@@ -35,7 +35,6 @@ pub struct StoreOptions {
 #[derive(Clone)]
 pub struct Store {
     pub(crate) database: Database,
-    pub(crate) writer: Option<Writer>,
     pub(crate) keys: Arc<Keys>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) wakes: Wakes,
@@ -48,27 +47,27 @@ pub struct Store {
 impl Store {
     /// Opens the database, brings its schema up to date, and starts the writer.
     pub async fn open(options: StoreOptions) -> Result<Self, StoreError> {
-        let database = Database::open(&options.database_url).await?;
-        migrate(&database).await?;
+        let opened = Opened::open(&options.database_url).await?;
+        migrate(&opened).await?;
         crate::blobs::create_root(&options.blob_folder)?;
         let keys = Arc::new(Keys::new(options.root_key));
         let wakes = Wakes::default();
         let statements = Arc::<AtomicU64>::default();
-        let writer = match &database {
-            Database::Sqlite { writer, .. } => {
+        let database = match opened {
+            Opened::Sqlite { readers, writer } => {
                 let state = writer::State {
                     keys: keys.clone(),
                     clock: options.clock.clone(),
                     wakes: wakes.clone(),
                     statements: statements.clone(),
                 };
-                Some(Writer::start(writer.clone(), state))
+                Database::Sqlite { readers, writer: Writer::start(writer, state)? }
             }
-            Database::Postgres(_) => None,
+            Opened::Postgres(pool) => Database::Postgres(pool),
         };
         let blob_folder = Arc::new(options.blob_folder);
         let durable_folders = Arc::default();
-        Ok(Self { database, writer, keys, clock: options.clock, wakes, statements, blob_folder, durable_folders })
+        Ok(Self { database, keys, clock: options.clock, wakes, statements, blob_folder, durable_folders })
     }
 
     /// The present moment, for leases and queues.
@@ -128,8 +127,8 @@ impl Store {
         E: From<StoreError> + Send + 'static,
         F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
     {
-        match (&self.database, &self.writer) {
-            (Database::Postgres(pool), _) => {
+        match &self.database {
+            Database::Postgres(pool) => {
                 let transaction = pool.begin().await.map_err(StoreError::from)?;
                 let connection = Connection::PostgresTransaction(transaction);
                 let mut tx = Tx::new(connection, self.keys.clone(), self.now(), self.statements.clone());
@@ -150,7 +149,7 @@ impl Store {
                 }
                 result
             }
-            (Database::Sqlite { .. }, Some(writer)) => {
+            Database::Sqlite { writer, .. } => {
                 let outcome = writer
                     .submit(Box::new(move |tx| {
                         Box::pin(async move {
@@ -169,7 +168,6 @@ impl Store {
                     },
                 }
             }
-            (Database::Sqlite { .. }, None) => Err(StoreError::Closed.into()),
         }
     }
 }

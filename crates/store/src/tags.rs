@@ -85,7 +85,7 @@ pub async fn list(
     let total = tx.scalar(&COUNT_TAGS, shared.clone()).await?.unwrap_or(0);
     let rows = tx.rows(&LIST_TAGS, [shared, values![limit, offset]].concat()).await?;
     let tags = rows.iter().map(|row| Ok((Tag::from_row(row)?, Col::get(row, 4)?)));
-    Ok((tags.collect::<Result<_, sqlx::Error>>()?, total))
+    Ok((tags.collect::<Result<_, StoreError>>()?, total))
 }
 
 /// The names of several workspaces' tags, in order.

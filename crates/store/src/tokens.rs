@@ -123,5 +123,5 @@ pub async fn remove_invitations(tx: &mut Tx, id: &OrganizationId, user_id: &User
 /// The names of the people who made tokens of an organization and its teams.
 pub async fn creators_in(tx: &mut Tx, id: &OrganizationId) -> Result<HashMap<UserId, String>, StoreError> {
     let rows = tx.rows(&CREATORS_IN, values![*id]).await?;
-    Ok(rows.iter().map(|row| Ok((Col::get(row, 0)?, Col::get(row, 1)?))).collect::<Result<_, sqlx::Error>>()?)
+    rows.iter().map(|row| Ok((Col::get(row, 0)?, Col::get(row, 1)?))).collect()
 }

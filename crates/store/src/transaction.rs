@@ -3,23 +3,22 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
-use sqlx::sqlite::SqliteArguments;
-use sqlx::{Encode, Executor, Postgres, Sqlite, Transaction, Type};
+use sqlx::{Encode, Executor, Postgres, Transaction, Type};
 use terrane_domain::time::Timestamp;
 
 use crate::error::StoreError;
 use crate::keys::Keys;
 use crate::readers::Reader;
+use crate::sqlite::Sqlite;
 use crate::statement::{MANY, Record, Statement};
 use crate::value::{Row, Val};
 
 /// What a transaction runs on.
 pub(crate) enum Connection {
-    /// The writer's connection: the writer task begins and commits.
-    SqliteWriter(PoolConnection<Sqlite>),
+    /// The writer's connection: the writer begins and commits.
+    SqliteWriter(Sqlite),
     /// Begins with its first statement and ends when it is dropped.
     SqliteReader(Reader),
     PostgresTransaction(Transaction<'static, Postgres>),
@@ -53,16 +52,6 @@ impl Encode<'_, Postgres> for UntypedNull {
     ) -> Result<sqlx::encode::IsNull, sqlx::error::BoxDynError> {
         Ok(sqlx::encode::IsNull::Yes)
     }
-}
-
-fn sqlite_query(text: &'static str, values: Vec<Val>) -> Query<'static, Sqlite, SqliteArguments> {
-    values.into_iter().fold(sqlx::query(text), |query, value| match value {
-        Val::Null => query.bind(None::<i64>),
-        Val::Text(text) => query.bind(text),
-        Val::Int(number) => query.bind(number),
-        Val::Bool(flag) => query.bind(flag),
-        Val::Bytes(bytes) => query.bind(bytes),
-    })
 }
 
 fn postgres_query(text: &'static str, values: Vec<Val>) -> Query<'static, Postgres, PgArguments> {
@@ -104,43 +93,35 @@ impl Tx {
         values: Vec<Val>,
     ) -> Result<Vec<Row>, StoreError> {
         self.statements.fetch_add(1, Ordering::Relaxed);
-        let text = statement.text();
         let rows = match &mut self.connection {
-            Connection::SqliteWriter(connection) => sqlite_rows(connection, text, values).await,
-            Connection::SqliteReader(reader) => {
-                let rows = match reader.next(statement) {
-                    Ok((connection, text)) => sqlite_rows(connection, text, values).await,
-                    Err(error) => Err(error),
-                };
-                reader.has_failed |= rows.is_err();
-                rows
-            }
+            Connection::SqliteWriter(connection) => connection.rows(statement, &values),
+            Connection::SqliteReader(reader) => reader.rows(statement, &values),
             Connection::PostgresTransaction(connection) => {
-                let rows = connection.fetch_all(postgres_query(text, values)).await;
-                rows.map(|rows| rows.into_iter().map(Row::Postgres).collect())
+                match connection.fetch_all(postgres_query(statement.text(), values)).await {
+                    Ok(rows) => Ok(rows.into_iter().map(Row::Postgres).collect()),
+                    Err(error) => Err(error.into()),
+                }
             }
         };
         self.failed |= rows.is_err();
-        Ok(rows?)
+        rows
     }
 
     /// The rows' count that the statement changed.
     pub(crate) async fn execute(&mut self, statement: &'static Statement, values: Vec<Val>) -> Result<u64, StoreError> {
         self.statements.fetch_add(1, Ordering::Relaxed);
-        let text = statement.text();
         let changed = match &mut self.connection {
-            Connection::SqliteWriter(connection) => {
-                connection.execute(sqlite_query(text, values)).await.map(|done| done.rows_affected())
-            }
-            Connection::SqliteReader(_) => {
-                Err(sqlx::Error::Protocol("a transaction that only reads cannot write".to_owned()))
-            }
+            Connection::SqliteWriter(connection) => connection.execute(statement, &values),
+            Connection::SqliteReader(_) => Err(StoreError::OnlyReads),
             Connection::PostgresTransaction(connection) => {
-                connection.execute(postgres_query(text, values)).await.map(|done| done.rows_affected())
+                match connection.execute(postgres_query(statement.text(), values)).await {
+                    Ok(done) => Ok(done.rows_affected()),
+                    Err(error) => Err(error.into()),
+                }
             }
         };
         self.failed |= changed.is_err();
-        Ok(changed?)
+        changed
     }
 
     pub(crate) async fn all<R: Record>(
@@ -149,7 +130,7 @@ impl Tx {
         values: Vec<Val>,
     ) -> Result<Vec<R>, StoreError> {
         let rows = self.rows(statement, values).await?;
-        Ok(rows.iter().map(R::from_row).collect::<Result<_, _>>()?)
+        rows.iter().map(R::from_row).collect()
     }
 
     pub(crate) async fn one<R: Record>(
@@ -183,7 +164,7 @@ impl Tx {
         values: Vec<Val>,
     ) -> Result<Option<C>, StoreError> {
         let rows = self.rows(statement, values).await?;
-        Ok(rows.first().map(|row| C::get(row, 0)).transpose()?)
+        rows.first().map(|row| C::get(row, 0)).transpose()
     }
 
     /// Whether a conditional change found its row.
@@ -194,15 +175,6 @@ impl Tx {
     ) -> Result<bool, StoreError> {
         Ok(self.execute(statement, values).await? == 1)
     }
-}
-
-async fn sqlite_rows(
-    connection: &mut sqlx::SqliteConnection,
-    text: &'static str,
-    values: Vec<Val>,
-) -> Result<Vec<Row>, sqlx::Error> {
-    let rows = connection.fetch_all(sqlite_query(text, values)).await?;
-    Ok(rows.into_iter().map(Row::Sqlite).collect())
 }
 
 /// `values![a, b]` makes the values for `$1, $2`.

@@ -3,8 +3,7 @@
 use std::str::FromStr;
 
 use sqlx::Row as _;
-use sqlx::postgres::PgRow;
-use sqlx::sqlite::SqliteRow;
+use sqlx::postgres::{PgRow, Postgres};
 use terrane_domain::access::{
     GrantedAccess, OrganizationAccess, ProjectAccessLevel, ProjectPermissions, WorkspaceAccessLevel,
     WorkspacePermissions,
@@ -24,6 +23,8 @@ use terrane_domain::tokens::{TokenCreator, TokenKind};
 use terrane_domain::variables::VariableCategory;
 use terrane_domain::workspaces::{ExecutionMode, LockHolder, RunStatistics, WorkspaceSort, WorkspaceSource};
 
+use crate::error::StoreError;
+
 /// A value for a placeholder.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Val {
@@ -36,7 +37,7 @@ pub(crate) enum Val {
 
 /// A row of either database.
 pub(crate) enum Row {
-    Sqlite(SqliteRow),
+    Sqlite(Vec<Val>),
     Postgres(PgRow),
 }
 
@@ -45,39 +46,72 @@ pub(crate) trait Col: Sized {
     /// The value for a placeholder.
     fn val(&self) -> Val;
     /// Reads column `index`, counted from 0.
-    fn get(row: &Row, index: usize) -> Result<Self, sqlx::Error>;
+    fn get(row: &Row, index: usize) -> Result<Self, StoreError>;
 }
 
+impl Row {
+    /// Column `index`, counted from 0; `None` where it is NULL.
+    fn column<'r, T>(&'r self, index: usize, of: impl FnOnce(&'r Val) -> Option<T>) -> Result<Option<T>, StoreError>
+    where
+        T: sqlx::Decode<'r, Postgres> + sqlx::Type<Postgres>,
+    {
+        match self {
+            Self::Sqlite(columns) => match columns.get(index) {
+                Some(Val::Null) => Ok(None),
+                Some(value) => of(value).map(Some).ok_or_else(|| wrong_type(index)),
+                None => Err(StoreError::Column(format!("there is no column {index}"))),
+            },
+            Self::Postgres(row) => Ok(row.try_get(index)?),
+        }
+    }
+
+    fn text(&self, index: usize) -> Result<Option<&str>, StoreError> {
+        self.column(index, |value| match value {
+            Val::Text(text) => Some(text.as_str()),
+            _ => None,
+        })
+    }
+}
+
+fn wrong_type(index: usize) -> StoreError {
+    StoreError::Column(format!("column {index} holds a value of another type"))
+}
+
+fn missing(index: usize) -> impl FnOnce() -> StoreError {
+    move || StoreError::Column(format!("column {index} is NULL"))
+}
+
+/// Types that both drivers know.
 macro_rules! native {
-    ($($type:ty => $variant:ident),+ $(,)?) => {$(
+    ($($type:ty => $variant:ident, $pattern:pat => $value:expr);+ $(;)?) => {$(
         impl Col for $type {
             fn val(&self) -> Val { Val::$variant(self.clone()) }
-            fn get(row: &Row, index: usize) -> Result<Self, sqlx::Error> {
-                match row {
-                    Row::Sqlite(row) => row.try_get(index),
-                    Row::Postgres(row) => row.try_get(index),
-                }
+            fn get(row: &Row, index: usize) -> Result<Self, StoreError> {
+                Option::<$type>::get(row, index)?.ok_or_else(missing(index))
             }
         }
         impl Col for Option<$type> {
             fn val(&self) -> Val { self.as_ref().map_or(Val::Null, Col::val) }
-            fn get(row: &Row, index: usize) -> Result<Self, sqlx::Error> {
-                match row {
-                    Row::Sqlite(row) => row.try_get(index),
-                    Row::Postgres(row) => row.try_get(index),
-                }
+            fn get(row: &Row, index: usize) -> Result<Self, StoreError> {
+                row.column(index, |value| match value { $pattern => Some($value), _ => None })
             }
         }
     )+};
 }
 
-native!(String => Text, i64 => Int, bool => Bool, Vec<u8> => Bytes);
+native!(
+    String => Text, Val::Text(text) => text.clone();
+    i64 => Int, Val::Int(number) => *number;
+    // SQLite has no truth, only 0 and 1.
+    bool => Bool, Val::Int(number) => *number != 0;
+    Vec<u8> => Bytes, Val::Bytes(bytes) => bytes.clone();
+);
 
 impl Col for Timestamp {
     fn val(&self) -> Val {
         Val::Int(self.as_micros())
     }
-    fn get(row: &Row, index: usize) -> Result<Self, sqlx::Error> {
+    fn get(row: &Row, index: usize) -> Result<Self, StoreError> {
         i64::get(row, index).map(Self::from_micros)
     }
 }
@@ -86,13 +120,13 @@ impl Col for Option<Timestamp> {
     fn val(&self) -> Val {
         self.as_ref().map_or(Val::Null, Col::val)
     }
-    fn get(row: &Row, index: usize) -> Result<Self, sqlx::Error> {
+    fn get(row: &Row, index: usize) -> Result<Self, StoreError> {
         Ok(Option::<i64>::get(row, index)?.map(Timestamp::from_micros))
     }
 }
 
-fn parse<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(text: &str) -> Result<T, sqlx::Error> {
-    text.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))
+fn parse<T: FromStr<Err: std::fmt::Display>>(text: &str) -> Result<T, StoreError> {
+    text.parse().map_err(StoreError::column)
 }
 
 /// Types that travel as the text that `Display` writes and `FromStr` reads.
@@ -100,12 +134,14 @@ macro_rules! textual {
     ($($type:ty),+ $(,)?) => {$(
         impl Col for $type {
             fn val(&self) -> Val { Val::Text(self.to_string()) }
-            fn get(row: &Row, index: usize) -> Result<Self, sqlx::Error> { parse(&String::get(row, index)?) }
+            fn get(row: &Row, index: usize) -> Result<Self, StoreError> {
+                parse(row.text(index)?.ok_or_else(missing(index))?)
+            }
         }
         impl Col for Option<$type> {
             fn val(&self) -> Val { self.as_ref().map_or(Val::Null, Col::val) }
-            fn get(row: &Row, index: usize) -> Result<Self, sqlx::Error> {
-                Option::<String>::get(row, index)?.map(|text| parse(&text)).transpose()
+            fn get(row: &Row, index: usize) -> Result<Self, StoreError> {
+                row.text(index)?.map(parse).transpose()
             }
         }
     )+};
@@ -162,8 +198,8 @@ textual!(
     WorkspaceSource,
 );
 
-fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, sqlx::Error> {
-    serde_json::from_str(text).map_err(|error| sqlx::Error::Decode(Box::new(error)))
+fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(StoreError::column)
 }
 
 /// Types that travel as JSON text: payload, never joined on.
@@ -171,14 +207,14 @@ macro_rules! json {
     ($($type:ty),+ $(,)?) => {$(
         impl Col for $type {
             fn val(&self) -> Val { serde_json::to_string(self).map_or(Val::Null, Val::Text) }
-            fn get(row: &Row, index: usize) -> Result<Self, sqlx::Error> {
-                from_json(&String::get(row, index)?)
+            fn get(row: &Row, index: usize) -> Result<Self, StoreError> {
+                from_json(row.text(index)?.ok_or_else(missing(index))?)
             }
         }
         impl Col for Option<$type> {
             fn val(&self) -> Val { self.as_ref().map_or(Val::Null, Col::val) }
-            fn get(row: &Row, index: usize) -> Result<Self, sqlx::Error> {
-                Option::<String>::get(row, index)?.map(|text| from_json(&text)).transpose()
+            fn get(row: &Row, index: usize) -> Result<Self, StoreError> {
+                row.text(index)?.map(from_json).transpose()
             }
         }
     )+};

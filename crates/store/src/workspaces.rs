@@ -75,7 +75,7 @@ pub async fn count_by_project(
     id: &OrganizationId,
 ) -> Result<std::collections::HashMap<ProjectId, i64>, StoreError> {
     let rows = tx.rows(&COUNT_BY_PROJECT, values![*id]).await?;
-    Ok(rows.iter().map(|row| Ok((Col::get(row, 0)?, Col::get(row, 1)?))).collect::<Result<_, sqlx::Error>>()?)
+    rows.iter().map(|row| Ok((Col::get(row, 0)?, Col::get(row, 1)?))).collect()
 }
 
 /// Number of a project's workspaces.

@@ -1,4 +1,4 @@
-//! The writer of SQLite: one task, one connection, many closures in one transaction.
+//! The writer of SQLite: one thread, one connection, many closures in one transaction.
 //!
 //! SQLite has one writer at a time, and a durable commit costs an fsync. So closures that wait together are run in
 //! one transaction, a SAVEPOINT each, and share the fsync. Each answer is given only after the commit: what was
@@ -7,21 +7,24 @@
 //!
 //! Where the disk is slow, clients fall into two groups: while one's commit runs the other waits for it, and each
 //! commit serves half of them. A short pause before the next batch lets both into the same one.
+//!
+//! A call to SQLite answers where one stands, so a closure that awaits nothing but its transaction is through at the
+//! first poll. One that is not awaits something else while everybody's writes wait for it, and fails.
 
 use std::any::Any;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use sqlx::{Executor as _, SqlitePool};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Clock;
 use crate::error::StoreError;
 use crate::keys::Keys;
+use crate::sqlite::Sqlite;
 use crate::transaction::{Connection, Tx};
 use crate::wake::Wakes;
 
@@ -42,7 +45,7 @@ struct Job {
     answer: oneshot::Sender<Answer>,
 }
 
-/// What the writer task shares with its store.
+/// What the writer shares with its store.
 pub(crate) struct State {
     pub(crate) keys: Arc<Keys>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -50,17 +53,19 @@ pub(crate) struct State {
     pub(crate) statements: Arc<AtomicU64>,
 }
 
-/// The way to the writer task.
+/// The way to the writer.
 #[derive(Clone)]
 pub(crate) struct Writer {
     jobs: mpsc::Sender<Job>,
 }
 
 impl Writer {
-    pub(crate) fn start(pool: SqlitePool, state: State) -> Self {
+    /// Starts the writer; it ends when nobody can submit to it any more.
+    pub(crate) fn start(connection: Sqlite, state: State) -> Result<Self, StoreError> {
         let (jobs, receiver) = mpsc::channel(1024);
-        tokio::spawn(run(pool, receiver, state));
-        Self { jobs }
+        let thread = std::thread::Builder::new().name("store-writer".to_owned());
+        thread.spawn(move || run(connection, receiver, &state)).map_err(StoreError::file("the writer's thread"))?;
+        Ok(Self { jobs })
     }
 
     pub(crate) async fn submit(&self, work: Work) -> Answer {
@@ -70,14 +75,14 @@ impl Writer {
     }
 }
 
-async fn run(pool: SqlitePool, mut receiver: mpsc::Receiver<Job>, state: State) {
-    let State { keys, clock, wakes, statements } = state;
+fn run(connection: Sqlite, mut receiver: mpsc::Receiver<Job>, state: &State) {
     let mut batch = Vec::with_capacity(MAX_BATCH);
-    let mut idle = None;
     let mut last = Last::default();
-    while receiver.recv_many(&mut batch, MAX_BATCH).await > 0 {
+    let connection = Connection::SqliteWriter(connection);
+    let mut tx = Tx::new(connection, state.keys.clone(), state.clock.now(), state.statements.clone());
+    while receiver.blocking_recv_many(&mut batch, MAX_BATCH) > 0 {
         if let Some(pause) = last.pause_before(batch.len()) {
-            tokio::time::sleep(pause).await;
+            std::thread::sleep(pause);
             while batch.len() < MAX_BATCH
                 && let Ok(job) = receiver.try_recv()
             {
@@ -85,26 +90,12 @@ async fn run(pool: SqlitePool, mut receiver: mpsc::Receiver<Job>, state: State) 
             }
         }
         last.size = batch.len();
-        // Kept from one batch to the next: a pool would ask it each time whether it still lives.
-        let connection = match idle.take() {
-            Some(connection) => connection,
-            None => match pool.acquire().await {
-                Ok(connection) => Connection::SqliteWriter(connection),
-                Err(error) => {
-                    for job in batch.drain(..) {
-                        let _ = job.answer.send(Err(StoreError::Commit(error.to_string())));
-                    }
-                    continue;
-                }
-            },
-        };
-        let mut tx = Tx::new(connection, keys.clone(), clock.now(), statements.clone());
-        match commit_batch(&mut tx, &mut batch, &clock, &mut last.commit).await {
+        tx.wakes.clear();
+        match commit_batch(&mut tx, &mut batch, &state.clock, &mut last.commit) {
             Ok(answers) => {
                 for topic in &tx.wakes {
-                    wakes.wake(topic);
+                    state.wakes.wake(topic);
                 }
-                idle = Some(tx.connection);
                 for (waiter, answer) in answers {
                     // A waiter that has gone away does not undo what is committed.
                     let _ = waiter.send(answer);
@@ -112,7 +103,7 @@ async fn run(pool: SqlitePool, mut receiver: mpsc::Receiver<Job>, state: State) 
             }
             Err((waiters, error)) => {
                 tracing::error!(error, "a batch of writes was not committed");
-                let _ = raw(&mut tx, "ROLLBACK").await;
+                let _ = control(&tx, "ROLLBACK");
                 for waiter in waiters {
                     let _ = waiter.send(Err(StoreError::Commit(error.clone())));
                 }
@@ -143,7 +134,7 @@ type Answers = Vec<(oneshot::Sender<Answer>, Answer)>;
 
 /// Runs the batch in one transaction. On an error, the waiters whose closures had run are handed back; the others
 /// are told here.
-async fn commit_batch(
+fn commit_batch(
     tx: &mut Tx,
     batch: &mut Vec<Job>,
     clock: &Arc<dyn Clock>,
@@ -152,11 +143,14 @@ async fn commit_batch(
     let mut answers: Answers = Vec::with_capacity(batch.len());
     // Who is alone needs no savepoint.
     let is_shared = batch.len() > 1;
-    let mut result = raw(tx, if is_shared { "BEGIN IMMEDIATE; SAVEPOINT one" } else { "BEGIN IMMEDIATE" }).await;
+    let mut result = control(tx, "BEGIN IMMEDIATE");
+    if is_shared {
+        result = result.and_then(|()| control(tx, "SAVEPOINT one"));
+    }
     for job in batch.drain(..) {
         if result.is_ok() {
             tx.now = clock.now();
-            match run_one(tx, job.work, is_shared).await {
+            match run_one(tx, job.work, is_shared) {
                 Ok(answer) => {
                     answers.push((job.answer, answer));
                     continue;
@@ -170,7 +164,7 @@ async fn commit_batch(
     }
     if result.is_ok() {
         let start = Instant::now();
-        result = raw(tx, "COMMIT").await;
+        result = control(tx, "COMMIT");
         *commit_time = start.elapsed();
     }
     match result {
@@ -180,23 +174,30 @@ async fn commit_batch(
 }
 
 /// Runs one closure; what it did is undone if it failed. The next one's savepoint is then in place.
-async fn run_one(tx: &mut Tx, work: Work, is_shared: bool) -> Result<Answer, sqlx::Error> {
+fn run_one(tx: &mut Tx, work: Work, is_shared: bool) -> Result<Answer, StoreError> {
     let wakes = tx.wakes.len();
     tx.failed = false;
-    let outcome = AssertUnwindSafe(work(tx)).catch_unwind().await;
+    let outcome = catch_unwind(AssertUnwindSafe(|| work(tx).now_or_never()));
     match outcome {
-        Ok(Ok(value)) if !tx.failed => {
+        Ok(Some(Ok(value))) if !tx.failed => {
             if is_shared {
-                raw(tx, "RELEASE one; SAVEPOINT one").await?;
+                control(tx, "RELEASE one")?;
+                control(tx, "SAVEPOINT one")?;
             }
             Ok(Ok(Ok(value)))
         }
         failed => {
             tx.wakes.truncate(wakes);
-            raw(tx, if is_shared { "ROLLBACK TO one" } else { "ROLLBACK; BEGIN" }).await?;
+            if is_shared {
+                control(tx, "ROLLBACK TO one")?;
+            } else {
+                control(tx, "ROLLBACK")?;
+                control(tx, "BEGIN IMMEDIATE")?;
+            }
             match failed {
-                Ok(Ok(_)) => Ok(Err(StoreError::statement_failed())),
-                Ok(outcome) => Ok(Ok(outcome)),
+                Ok(Some(Ok(_))) => Ok(Err(StoreError::statement_failed())),
+                Ok(Some(outcome)) => Ok(Ok(outcome)),
+                Ok(None) => Ok(Err(StoreError::Commit("it waited for something beside its transaction".to_owned()))),
                 // The panic goes on where the waiter stands; the writer and the other waiters do not see it.
                 Err(panic) => Ok(Ok(Err(Box::new(Panicked(panic))))),
             }
@@ -207,23 +208,20 @@ async fn run_one(tx: &mut Tx, work: Work, is_shared: bool) -> Result<Answer, sql
 /// A panic on its way to the waiter.
 pub(crate) struct Panicked(pub(crate) Box<dyn Any + Send>);
 
-async fn raw(tx: &mut Tx, text: &'static str) -> Result<(), sqlx::Error> {
-    match &mut tx.connection {
-        Connection::SqliteWriter(connection) => connection.execute(sqlx::query(text)).await.map(drop),
-        _ => Err(sqlx::Error::Protocol("the writer works on its own connection only".to_owned())),
+fn control(tx: &Tx, text: &'static str) -> Result<(), StoreError> {
+    match &tx.connection {
+        Connection::SqliteWriter(connection) => connection.control(text),
+        Connection::SqliteReader(_) | Connection::PostgresTransaction(_) => Err(StoreError::OnlyReads),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use futures_util::future::join_all;
-    use sqlx::{Connection as _, SqliteConnection};
-
     use super::*;
     use crate::clock::SystemClock;
-    use crate::database::Database;
     use crate::sealing::Key;
     use crate::wake::Topic;
+    use futures_util::future::join_all;
 
     const SCHEMA: &str = "CREATE TABLE parents (id INTEGER PRIMARY KEY); CREATE TABLE children \
         (parent_id INTEGER NOT NULL REFERENCES parents (id) DEFERRABLE INITIALLY DEFERRED)";
@@ -236,17 +234,13 @@ mod tests {
     struct Bench {
         writer: Writer,
         wakes: Wakes,
-        url: String,
-        _folder: tempfile::TempDir,
+        folder: tempfile::TempDir,
     }
 
-    async fn bench() -> Bench {
+    fn bench() -> Bench {
         let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite:{}", folder.path().join("test.db").display());
-        let Database::Sqlite { writer, .. } = Database::open(&url).await.unwrap() else {
-            unreachable!("the URL is SQLite's")
-        };
-        writer.execute(sqlx::raw_sql(SCHEMA)).await.unwrap();
+        let connection = Sqlite::open(&folder.path().join("test.db")).unwrap();
+        connection.batch(SCHEMA).unwrap();
         let wakes = Wakes::default();
         let state = State {
             keys: Arc::new(Keys::new(Key::generate())),
@@ -254,8 +248,7 @@ mod tests {
             wakes: wakes.clone(),
             statements: Arc::default(),
         };
-        let writer = Writer::start(writer, state);
-        Bench { writer, wakes, url, _folder: folder }
+        Bench { writer: Writer::start(connection, state).unwrap(), wakes, folder }
     }
 
     impl Bench {
@@ -268,7 +261,7 @@ mod tests {
                 Box::pin(async move {
                     tx.wake(Topic::Jobs);
                     for text in texts {
-                        raw(tx, text).await.unwrap();
+                        control(tx, text).unwrap();
                     }
                     let value = Box::new(()) as Box<dyn Any + Send>;
                     if fails { Err(value) } else { Ok(value) }
@@ -277,23 +270,38 @@ mod tests {
             self.writer.submit(work).await
         }
 
-        async fn parents(&self) -> i64 {
-            let mut connection = SqliteConnection::connect(&self.url).await.unwrap();
-            sqlx::query_scalar("SELECT COUNT(*) FROM parents").fetch_one(&mut connection).await.unwrap()
+        fn parents(&self) -> i64 {
+            let connection = rusqlite::Connection::open(self.folder.path().join("test.db")).unwrap();
+            connection.query_row("SELECT COUNT(*) FROM parents", [], |row| row.get(0)).unwrap()
         }
+    }
+
+    #[tokio::test]
+    async fn a_closure_that_waits_for_something_else_fails_and_holds_nobody_up() {
+        let bench = bench();
+        let waits: Work = Box::new(|tx| {
+            Box::pin(async move {
+                control(tx, GOOD[0]).unwrap();
+                std::future::pending().await
+            })
+        });
+        let (waited, good) = tokio::join!(bench.writer.submit(waits), bench.run(GOOD));
+        assert!(matches!(waited, Err(StoreError::Commit(_))));
+        assert!(good.is_ok());
+        assert_eq!(bench.parents(), 1);
     }
 
     #[tokio::test]
     async fn a_failed_closure_leaves_nothing_and_spares_its_neighbours() {
         for (size, place) in [(1, 0), (3, 0), (3, 1), (3, 2)] {
-            let bench = bench().await;
+            let bench = bench();
             let batch = (0..size).map(|number| bench.work(GOOD, number == place));
             for (number, answer) in join_all(batch).await.into_iter().enumerate() {
                 assert_eq!(answer.unwrap().is_err(), number == place);
             }
-            assert_eq!(bench.parents().await, i64::try_from(size).unwrap() - 1);
+            assert_eq!(bench.parents(), i64::try_from(size).unwrap() - 1);
             assert!(bench.run(GOOD).await.is_ok());
-            assert_eq!(bench.parents().await, i64::try_from(size).unwrap());
+            assert_eq!(bench.parents(), i64::try_from(size).unwrap());
         }
     }
 
@@ -318,18 +326,18 @@ mod tests {
     async fn a_failed_commit_is_told_to_all_and_stores_nothing() {
         for bad in [ORPHAN, ROLLED_BACK] {
             for (size, place) in [(1, 0), (3, 0), (3, 1), (3, 2)] {
-                let bench = bench().await;
+                let bench = bench();
                 let waiter = bench.wakes.waiter(Topic::Jobs);
                 let notified = waiter.notified();
                 let batch = (0..size).map(|number| bench.run(if number == place { bad } else { GOOD }));
                 for answer in join_all(batch).await {
                     assert!(matches!(answer, Err(StoreError::Commit(_))), "{bad:?} at {place}");
                 }
-                assert_eq!(bench.parents().await, 0);
+                assert_eq!(bench.parents(), 0);
                 assert!(tokio::time::timeout(Duration::from_millis(5), notified).await.is_err());
 
                 assert!(bench.run(GOOD).await.is_ok(), "the writer does not work on");
-                assert_eq!(bench.parents().await, 1);
+                assert_eq!(bench.parents(), 1);
             }
         }
     }

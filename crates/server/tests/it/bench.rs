@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Value, json};
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use terrane_store::{Key, load_root_key};
 
 use crate::http::{Answer, request};
@@ -59,15 +59,13 @@ impl Terrane {
 
     /// Changes the database past the server.
     pub(crate) fn execute(&self, sql: &str) -> u64 {
-        let sql = AssertSqlSafe(sql.to_owned());
+        if let Some(path) = self.database_url.strip_prefix("sqlite:") {
+            let changed = rusqlite::Connection::open(path).unwrap().execute(sql, []).unwrap();
+            return u64::try_from(changed).unwrap();
+        }
         block_on(async {
-            if self.database_url.starts_with("sqlite:") {
-                let mut connection = SqliteConnection::connect(&self.database_url).await.unwrap();
-                connection.execute(sql).await.unwrap().rows_affected()
-            } else {
-                let mut connection = PgConnection::connect(&self.database_url).await.unwrap();
-                connection.execute(sql).await.unwrap().rows_affected()
-            }
+            let mut connection = PgConnection::connect(&self.database_url).await.unwrap();
+            connection.execute(AssertSqlSafe(sql.to_owned())).await.unwrap().rows_affected()
         })
     }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, Once};
 
 use futures_util::FutureExt as _;
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use terrane_domain::time::Timestamp;
 use terrane_store::{Clock, Key, Store, StoreError, StoreOptions};
 
@@ -58,25 +58,30 @@ impl Bench {
     }
 
     /// Runs statements past the store.
-    pub(crate) async fn raw(&self, sql: &str) -> Result<(), sqlx::Error> {
-        let sql = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+    pub(crate) async fn raw(&self, sql: &str) -> Result<(), Box<dyn std::error::Error>> {
         if self.is_postgres {
-            PgConnection::connect(&self.url).await?.execute(sql).await.map(drop)
+            let sql = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+            PgConnection::connect(&self.url).await?.execute(sql).await?;
         } else {
-            SqliteConnection::connect(&self.url).await?.execute(sql).await.map(drop)
+            self.sqlite().execute_batch(sql)?;
         }
+        Ok(())
     }
 
     /// Reads one column of text past the store.
     pub(crate) async fn texts(&self, sql: &str) -> Vec<String> {
-        let sql = AssertSqlSafe(sql.to_owned());
         if self.is_postgres {
             let mut connection = PgConnection::connect(&self.url).await.unwrap();
-            sqlx::query_scalar(sql).fetch_all(&mut connection).await.unwrap()
+            sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_all(&mut connection).await.unwrap()
         } else {
-            let mut connection = SqliteConnection::connect(&self.url).await.unwrap();
-            sqlx::query_scalar(sql).fetch_all(&mut connection).await.unwrap()
+            let connection = self.sqlite();
+            let mut statement = connection.prepare(sql).unwrap();
+            statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
         }
+    }
+
+    fn sqlite(&self) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.url.strip_prefix("sqlite:").unwrap()).unwrap()
     }
 }
 

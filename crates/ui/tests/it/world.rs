@@ -1,11 +1,11 @@
 //! A server without sockets: an owner with a password, and a workspace with a run that waits to be confirmed.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use sqlx::{Column as _, Row as _};
 use terrane_app::callers::{Secret, authenticate};
 use terrane_app::workspaces::{WorkspaceKey, WorkspaceSettings};
 use terrane_app::{
@@ -200,31 +200,26 @@ impl World {
     }
 
     /// Everything that the database holds, but for when something was last used.
-    pub(crate) async fn content(&self) -> String {
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&self.database).read_only(true);
-        let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    pub(crate) fn content(&self) -> String {
+        let database = rusqlite::Connection::open(&self.database).unwrap();
         let names = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name";
+        let mut names = database.prepare(names).unwrap();
+        let names = names.query_map([], |row| row.get(0)).unwrap().collect::<Result<Vec<String>, _>>().unwrap();
         let mut content = String::new();
-        for name in sqlx::query(names).fetch_all(&pool).await.unwrap() {
-            let name: String = name.get(0);
-            let rows =
-                sqlx::query(sqlx::AssertSqlSafe(format!("SELECT * FROM {name}"))).fetch_all(&pool).await.unwrap();
-            for row in rows {
+        for name in names {
+            let mut statement = database.prepare(&format!("SELECT * FROM {name}")).unwrap();
+            let columns: Vec<_> = statement.column_names().into_iter().map(str::to_owned).collect();
+            let mut rows = statement.query([]).unwrap();
+            while let Some(row) = rows.next().unwrap() {
                 content.push_str(&name);
-                for (index, column) in row.columns().iter().enumerate() {
-                    if column.name() != "last_used_at" {
-                        let text = row
-                            .try_get_unchecked::<Option<String>, _>(index)
-                            .map(Option::unwrap_or_default)
-                            .or_else(|_| row.try_get_unchecked::<Vec<u8>, _>(index).map(|bytes| format!("{bytes:?}")));
-                        content.push('|');
-                        content.push_str(&text.unwrap());
+                for (index, column) in columns.iter().enumerate() {
+                    if column != "last_used_at" {
+                        write!(content, "|{:?}", row.get_ref(index).unwrap()).unwrap();
                     }
                 }
                 content.push('\n');
             }
         }
-        pool.close().await;
         content
     }
 }
