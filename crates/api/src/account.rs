@@ -21,8 +21,8 @@ use crate::routes::{Access, Routes};
 pub(crate) fn routes() -> Routes {
     Routes::default()
         .get("/api/v2/account/details", Access::Authenticated, details)
-        .patch("/api/v2/account/update", Access::Authenticated, update)
-        .patch("/api/v2/account/password", Access::Authenticated, change_password)
+        .patch("/api/v2/account/update", Access::Person, update)
+        .patch("/api/v2/account/password", Access::Person, change_password)
 }
 
 pub(crate) fn resource(user: &User) -> Resource {

@@ -21,8 +21,8 @@ const PREFIX: &str = "sub-";
 pub(crate) fn routes() -> Routes {
     let read = Access::Right(Action::ReadOrganization);
     Routes::default()
-        .get("/api/v2/admin/feature-sets", Access::Authenticated, list)
-        .post("/api/v2/admin/organizations/{organization}/subscription", Access::Authenticated, subscribe)
+        .get("/api/v2/admin/feature-sets", Access::Person, list)
+        .post("/api/v2/admin/organizations/{organization}/subscription", Access::Person, subscribe)
         .get("/api/v2/organizations/{organization}/subscription", read, show)
         .get("/api/v2/subscriptions/{subscription}", read, show_by_id)
 }

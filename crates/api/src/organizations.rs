@@ -21,7 +21,7 @@ pub(crate) fn routes() -> Routes {
     let read = Access::Right(Action::ReadOrganization);
     Routes::default()
         .get("/api/v2/organizations", Access::Authenticated, list)
-        .post("/api/v2/organizations", Access::Authenticated, create)
+        .post("/api/v2/organizations", Access::Person, create)
         .get("/api/v2/organizations/{organization}", read, show)
         .patch("/api/v2/organizations/{organization}", Access::Right(Action::UpdateOrganization), update)
         .delete("/api/v2/organizations/{organization}", Access::Right(Action::DeleteOrganization), delete)

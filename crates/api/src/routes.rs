@@ -8,7 +8,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, on};
 use terrane_app::{App, AppError};
-use terrane_domain::access::{Action, Caller, CredentialKind};
+use terrane_domain::access::{Action, CredentialKind};
 
 use crate::error::ApiResult;
 use crate::extract::authenticated;
@@ -20,7 +20,10 @@ pub enum Access {
     Public,
     /// Whoever holds the signed address.
     SignedAddress,
-    /// Any valid credential.
+    /// A person, by a token of the person's own.
+    Person,
+    /// A token that stands for a person, a team or an organization. Those for one purpose (the audit trail, a run, a
+    /// runner) do not: they come where a right says so, and see nothing here. Source: the table of `api-tokens.mdx`.
     Authenticated,
     /// Who may do this where the path points; others see nothing there.
     Right(Action),
@@ -97,8 +100,10 @@ impl Routes {
 async fn gate(State((app, access)): State<(App, Access)>, mut request: Request, next: Next) -> Response {
     let admitted = match access {
         Access::Public | Access::SignedAddress => Ok(()),
-        Access::Authenticated | Access::Right(_) => admit(&app, &mut request, |_| true).await,
-        Access::Runner => admit(&app, &mut request, |caller| caller.kind == CredentialKind::RunnerPool).await,
+        Access::Person => admit(&app, &mut request, |kind| kind == CredentialKind::User).await,
+        Access::Authenticated => admit(&app, &mut request, stands_for_someone).await,
+        Access::Right(_) => admit(&app, &mut request, |_| true).await,
+        Access::Runner => admit(&app, &mut request, |kind| kind == CredentialKind::RunnerPool).await,
     };
     match admitted {
         Ok(()) => next.run(request).await,
@@ -106,9 +111,13 @@ async fn gate(State((app, access)): State<(App, Access)>, mut request: Request, 
     }
 }
 
-async fn admit(app: &App, request: &mut Request, may_come: impl Fn(&Caller) -> bool) -> ApiResult<()> {
+const fn stands_for_someone(kind: CredentialKind) -> bool {
+    matches!(kind, CredentialKind::User | CredentialKind::Team | CredentialKind::Organization)
+}
+
+async fn admit(app: &App, request: &mut Request, may_come: impl Fn(CredentialKind) -> bool) -> ApiResult<()> {
     let caller = authenticated(app, request.headers()).await?;
-    if !may_come(&caller) {
+    if !may_come(caller.kind) {
         return Err(AppError::NotFound.into());
     }
     request.extensions_mut().insert(caller);

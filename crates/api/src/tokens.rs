@@ -18,7 +18,7 @@ pub(crate) fn routes() -> Routes {
     let (of_user, one) = ("/api/v2/users/{user}/authentication-tokens", "/api/v2/authentication-tokens/{token}");
     Routes::default()
         .get(of_user, Access::Authenticated, list)
-        .post(of_user, Access::Authenticated, create)
+        .post(of_user, Access::Person, create)
         .get(one, Access::Authenticated, show)
         .delete(one, Access::Authenticated, delete)
 }

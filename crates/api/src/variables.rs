@@ -27,8 +27,8 @@ pub(crate) fn routes() -> Routes {
         .patch("/api/v2/workspaces/{workspace}/vars/{variable}", write, update)
         .delete("/api/v2/workspaces/{workspace}/vars/{variable}", write, delete)
         .get("/api/v2/workspaces/{workspace}/all-vars", read, list)
-        .get("/api/v2/vars", Access::Authenticated, list_by_names)
-        .post("/api/v2/vars", Access::Authenticated, create_by_relation)
+        .get("/api/v2/vars", read, list_by_names)
+        .post("/api/v2/vars", write, create_by_relation)
         .patch("/api/v2/vars/{variable}", write, update_by_id)
         .delete("/api/v2/vars/{variable}", write, delete_by_id)
 }

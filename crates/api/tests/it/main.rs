@@ -5,8 +5,10 @@
 mod account;
 mod actors;
 mod agent_pools;
+mod authenticated;
 mod documents;
 mod events;
+mod hidden;
 mod ip_ranges;
 mod many_callers;
 mod matrix;

@@ -9,7 +9,7 @@ use terrane_domain::teams::Team;
 use terrane_store::{StoreError, standings};
 
 use crate::actors::Actor;
-use crate::matrix::concrete;
+use crate::matrix::{concrete, placed};
 use crate::world::{Answer, World};
 
 /// What the decision needs to know of the world.
@@ -88,14 +88,7 @@ fn document(world: &World, route: &Route) -> Vec<u8> {
 }
 
 async fn send(world: &World, route: &Route, actor: &Actor) -> Answer {
-    let path = concrete(world, route);
-    // Lists that name their place in the query, not in the path.
-    let place = format!(
-        "filter[organization][name]=demo&filter[workspace][name]=app&filter[workspace][id]={}&filter[project][id]={}",
-        world.id("workspaces"),
-        world.id("projects")
-    );
-    let path = if route.method == "GET" { format!("{path}?{place}") } else { path };
+    let path = if route.method == "GET" { placed(world, route) } else { concrete(world, route) };
     world.send(route.method, &path, actor.secret.as_deref(), document(world, route)).await
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::http::{Request, StatusCode};
+use axum::http::{HeaderMap, Request, StatusCode};
 use axum::response::Response;
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
@@ -41,10 +41,11 @@ pub(crate) struct Started {
     pub(crate) job: Value,
 }
 
-/// A status and a body.
+/// All of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
 }
 
@@ -55,11 +56,18 @@ impl Answer {
 }
 
 impl World {
-    /// Makes everything through the front door, but for accounts, which it cannot make yet.
+    /// A world on SQLite.
     pub(crate) async fn new() -> Self {
+        Self::on(None).await
+    }
+
+    /// A world on the PostgreSQL database at this address, or else on SQLite. Everything is made through the front door,
+    /// but for accounts, which it cannot make yet.
+    pub(crate) async fn on(database: Option<String>) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let file = || format!("sqlite:{}", folder.path().join("db").display());
         let store = Store::open(StoreOptions {
-            database_url: format!("sqlite:{}", folder.path().join("db").display()),
+            database_url: database.unwrap_or_else(file),
             blob_folder: folder.path().join("blobs"),
             root_key: Key::generate(),
             clock: Arc::new(SystemClock),
@@ -246,9 +254,9 @@ impl World {
             request = request.header(*name, *value);
         }
         let response: Response = self.router.clone().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap();
-        let status = response.status();
+        let (status, headers) = (response.status(), response.headers().clone());
         let body = response.into_body().collect().await.unwrap().to_bytes().to_vec();
-        Answer { status, body }
+        Answer { status, headers, body }
     }
 
     /// The status alone.
