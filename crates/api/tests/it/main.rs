@@ -11,6 +11,7 @@ mod events;
 mod hidden;
 mod ip_ranges;
 mod many_callers;
+mod mass_assignment;
 mod matrix;
 mod organization_memberships;
 mod organizations;
