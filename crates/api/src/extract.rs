@@ -47,10 +47,10 @@ impl<S: Sync> FromRequestParts<S> for Authenticated {
 pub(crate) struct Parameters(pub(crate) Query);
 
 impl<S: Sync> FromRequestParts<S> for Parameters {
-    type Rejection = std::convert::Infallible;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        Ok(Self(Query::parse(parts.uri.query().unwrap_or_default())))
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        Ok(Self(Query::parse(parts.uri.query().unwrap_or_default()).without_nul()?))
     }
 }
 

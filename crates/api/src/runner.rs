@@ -188,7 +188,9 @@ async fn finish(
     Path(job): Path<String>,
     body: Json,
 ) -> ApiResult<StatusCode> {
-    let request: Finish = parse(&body)?;
+    let mut request: Finish = parse(&body)?;
+    // It may quote what a program wrote, and no text is stored with a NUL: the end must not be refused for it.
+    request.message = request.message.map(|message| message.replace('\0', "\u{fffd}"));
     jobs::finish(&app, &caller, id(&job)?, request).await?;
     Ok(StatusCode::NO_CONTENT)
 }

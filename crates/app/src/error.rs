@@ -44,7 +44,18 @@ pub enum AppError {
     Refused(Refusal),
     /// The store failed.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(StoreError),
+}
+
+impl From<StoreError> for AppError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Nul => Self::BadRequest(
+                "A text of the request has a NUL character (U+0000), which cannot be stored; leave it out".to_owned(),
+            ),
+            other => Self::Store(other),
+        }
+    }
 }
 
 impl AppError {

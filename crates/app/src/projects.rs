@@ -295,8 +295,9 @@ async fn apply(tx: &mut Tx, place: &Place, project: &mut Project, settings: Proj
     }
     if let Some(description) = settings.description {
         let text = description.as_deref().unwrap_or_default();
-        if text.chars().count() > MAX_DESCRIPTION || text.contains('\0') {
-            return Err(AppError::invalid("description", "Description must be text of at most 256 characters"));
+        if text.chars().count() > MAX_DESCRIPTION {
+            let detail = format!("Description is too long (maximum is {MAX_DESCRIPTION} characters)");
+            return Err(AppError::invalid("description", detail));
         }
         project.description = description;
     }

@@ -23,7 +23,7 @@ impl People {
     async fn find(&self, tx: &mut Tx, id: &OrganizationId) -> AppResult<(Vec<OrganizationMembership>, Option<String>)> {
         let (mut found, stranger) = match self {
             Self::Usernames(names) => {
-                let names: Vec<_> = names.iter().filter(|name| !name.contains('\0')).collect();
+                let names: Vec<_> = names.iter().collect();
                 let users = terrane_store::users::by_names(tx, &names).await?;
                 let ids: Vec<_> = users.iter().map(|user| &user.id).collect();
                 let mut found = organization_memberships::by_users(tx, &ids).await?;

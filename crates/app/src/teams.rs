@@ -170,8 +170,8 @@ fn apply_settings(team: &mut Team, settings: TeamSettings) -> AppResult<()> {
         team.visibility = visibility;
     }
     if let Some(id) = settings.sso_team_id {
-        if id.as_deref().is_some_and(|id| id.len() > 255 || id.contains('\0')) {
-            return Err(AppError::invalid("sso-team-id", "Sso team id may have at most 255 characters, and no NUL"));
+        if id.as_deref().is_some_and(|id| id.len() > 255) {
+            return Err(AppError::invalid("sso-team-id", "Sso team id is too long (maximum is 255 characters)"));
         }
         team.sso_team_id = id.filter(|id| !id.is_empty());
     }

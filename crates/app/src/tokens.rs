@@ -44,9 +44,8 @@ pub struct NewToken {
 impl NewToken {
     /// Makes the token and its secret, for a kind and nobody yet.
     pub(crate) fn make(self, tx: &Tx, caller: &Caller, kind: TokenKind) -> AppResult<(Token, Secret)> {
-        if self.description.as_deref().is_some_and(|text| text.chars().count() > 255 || text.contains('\0')) {
-            let detail = "Description may have at most 255 characters, and no NUL";
-            return Err(AppError::invalid("description", detail));
+        if self.description.as_deref().is_some_and(|text| text.chars().count() > 255) {
+            return Err(AppError::invalid("description", "Description is too long (maximum is 255 characters)"));
         }
         let now = tx.now();
         let expires_at = match self.expiry {

@@ -36,6 +36,9 @@ pub struct Error {
 }
 
 impl Error {
+    /// What is said of a text with a NUL.
+    pub(crate) const NUL: &str = "The text has a NUL character (U+0000), which cannot be stored; leave it out.";
+
     /// An error of any status.
     pub fn new(status: u16, title: impl Into<Cow<'static, str>>, detail: impl Into<String>) -> Self {
         Self { status, title: title.into(), detail: detail.into(), place: None, code: None, meta: None }

@@ -12,6 +12,14 @@ impl Query {
         Self(form_urlencoded::parse(raw.as_bytes()).into_owned().collect())
     }
 
+    /// Refuses a query with a NUL in it: nothing has a name with one, and databases cannot look for it.
+    pub fn without_nul(self) -> Result<Self, Error> {
+        match self.0.iter().find(|(name, value)| name.contains('\0') || value.contains('\0')) {
+            Some((name, _)) => Err(Error::bad_parameter(name, Error::NUL)),
+            None => Ok(self),
+        }
+    }
+
     /// All pairs, in order.
     pub fn pairs(&self) -> &[(String, String)] {
         &self.0
@@ -97,6 +105,13 @@ mod tests {
         let query = Query::parse("filter[status]=pending,%20planned,&filter[status]=applied&filter[status][]=errored");
         assert_eq!(query.list("filter[status]"), ["pending", "planned", "applied", "errored"]);
         assert_eq!(query.list("filter[source]"), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn a_nul_anywhere_names_its_parameter() {
+        assert!(Query::parse("q=a%2500").without_nul().is_ok());
+        let error = Query::parse("q=a&sort=%00").without_nul().unwrap_err();
+        assert_eq!((error.status, error.place), (400, Some(crate::Place::Parameter("sort".to_owned()))));
     }
 
     #[test]

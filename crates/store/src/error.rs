@@ -15,6 +15,9 @@ pub enum StoreError {
     /// A statement that writes, in a transaction that only reads.
     #[error("a transaction that only reads cannot write")]
     OnlyReads,
+    /// A text has a NUL. PostgreSQL has none in its texts; SQLite would take it, and is not asked, so that both are alike.
+    #[error("a text has a NUL character (U+0000), which cannot be stored")]
+    Nul,
     /// The commit failed. SQLite has then stored nothing; of a PostgreSQL that cannot be reached any more nobody knows.
     #[error("the transaction could not be committed: {0}")]
     Commit(String),

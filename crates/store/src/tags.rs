@@ -78,9 +78,6 @@ pub async fn list(
     offset: i64,
 ) -> Result<(Vec<(Tag, i64)>, i64), StoreError> {
     let part = filter.name_part.as_deref().map(str::to_ascii_lowercase);
-    if part.as_deref().is_some_and(|part| part.contains('\0')) {
-        return Ok((Vec::new(), 0));
-    }
     let shared = values![*id, part, filter.not_of, filter.of];
     let total = tx.scalar(&COUNT_TAGS, shared.clone()).await?.unwrap_or(0);
     let rows = tx.rows(&LIST_TAGS, [shared, values![limit, offset]].concat()).await?;

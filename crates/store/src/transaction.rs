@@ -87,12 +87,22 @@ impl Tx {
         }
     }
 
+    /// Counts a statement, unless one of its values is nothing that both databases can hold.
+    fn begin_statement(&mut self, values: &[Val]) -> Result<(), StoreError> {
+        if values.iter().any(|value| matches!(value, Val::Text(text) if text.contains('\0'))) {
+            self.failed = true;
+            return Err(StoreError::Nul);
+        }
+        self.statements.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
     pub(crate) async fn rows(
         &mut self,
         statement: &'static Statement,
         values: Vec<Val>,
     ) -> Result<Vec<Row>, StoreError> {
-        self.statements.fetch_add(1, Ordering::Relaxed);
+        self.begin_statement(&values)?;
         let rows = match &mut self.connection {
             Connection::SqliteWriter(connection) => connection.rows(statement, &values),
             Connection::SqliteReader(reader) => reader.rows(statement, &values),
@@ -109,7 +119,7 @@ impl Tx {
 
     /// The rows' count that the statement changed.
     pub(crate) async fn execute(&mut self, statement: &'static Statement, values: Vec<Val>) -> Result<u64, StoreError> {
-        self.statements.fetch_add(1, Ordering::Relaxed);
+        self.begin_statement(&values)?;
         let changed = match &mut self.connection {
             Connection::SqliteWriter(connection) => connection.execute(statement, &values),
             Connection::SqliteReader(_) => Err(StoreError::OnlyReads),

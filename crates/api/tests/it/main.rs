@@ -9,12 +9,15 @@ mod authenticated;
 mod documents;
 mod events;
 mod hidden;
+mod hostile;
 mod ip_ranges;
 mod many_callers;
 mod mass_assignment;
 mod matrix;
 mod organization_memberships;
 mod organizations;
+#[path = "../../../app/tests/it/postgres.rs"]
+mod postgres;
 mod projects;
 mod reserved_tag_keys;
 mod rights;

@@ -1,7 +1,7 @@
 //! What a request may not write it does not write, whatever it says: every route that takes a document gets back all that
 //! is shown of the thing, with other values. What each resource lets be written is data, in `mass_assignment/decisions.rs`.
 
-mod decisions;
+pub(crate) mod decisions;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,10 +13,10 @@ use crate::world::{World, text};
 use decisions::{Resource, When, Written, resources};
 
 /// A route that takes a document, what that is the document of, and where it is read.
-struct Writer {
-    method: &'static str,
-    path: &'static str,
-    kind: &'static str,
+pub(crate) struct Writer {
+    pub(crate) method: &'static str,
+    pub(crate) path: &'static str,
+    pub(crate) kind: &'static str,
     /// Where the thing is shown, if not at the same path: of PATCH routes.
     shown: Option<&'static str>,
 }
@@ -35,7 +35,7 @@ impl Writer {
     }
 }
 
-const WRITERS: &[Writer] = &[
+pub(crate) const WRITERS: &[Writer] = &[
     patch("/api/v2/account/password", "password").shown_at("/api/v2/account/details"),
     patch("/api/v2/account/update", "users").shown_at("/api/v2/account/details"),
     post("/api/v2/admin/organizations/{organization}/subscription", "subscriptions"),
@@ -152,7 +152,7 @@ fn took(shown: &Value, sent: &Value) -> bool {
     }
 }
 
-fn document(kind: &str, members: &Map<String, Value>) -> Vec<u8> {
+pub(crate) fn document(kind: &str, members: &Map<String, Value>) -> Vec<u8> {
     let (relations, attributes): (Map<_, _>, Map<_, _>) =
         members.clone().into_iter().partition(|(name, _)| name.starts_with('@'));
     let relations: Map<String, Value> =
@@ -308,7 +308,7 @@ async fn least_change(world: &World, path: &str) -> Map<String, Value> {
 }
 
 /// The least that makes a thing at this route, a new one for each number; and the route's path.
-async fn creation(world: &World, path: &'static str, number: u32) -> (String, Map<String, Value>) {
+pub(crate) async fn creation(world: &World, path: &'static str, number: u32) -> (String, Map<String, Value>) {
     let name = format!("made-{number}");
     let relation = |kind: &str, id: &str| json!({"data": {"type": kind, "id": id}});
     let route = Route { method: "POST", path, access: terrane_api::Access::Authenticated };

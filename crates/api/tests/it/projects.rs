@@ -21,9 +21,9 @@ async fn settings_that_make_no_sense_are_refused_with_the_place_and_the_reason()
         (json!({"name": "a".repeat(41)}), "name", "Name may only contain"),
         (json!({"name": "a".repeat(1_000_000)}), "name", "Name may only contain"),
         (json!({"name": "default PROJECT"}), "name", "Name has already been taken"),
-        (json!({"name": "a\0bc"}), "name", "Name may only contain"),
+        (json!({"name": "a\0bc"}), "name", "NUL"),
         (json!({"description": "é".repeat(257)}), "description", "256"),
-        (json!({"description": "\0"}), "description", "256"),
+        (json!({"description": "\0"}), "description", "NUL"),
         (
             json!({"auto-destroy-activity-duration": "bar"}),
             "auto-destroy-activity-duration",

@@ -31,8 +31,6 @@ impl From<LockConflict> for AppError {
 
 /// Takes the lock for the caller.
 pub async fn lock(app: &App, caller: &Caller, key: WorkspaceKey, reason: String) -> AppResult<WorkspaceView> {
-    // No column can hold it; what is left is still the reason.
-    let reason = reason.replace('\0', "");
     let caller = caller.clone();
     app.store
         .write(move |tx| {

@@ -54,26 +54,13 @@ pub struct WorkspaceSettings {
     pub names_repository: bool,
 }
 
-/// Refuses what no column can hold.
-fn check_text(attribute: &str, text: &str) -> AppResult<()> {
-    if text.contains('\0') {
-        return Err(AppError::invalid(attribute, format!("{attribute} must not contain NUL")));
-    }
-    Ok(())
-}
-
 /// Whether what made the workspace is told in words that pages can show.
 pub(super) fn check_source(workspace: &Workspace) -> AppResult<()> {
-    if let Some(name) = &workspace.source_name {
-        check_text("source-name", name)?;
+    let is_shown = |url: &String| url.starts_with("https://") || url.starts_with("http://");
+    if workspace.source_url.as_ref().is_none_or(is_shown) {
+        return Ok(());
     }
-    if let Some(url) = &workspace.source_url {
-        check_text("source-url", url)?;
-        if !url.starts_with("https://") && !url.starts_with("http://") {
-            return Err(AppError::invalid("source-url", "Source url must be an address with http or https"));
-        }
-    }
-    Ok(())
+    Err(AppError::invalid("source-url", "Source url must be an address with http or https"))
 }
 
 /// Takes settings into the workspace; whether the caller may change it was asked before.
@@ -104,7 +91,7 @@ pub(super) async fn apply(
     }
     if let Some(directory) = settings.working_directory {
         let directory = directory.unwrap_or_default();
-        if directory.split('/').any(|part| part == "..") || directory.contains('\0') {
+        if directory.split('/').any(|part| part == "..") {
             return Err(AppError::invalid("working-directory", "Working directory must lie inside the configuration"));
         }
         workspace.working_directory = directory;
@@ -120,7 +107,6 @@ pub(super) async fn apply(
         workspace.project_id = project_id;
     }
     if let Some(description) = settings.description {
-        check_text("description", description.as_deref().unwrap_or_default())?;
         workspace.description = description;
     }
     for (flag, wanted) in [
@@ -212,11 +198,6 @@ fn change_triggers(
             "trigger-patterns",
             "Trigger patterns cannot be populated while trigger prefixes are; set one of them to an empty list",
         ));
-    }
-    for (attribute, texts) in [("trigger-prefixes", given_prefixes), ("trigger-patterns", given_patterns)] {
-        for text in texts {
-            check_text(attribute, text)?;
-        }
     }
     if let Some(prefixes) = prefixes {
         workspace.trigger_prefixes = prefixes.to_vec();

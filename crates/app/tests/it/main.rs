@@ -7,6 +7,7 @@ mod configurations;
 mod databases;
 mod logs;
 mod lost_runners;
+mod postgres;
 mod queue;
 mod states;
 mod workspaces;

@@ -109,12 +109,12 @@ impl WorkspaceFilter {
             && self.sort == WorkspaceSort::Age
     }
 
-    /// Whether anything can be found: nothing has a name or a tag with characters that lists and databases cannot hold.
+    /// Whether anything can be found: nothing has a tag with characters that lists cannot hold.
     fn is_possible(&self) -> bool {
         let names = [&self.name_part, &self.wildcard_name];
         let tagged = self.tagged.iter().flat_map(|(key, value)| std::iter::once(key).chain(value));
-        let is_plain = |text: &String| !text.contains([',', '/', '\0']);
-        names.into_iter().flatten().all(|text| text.len() <= MAX_PATTERN && !text.contains('\0'))
+        let is_plain = |text: &String| !text.contains([',', '/']);
+        names.into_iter().flatten().all(|text| text.len() <= MAX_PATTERN)
             && self.tags.iter().chain(tagged).all(is_plain)
     }
 
@@ -124,7 +124,6 @@ impl WorkspaceFilter {
         let part = self.name_part.as_deref().filter(|part| !part.is_empty()).map(|part| format!("%{}%", escaped(part)));
         let wildcard = self.wildcard_name.as_deref().map(|name| escaped(name).replace('*', "%"));
         let statuses: Vec<_> = self.run_statuses.iter().map(ToString::to_string).collect();
-        let excluded: Vec<_> = self.exclude_tags.iter().filter(|tag| !tag.contains('\0')).cloned().collect();
         let mut tags = self.tags.clone();
         tags.sort_unstable();
         tags.dedup();
@@ -151,7 +150,7 @@ impl WorkspaceFilter {
             some(&statuses),
             some(&tags),
             tag_count,
-            some(&excluded),
+            some(&self.exclude_tags),
             keys,
             pairs,
             bound,

@@ -6,23 +6,23 @@ use crate::world::World;
 
 /// When something may be written.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum When {
+pub(crate) enum When {
     Always,
     Creation,
     Change,
 }
 
 /// Something that may be written.
-pub(super) struct Written {
+pub(crate) struct Written {
     /// The attribute, or the relation after `@`.
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     /// A value that it does not have yet.
-    pub(super) value: Value,
-    pub(super) when: When,
+    pub(crate) value: Value,
+    pub(crate) when: When,
     /// Under what name the value is shown then; `None` where it is not.
-    pub(super) shown: Option<&'static str>,
+    pub(crate) shown: Option<&'static str>,
     /// What it takes for the value to be accepted.
-    pub(super) with: Value,
+    pub(crate) with: Value,
 }
 
 impl Written {
@@ -54,13 +54,13 @@ fn in_change(name: &'static str, value: Value) -> Written {
 }
 
 /// The decisions on one type of resource.
-pub(super) struct Resource {
-    pub(super) kind: &'static str,
-    pub(super) written: Vec<Written>,
+pub(crate) struct Resource {
+    pub(crate) kind: &'static str,
+    pub(crate) written: Vec<Written>,
     /// Shown, or known elsewhere, and never written.
-    pub(super) fixed: Vec<&'static str>,
+    pub(crate) fixed: Vec<&'static str>,
     /// Of those, what every write of something else moves as well.
-    pub(super) moves: &'static [&'static str],
+    pub(crate) moves: &'static [&'static str],
 }
 
 fn resource(kind: &'static str, written: Vec<Written>, fixed: &[&'static str]) -> Resource {
@@ -68,7 +68,7 @@ fn resource(kind: &'static str, written: Vec<Written>, fixed: &[&'static str]) -
 }
 
 /// All decisions, with values that stand for something in this world.
-pub(super) async fn resources(world: &World) -> Vec<Resource> {
+pub(crate) async fn resources(world: &World) -> Vec<Resource> {
     let project = world.make("/api/v2/organizations/demo/projects", &json!({"name": "elsewhere"})).await;
     let pool = world.id("agent-pools").to_owned();
     vec![
