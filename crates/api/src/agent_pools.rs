@@ -74,7 +74,13 @@ fn filter(query: &Query) -> ApiResult<AgentPoolFilter> {
     let sort = match ascending.unwrap_or(order) {
         "name" => AgentPoolSort::Name,
         "created-at" => AgentPoolSort::CreatedAt,
-        _ => return Err(Error::bad_parameter("sort", "sort must be name or created-at, or one of them after -").into()),
+        _ => {
+            return Err(Error::bad_parameter(
+                "sort",
+                "sort must be name or created-at, or one of them after a hyphen.",
+            )
+            .into());
+        }
     };
     Ok(AgentPoolFilter {
         query: query.first("q").map(str::to_owned),

@@ -76,7 +76,7 @@ async fn list(
     let status = match query.first("filter[status]") {
         Some(word) => Some(
             word.parse()
-                .map_err(|_| Error::bad_parameter("filter[status]", "filter[status] must be invited or active"))?,
+                .map_err(|_| Error::bad_parameter("filter[status]", "filter[status] must be invited or active."))?,
         ),
         None => None,
     };

@@ -4,7 +4,7 @@ mod projects;
 mod workspaces;
 
 use terrane_app::{App, AppError};
-use terrane_jsonapi::{Document, Error, Identifier, Input, Page, Query, Resource};
+use terrane_jsonapi::{Document, Identifier, Input, Page, Query, Resource};
 
 use crate::error::ApiResult;
 use crate::extract::{address, id};
@@ -16,8 +16,7 @@ pub(crate) fn routes() -> Routes {
 
 /// An id that a list cannot do without.
 fn required<T: std::str::FromStr>(query: &Query, name: &str) -> ApiResult<T> {
-    let given = query.first(name);
-    id(given.ok_or_else(|| Error::bad_parameter(name, format!("{name} is required")))?)
+    id(query.required(name)?)
 }
 
 /// An id that narrows a list.

@@ -36,7 +36,7 @@ fn memberships(body: &Json) -> ApiResult<People> {
     let parse = |text: &String| {
         text.parse().map_err(|_| AppError::Invalid {
             pointer: Some("/data".to_owned()),
-            detail: format!("{text} is no membership of the organization"),
+            detail: format!("{text} is no membership of the organization; its list of memberships has their ids"),
         })
     };
     let ids: Result<_, AppError> = ids(body)?.iter().map(parse).collect();

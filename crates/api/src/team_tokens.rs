@@ -35,7 +35,10 @@ async fn list(
     let (word, is_descending) = sort.strip_prefix('-').map_or((sort, false), |word| (word, true));
     let order = word.parse::<TeamTokenOrder>().map_err(|_| {
         let known: Vec<_> = TeamTokenOrder::ALL.iter().map(|order| order.as_str()).collect();
-        Error::bad_parameter("sort", format!("sort must be one of {}, with or without -", known.join(", ")))
+        Error::bad_parameter(
+            "sort",
+            format!("sort must be one of {}, or one of them after a hyphen.", known.join(", ")),
+        )
     })?;
     let filter = TeamTokenFilter { team_name_part: query.first("q").map(str::to_owned), order, is_descending };
     let views = team_tokens::list(&app, &caller, &organization, filter).await?;

@@ -9,7 +9,7 @@ use terrane_app::workspaces::WorkspaceKey;
 use terrane_app::{App, variables};
 use terrane_domain::access::Action;
 use terrane_domain::variables::{Variable, VariableChange};
-use terrane_jsonapi::{Document, Error, Input, Relationship, Resource};
+use terrane_jsonapi::{Document, Input, Relationship, Resource};
 
 use crate::error::ApiResult;
 use crate::extract::{Authenticated, MAX_JSON_BYTES, Parameters, Whole, document, id};
@@ -131,13 +131,9 @@ async fn list_by_names(
     Authenticated(caller): Authenticated,
     Parameters(query): Parameters,
 ) -> ApiResult<Response> {
-    let required = |name: &str| {
-        let missing = || Error::bad_parameter(name, format!("{name} is required"));
-        query.first(name).map(str::to_owned).ok_or_else(missing)
-    };
     let key = WorkspaceKey::Name {
-        organization: required("filter[organization][name]")?,
-        workspace: required("filter[workspace][name]")?,
+        organization: query.required("filter[organization][name]")?.to_owned(),
+        workspace: query.required("filter[workspace][name]")?.to_owned(),
     };
     let variables = variables::list(&app, &caller, key).await?;
     Ok(document(StatusCode::OK, &Document::many(variables.iter().map(resource).collect())))

@@ -264,7 +264,8 @@ pub async fn delete(app: &App, caller: &Caller, id: OrganizationMembershipId) ->
                 terrane_store::teams::hold(tx, &owners.id).await?;
                 if terrane_store::teams::remove_member(tx, &owners.id, &found.user_id).await? {
                     if caller.user_id() == Some(&found.user_id) {
-                        let detail = "You cannot remove yourself from an organization that you own";
+                        let detail =
+                            "You cannot remove yourself from an organization that you own; let another owner do it";
                         return Err(AppError::Forbidden(detail.to_owned()));
                     }
                     if place.standing.membership != Membership::Owner {

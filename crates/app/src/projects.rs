@@ -335,7 +335,7 @@ pub async fn delete(app: &App, caller: &Caller, id: &ProjectId) -> AppResult<()>
                 }
                 let refused = |detail: &str| AppError::Invalid { pointer: None, detail: detail.to_owned() };
                 if is_default {
-                    return Err(refused("The default project of an organization cannot be deleted"));
+                    return Err(refused("The default project of an organization cannot be deleted: workspaces that name no project come here"));
                 }
                 if !terrane_store::projects::delete(tx, &id).await? {
                     return Err(refused(

@@ -3,7 +3,7 @@
 use serde_json::json;
 use terrane_domain::access::{Action, Caller};
 use terrane_domain::ids::ReservedTagKeyId;
-use terrane_domain::reserved_tag_keys::{ReservedTagKey, is_key};
+use terrane_domain::reserved_tag_keys::{ReservedTagKey, WRONG_KEY, is_key};
 
 use crate::{App, AppError, AppResult, entropy, events, lookups};
 
@@ -22,7 +22,7 @@ pub struct ReservedTagKeyChange {
 fn apply(key: &mut ReservedTagKey, change: ReservedTagKeyChange) -> AppResult<()> {
     if let Some(text) = change.key {
         if !is_key(&text) {
-            return Err(AppError::invalid("key", "Key is invalid"));
+            return Err(AppError::invalid("key", WRONG_KEY));
         }
         key.key = text;
     }

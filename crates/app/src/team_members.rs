@@ -109,7 +109,9 @@ pub async fn remove(app: &App, caller: &Caller, id: TeamId, people: People) -> A
 /// Refuses to leave an organization without an owner. The team must be held.
 pub(crate) async fn require_an_owner(tx: &mut Tx, team: &Team) -> AppResult<()> {
     if team.is_owners() && terrane_store::teams::count_active(tx, &team.id).await? == 0 {
-        return Err(AppError::Forbidden("The owners team must keep at least one member".to_owned()));
+        return Err(AppError::Forbidden(
+            "The owners team must keep at least one member; put another one in first".to_owned(),
+        ));
     }
     Ok(())
 }

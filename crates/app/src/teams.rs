@@ -153,7 +153,10 @@ pub async fn read(app: &App, caller: &Caller, id: TeamId, with_users: bool) -> A
 fn apply_settings(team: &mut Team, settings: TeamSettings) -> AppResult<()> {
     if let Some(name) = settings.name.filter(|name| *name != team.name) {
         if team.is_owners() {
-            return Err(AppError::invalid("name", "The owners team keeps its name"));
+            return Err(AppError::invalid(
+                "name",
+                "The owners team cannot be renamed: it is known by this name; make another team instead",
+            ));
         }
         if !is_team_name(&name) {
             return Err(AppError::invalid(
@@ -165,7 +168,10 @@ fn apply_settings(team: &mut Team, settings: TeamSettings) -> AppResult<()> {
     }
     if let Some(visibility) = settings.visibility.filter(|visibility| *visibility != team.visibility) {
         if team.is_owners() {
-            return Err(AppError::invalid("visibility", "The owners team stays secret"));
+            return Err(AppError::invalid(
+                "visibility",
+                "The visibility of the owners team cannot be changed: it stays secret",
+            ));
         }
         team.visibility = visibility;
     }
@@ -177,7 +183,10 @@ fn apply_settings(team: &mut Team, settings: TeamSettings) -> AppResult<()> {
     }
     if !settings.organization_access.is_empty() {
         if team.is_owners() {
-            return Err(AppError::invalid("organization-access", "The owners team has every right"));
+            return Err(AppError::invalid(
+                "organization-access",
+                "The rights of the owners team cannot be changed: it has every one; put people into another team instead",
+            ));
         }
         let set = |set: GrantedAccess, (permission, is_given): &(OrganizationPermission, bool)| {
             set.set(*permission, *is_given)
@@ -269,7 +278,9 @@ pub async fn delete(app: &App, caller: &Caller, id: TeamId) -> AppResult<()> {
             Box::pin(async move {
                 let (team, _) = lookups::team(tx, &caller, &id, Action::UpdateTeam).await?;
                 if team.is_owners() {
-                    return Err(AppError::Forbidden("The owners team cannot be deleted".to_owned()));
+                    return Err(AppError::Forbidden(
+                        "The owners team cannot be deleted: an organization always has owners".to_owned(),
+                    ));
                 }
                 terrane_store::teams::remove(tx, &id).await?;
                 events::record(tx, &caller, &team.organization_id, "team.delete", id.as_str(), details(&team)).await?;

@@ -54,7 +54,10 @@ macro_rules! words {
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let word = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-                word.parse().map_err(serde::de::Error::custom)
+                word.parse().map_err(|_| {
+                    let known = [$($word),+].join(", ");
+                    serde::de::Error::custom(format_args!("{word:?} is none of {known}"))
+                })
             }
         }
     };

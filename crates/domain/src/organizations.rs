@@ -114,7 +114,7 @@ impl Organization {
                 return Err(Invalid::new("name", "Name may only contain letters, numbers, dashes and underscores"));
             }
             if is_reserved(&name) {
-                return Err(Invalid::new("name", "Name is reserved"));
+                return Err(Invalid::new("name", "Name is reserved for a page of this server; choose another"));
             }
             self.name = name;
         }

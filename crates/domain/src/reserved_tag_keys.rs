@@ -23,6 +23,9 @@ pub struct ReservedTagKey {
 /// Characters of the longest key.
 const LONGEST_KEY: usize = 128;
 
+/// What is said of one that may be no key.
+pub const WRONG_KEY: &str = "Key is invalid: it begins with a letter or digit, has letters, digits, blanks and _ - . : / = + @, at most 128 of them, and no blank at its end";
+
 /// Whether `key` may be the key of a tag: letters, digits, and some marks inside it.
 pub fn is_key(key: &str) -> bool {
     let is_mark = |character: char| " _-.:/=+@".contains(character);

@@ -40,19 +40,19 @@ pub const MAX_BINDINGS: usize = 10;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TagBindingError {
     /// No key, a long one, or one with other characters.
-    #[error("Key is invalid")]
+    #[error("Key is invalid: it may have 1 to 128 letters, digits, blanks and _ . = + - @ :")]
     Key,
     /// A key that means something of its own.
-    #[error("Key may not begin with hc: or hcp:")]
+    #[error("Key may not begin with hc: or hcp:, which are reserved")]
     ReservedPrefix,
     /// A long value, or one with other characters.
-    #[error("Value is invalid")]
+    #[error("Value is invalid: it may have up to 256 letters, digits, blanks and _ . = + - @ :")]
     Value,
     /// The same key twice in one request.
-    #[error("Key has already been taken")]
+    #[error("Key has already been taken by another of these tags; name each key once")]
     KeyTwice,
     /// More than there may be.
-    #[error("Tag bindings cannot exceed 10 bindings per resource")]
+    #[error("Tag bindings cannot exceed 10 bindings per resource; take one away first")]
     TooMany,
 }
 

@@ -77,7 +77,9 @@ impl std::str::FromStr for Timestamp {
 
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        let text = String::deserialize(deserializer)?;
+        let wrong = |_| serde::de::Error::custom(format_args!("{text:?} is no moment such as 2026-01-31T12:00:00Z"));
+        text.parse().map_err(wrong)
     }
 }
 

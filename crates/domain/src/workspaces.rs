@@ -290,7 +290,7 @@ pub enum LockHolder {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LockConflict {
     /// Locked by anyone, the caller included.
-    #[error("Workspace is already locked")]
+    #[error("Workspace is already locked; wait until it is unlocked, or unlock it first")]
     AlreadyLocked,
     /// Nothing to unlock.
     #[error("Workspace is already unlocked, or locked by a different user")]

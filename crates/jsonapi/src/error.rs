@@ -56,7 +56,11 @@ impl Error {
 
     /// 401: the credentials are missing or worth nothing.
     pub fn unauthorized() -> Self {
-        Self::new(401, "unauthorized", "The token is missing, malformed, expired or revoked.")
+        Self::new(
+            401,
+            "unauthorized",
+            "The token is missing, malformed, expired or revoked; send a valid one in the header Authorization, after Bearer.",
+        )
     }
 
     /// 403: what is wanted can be seen, but not done.
@@ -71,7 +75,11 @@ impl Error {
 
     /// 405: the path exists, the method does not.
     pub fn method_not_allowed() -> Self {
-        Self::new(405, "method not allowed", "This path does not answer to this method.")
+        Self::new(
+            405,
+            "method not allowed",
+            "This address does not take this method; those that it takes are in the header Allow.",
+        )
     }
 
     /// 409: the thing's present state forbids it.

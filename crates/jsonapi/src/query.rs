@@ -30,6 +30,12 @@ impl Query {
         self.values(name).next().filter(|value| !value.is_empty())
     }
 
+    /// The first value given under this name, which must be there.
+    pub fn required(&self, name: &str) -> Result<&str, Error> {
+        let missing = || Error::bad_parameter(name, format!("{name} is required: add it to the query of the address."));
+        self.first(name).ok_or_else(missing)
+    }
+
     /// Whether the parameter was given at all, even without a value.
     pub fn has(&self, name: &str) -> bool {
         self.values(name).next().is_some()

@@ -67,3 +67,13 @@ async fn an_archive_that_is_none_is_refused_with_the_reason_and_may_be_sent_agai
     assert!(text(&read["data"]["attributes"]["error-message"]).contains("gzip"));
     assert_eq!(world.send("PUT", &address, None, archive()).await.status, StatusCode::OK);
 }
+
+#[tokio::test]
+async fn a_method_that_an_address_does_not_take_is_refused_with_those_that_it_takes() {
+    let world = World::new().await;
+    let path = format!("/api/v2/workspaces/{}", world.id("workspaces"));
+    let answer = world.send("PUT", &path, Some(&world.owner), Vec::new()).await;
+    assert_eq!(answer.status, 405);
+    let allowed = answer.headers["allow"].to_str().unwrap().split(',').collect::<std::collections::BTreeSet<_>>();
+    assert_eq!(allowed, ["DELETE", "GET", "HEAD", "PATCH"].into());
+}

@@ -7,6 +7,7 @@ mod actors;
 mod agent_pools;
 mod authenticated;
 mod documents;
+mod error_texts;
 mod events;
 mod hidden;
 mod hostile;

@@ -180,6 +180,13 @@ async fn seen(world: &World, token: &str, path: &str, id: Option<&str>) -> (Valu
     (resource, lists)
 }
 
+/// `members` and what may be written.
+fn with(mut members: Map<String, Value>, written: &Written) -> Map<String, Value> {
+    members.extend(written.with.as_object().unwrap().clone());
+    members.insert(written.name.to_owned(), written.value.clone());
+    members
+}
+
 struct Sweep<'a> {
     world: &'a World,
     token: &'a str,
@@ -212,13 +219,6 @@ impl Sweep<'_> {
             forged.insert((*name).to_owned(), value);
         }
         forged
-    }
-
-    /// `members` and what may be written.
-    fn with(&self, mut members: Map<String, Value>, written: &Written) -> Map<String, Value> {
-        members.extend(written.with.as_object().unwrap().clone());
-        members.insert(written.name.to_owned(), written.value.clone());
-        members
     }
 
     async fn send(&mut self, path: &str, members: &Map<String, Value>) -> Option<Map<String, Value>> {
@@ -258,7 +258,7 @@ impl Sweep<'_> {
             self.fault(&format!("changed\n{}\n{}\nto\n{after}\n{}", before.0, json!(before.1), json!(lists)));
         }
         for written in self.resource.written.iter().filter(|written| written.when != When::Creation) {
-            if let Some(answer) = self.send(&path, &self.with(base.clone(), written)).await {
+            if let Some(answer) = self.send(&path, &with(base.clone(), written)).await {
                 self.judge_written(written, &answer);
             }
         }
@@ -289,7 +289,7 @@ impl Sweep<'_> {
             if least.contains_key(written.name) {
                 continue;
             }
-            if let Some(made) = self.send(&path, &self.with(least, written)).await {
+            if let Some(made) = self.send(&path, &with(least, written)).await {
                 self.judge_written(written, &made);
             }
         }

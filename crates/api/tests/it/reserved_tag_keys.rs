@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::world::{World, text};
 
 const KEYS: &str = "/api/v2/organizations/demo/reserved-tag-keys";
 
@@ -40,7 +40,8 @@ async fn a_key_that_is_none_or_taken_is_refused_on_making_and_on_changing() {
         for (method, path) in [("POST", KEYS), ("PATCH", &format!("/api/v2/reserved-tag-keys/{id}"))] {
             let answer = world.send(method, path, Some(&world.owner), document.clone()).await;
             assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
-            assert_eq!(answer.json()["errors"][0]["detail"], expected, "{method}");
+            let detail = text(&answer.json()["errors"][0]["detail"]);
+            assert!(detail.starts_with(expected), "{method}: {detail}");
         }
     }
 }

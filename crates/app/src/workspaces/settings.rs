@@ -75,7 +75,10 @@ pub(super) async fn apply(
         rename(tx, workspace, name).await?;
     }
     if settings.names_repository {
-        return Err(AppError::invalid("vcs-repo", "The connection to version control does not exist"));
+        return Err(AppError::invalid(
+            "vcs-repo",
+            "The connection to version control does not exist; leave vcs-repo out",
+        ));
     }
     change_execution(tx, place, workspace, &settings.execution).await?;
     change_auto_destroy(workspace, &settings)?;

@@ -222,7 +222,7 @@ async fn what_one_database_cannot_hold_neither_is_asked_for() {
         });
         assert!(matches!(found, Err(StoreError::Nul)));
         let named = Workspace { name: "a\0".to_owned(), ..world.workspace.clone() };
-        let written = write!(bench.store, tx => { workspaces::insert(tx, &named).await });
+        let written = write!(bench.store, tx => workspaces::insert(tx, &named).await);
         assert!(matches!(written, Err(StoreError::Nul)));
     })
     .await;
