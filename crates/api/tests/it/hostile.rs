@@ -212,13 +212,11 @@ impl Probe<'_> {
             for name in resource.written.iter().filter(|written| written.when != never).map(|written| written.name) {
                 for (hostile, value) in values() {
                     number += 1;
-                    let (path, mut members) = match writer.method {
-                        "POST" => creation(self.world, writer.path, number).await,
-                        _ => {
-                            let access = Access::Authenticated;
-                            let route = Route { method: "PATCH", path: writer.path, access };
-                            (concrete(self.world, &route), Map::new())
-                        }
+                    let route = Route { method: writer.method, path: writer.path, access: Access::Authenticated };
+                    let (path, mut members) = if writer.method == "POST" {
+                        creation(self.world, writer.path, number).await
+                    } else {
+                        (concrete(self.world, &route), Map::new())
                     };
                     let value =
                         if name.starts_with('@') { json!({"data": {"type": value, "id": value}}) } else { value };
