@@ -270,6 +270,18 @@ mod tests {
             self.writer.submit(work).await
         }
 
+        /// The answers to what comes while the writer is held up, and so shares one batch.
+        async fn together(&self, batch: impl Iterator<Item = impl Future<Output = Answer>>) -> Vec<Answer> {
+            let (release, released) = std::sync::mpsc::channel();
+            let hold: Work = Box::new(move |_| {
+                released.recv().unwrap();
+                Box::pin(std::future::ready(Ok(Box::new(()) as Box<dyn Any + Send>)))
+            });
+            let release = async move { release.send(()).unwrap() };
+            let (_, answers, ()) = tokio::join!(self.writer.submit(hold), join_all(batch), release);
+            answers
+        }
+
         fn parents(&self) -> i64 {
             let connection = rusqlite::Connection::open(self.folder.path().join("test.db")).unwrap();
             connection.query_row("SELECT COUNT(*) FROM parents", [], |row| row.get(0)).unwrap()
@@ -330,7 +342,7 @@ mod tests {
                 let waiter = bench.wakes.waiter(Topic::Jobs);
                 let notified = waiter.notified();
                 let batch = (0..size).map(|number| bench.run(if number == place { bad } else { GOOD }));
-                for answer in join_all(batch).await {
+                for answer in bench.together(batch).await {
                     assert!(matches!(answer, Err(StoreError::Commit(_))), "{bad:?} at {place}");
                 }
                 assert_eq!(bench.parents(), 0);

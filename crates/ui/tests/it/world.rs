@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use rusqlite::types::Value;
 use terrane_app::callers::{Secret, authenticate};
 use terrane_app::workspaces::{WorkspaceKey, WorkspaceSettings};
 use terrane_app::{
@@ -214,7 +215,7 @@ impl World {
                 content.push_str(&name);
                 for (index, column) in columns.iter().enumerate() {
                     if column != "last_used_at" {
-                        write!(content, "|{:?}", row.get_ref(index).unwrap()).unwrap();
+                        write!(content, "|{:?}", row.get::<_, Value>(index).unwrap()).unwrap();
                     }
                 }
                 content.push('\n');
