@@ -6,10 +6,14 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::children::{self, output_of};
-use crate::workspace::cargo;
+use crate::workspace::{cargo, target_folder};
+
+/// The judge of the pages' accessibility. Its licence is of no concern to what is given away: it is only run by tests.
+const AXE: &str = "axe-core@4.10.3";
+const AXE_SHA256: &str = "880970c081707360e64f34cea25ff91892f5bc95675b0776925b9709dd8a68bb";
 
 /// What was found.
 pub(crate) struct Needs {
@@ -27,6 +31,7 @@ pub(crate) fn meet(with_deny: bool) -> Result<Needs> {
     terraform()?;
     go()?;
     chromium()?;
+    axe()?;
     let postgres = postgres()?;
     Ok(Needs { postgres, deny: deny(with_deny)? })
 }
@@ -65,6 +70,44 @@ fn postgres() -> Result<PathBuf> {
 fn chromium() -> Result<()> {
     debian_package("Chromium", "chromium", || on_path("chromium"), || "The pages are looked at in a real browser.")?;
     Ok(())
+}
+
+/// The script that the tests load into the browser, below the folder of what is built. Whatever brought it, only its very
+/// bytes count.
+fn axe() -> Result<()> {
+    let folder = target_folder()?.join("axe-core");
+    let script = folder.join("axe.min.js");
+    if is_intact(&script, AXE_SHA256) {
+        found("axe-core", AXE);
+        return Ok(());
+    }
+    let why = || "axe-core, which judges the pages, comes from the registry of npm.";
+    debian_package("npm", "npm", || on_path("npm"), why)?;
+    fs::create_dir_all(&folder)?;
+    let pack = Command::new("npm").args(["pack", "--silent", AXE]).current_dir(&folder).output();
+    let pack = pack.context("npm cannot be run")?;
+    let said = String::from_utf8_lossy(&pack.stderr);
+    ensure!(pack.status.success(), "`npm pack {AXE}` failed: {said}");
+    let archive = format!("{}.tgz", AXE.replace('@', "-"));
+    let unpack = ["-xzf", &archive, "--strip-components=1", "package/axe.min.js"];
+    ensure!(
+        children::run(Command::new("tar").args(unpack).current_dir(&folder))?.success(),
+        "`npm pack {AXE}` brought no archive that can be unpacked."
+    );
+    fs::remove_file(folder.join(archive))?;
+    ensure!(
+        is_intact(&script, AXE_SHA256),
+        "{} is not the one that the tests were written with: its SHA-256 is not {AXE_SHA256}.",
+        script.display()
+    );
+    installed("axe-core", AXE);
+    Ok(())
+}
+
+/// Whether a file is there and has this checksum.
+fn is_intact(file: &Path, sha256: &str) -> bool {
+    let sum = output_of(Command::new("sha256sum").arg("--").arg(file));
+    sum.is_some_and(|sum| sum.split_whitespace().next() == Some(sha256))
 }
 
 /// Finds what a Debian package brings, or installs the package where that may be done.

@@ -36,17 +36,24 @@ impl Terrane {
                 command.env("TERRANE_DATABASE_URL", &database.url);
             }
         });
-        let facts: Value = serde_json::from_slice(&std::fs::read(dev.data_dir.join("dev.json")).unwrap()).unwrap();
-        let token = facts["token"].as_str().unwrap().to_owned();
         let database_url = database.as_ref().map_or_else(
             || format!("sqlite:{}", dev.data_dir.join("terrane.db").display()),
             |database| database.url.clone(),
         );
-        Self { dev, token, database_url, _database: database }
+        let mut terrane = Self { dev, token: String::new(), database_url, _database: database };
+        terrane.token = terrane.fact("token");
+        terrane
     }
 
     pub(crate) fn port(&self) -> u16 {
         self.dev.port
+    }
+
+    /// A field of what `terrane dev` tells of itself.
+    pub(crate) fn fact(&self, name: &str) -> String {
+        let facts = std::fs::read(self.dev.data_dir.join("dev.json")).unwrap();
+        let facts: Value = serde_json::from_slice(&facts).unwrap();
+        facts[name].as_str().unwrap().to_owned()
     }
 
     pub(crate) fn cli_config(&self) -> PathBuf {

@@ -5,6 +5,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
 
+use base64::Engine as _;
 use command_fds::{CommandFdExt as _, FdMapping};
 use serde_json::{Value, json};
 
@@ -104,10 +105,25 @@ impl Chromium {
         self.call("Emulation.setDeviceMetricsOverride", &metrics);
     }
 
-    /// The value of an expression in the page.
+    /// What the pages are told of the colours that a person likes.
+    pub(crate) fn prefer(&mut self, theme: &str) {
+        let features = json!([{ "name": "prefers-color-scheme", "value": theme }]);
+        self.call("Emulation.setEmulatedMedia", &json!({ "features": features }));
+    }
+
+    /// The value of an expression in the page; of a promise, what it comes to.
     pub(crate) fn value(&mut self, expression: &str) -> Value {
-        let asked = json!({ "expression": expression, "returnByValue": true });
-        self.call("Runtime.evaluate", &asked)["result"]["value"].take()
+        let asked = json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
+        let mut answer = self.call("Runtime.evaluate", &asked);
+        assert!(answer["exceptionDetails"].is_null(), "{expression:.80}: {answer}");
+        answer["result"]["value"].take()
+    }
+
+    /// The whole page as a picture, in PNG.
+    pub(crate) fn picture(&mut self) -> Vec<u8> {
+        let whole = json!({ "format": "png", "captureBeyondViewport": true });
+        let answer = self.call("Page.captureScreenshot", &whole);
+        base64::engine::general_purpose::STANDARD.decode(answer["data"].as_str().unwrap()).unwrap()
     }
 
     fn key(&mut self, key: &str, code: u32, text: &str) {

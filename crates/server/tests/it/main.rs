@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "the lint knows tests by their attribute only, not their helpers")]
 
+mod accessibility;
 mod api;
 mod bench;
 mod browser;
