@@ -1,11 +1,11 @@
 //! Style, script and icon, inside the binary.
 
-use axum::extract::Path;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use terrane_app::AppError;
 
 use crate::error::PageResult;
+use crate::paths::Path;
 
 /// Answers one of them.
 pub(crate) async fn serve(Path(name): Path<String>) -> PageResult<Response> {

@@ -6,6 +6,7 @@ use maud::html;
 use terrane_app::AppError;
 
 use crate::layout::page;
+use crate::session::SignedIn;
 
 pub(crate) enum PageError {
     App(AppError),
@@ -60,6 +61,17 @@ impl IntoResponse for PageError {
             other => answer(StatusCode::UNPROCESSABLE_ENTITY, "That did not work", &other.to_string()),
         }
     }
+}
+
+/// What stands at an address below `/app` that leads nowhere. Who is not signed in is asked to, as for what is there.
+pub(crate) async fn missing(_: SignedIn) -> PageError {
+    AppError::NotFound.into()
+}
+
+/// What stands at an address that is asked in a way that it does not know.
+pub(crate) async fn wrong_method() -> Response {
+    let text = "This address is not there to be looked at, or takes no form. Go back and follow the links of the page.";
+    answer(StatusCode::METHOD_NOT_ALLOWED, "Not in this way", text)
 }
 
 fn answer(status: StatusCode, title: &str, text: &str) -> Response {

@@ -14,7 +14,8 @@ use crate::error::{PageError, PageResult};
 use crate::session::{cookie, session_cookie, set_cookie};
 
 const VISITOR: &str = "terrane_visitor";
-const MAX_FORM_BYTES: usize = 64 * 1024;
+/// A variable's value may have 256 KiB, of which each byte may come as three.
+const MAX_FORM_BYTES: usize = 1024 * 1024;
 /// Name of the hidden field.
 const TOKEN: &str = "form-token";
 

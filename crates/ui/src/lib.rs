@@ -11,12 +11,14 @@ mod forms;
 mod layout;
 mod logs;
 mod organization_memberships;
+mod paths;
 mod runs;
 mod session;
 mod sessions;
 mod set_up;
 mod sign_in;
 mod teams;
+mod times;
 mod tokens;
 mod variables;
 mod workspaces;
@@ -139,9 +141,18 @@ pub fn pages() -> Vec<Page> {
 
 /// The pages, most of them below `/app`.
 pub fn router(app: App) -> Router {
-    declared()
-        .into_iter()
-        .fold(Router::new(), |router, (page, handler)| router.route(&page.path, handler))
+    // A router of its own for what is below `/app`, since it answers what leads nowhere there, and the API everywhere else.
+    let (mut below, mut others) = (Router::new(), Router::new());
+    for (page, handler) in declared() {
+        match page.path.strip_prefix("/app/") {
+            Some(path) => below = below.route(&format!("/{path}"), handler),
+            None => others = others.route(&page.path, handler),
+        }
+    }
+    let below = below.fallback(error::missing).method_not_allowed_fallback(error::wrong_method);
+    others
+        .method_not_allowed_fallback(error::wrong_method)
+        .nest("/app/", below)
         .layer(middleware::from_fn_with_state(app.clone(), forms::guard))
         .layer(middleware::from_fn_with_state(app.clone(), add_headers))
         .with_state(app)

@@ -1,7 +1,7 @@
 //! Logs for the page: whole lines by server-sent events, the byte offset as the event's id, so that a reader who was cut
 //! off goes on where it stopped.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use bytes::{Bytes, BytesMut};
@@ -12,6 +12,7 @@ use terrane_app::{App, AppError, logs};
 use terrane_domain::runner_protocol::{ETX, STX};
 
 use crate::error::PageResult;
+use crate::paths::Path;
 use crate::runs::{RunPath, find};
 use crate::session::{SignedIn, Watch};
 

@@ -2,7 +2,7 @@
 
 mod members;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use maud::{Markup, html};
@@ -15,6 +15,7 @@ pub(crate) use members::{delete, invite, show as show_members};
 use crate::error::PageResult;
 use crate::forms::{FormToken, Submitted, Visitor, correctable, fault, input};
 use crate::layout::{door, page};
+use crate::paths::Path;
 use crate::session::{From, SignedIn, enter, sign_in_address};
 
 /// The invitation behind a link, or the page that says that there is none.

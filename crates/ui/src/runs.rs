@@ -1,6 +1,6 @@
 //! The page of one run: where it stands, what comes next, and both logs as they grow.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Redirect, Response};
 use futures_util::Stream;
@@ -15,7 +15,9 @@ use terrane_domain::runs::{PhaseStatus, RunStatus};
 use crate::error::PageResult;
 use crate::forms::FormToken;
 use crate::layout::page;
+use crate::paths::Path;
 use crate::session::{SignedIn, Watch};
+use crate::times::Now;
 
 /// The parts of the address.
 #[derive(Deserialize)]
@@ -72,10 +74,10 @@ fn counts(view: &RunView) -> Markup {
 }
 
 /// The part that changes while the run goes on.
-fn render_summary(view: &RunView, base: &str, token: &FormToken) -> Markup {
+fn render_summary(view: &RunView, now: Now, base: &str, token: &FormToken) -> Markup {
     let run = &view.run;
     html! {
-        p class="status" { (status_badge(run.status)) span class="quiet" { "created " (run.created_at) } }
+        p class="status" { (status_badge(run.status)) span class="quiet" { "created " (now.time(run.created_at)) } }
         (counts(view))
         @if let Some(reason) = run.reason {
             p class="note" { (run.reason_message.clone().unwrap_or_else(|| reason.sentence().to_owned())) }
@@ -121,10 +123,10 @@ pub(crate) async fn show(
     let base = path.address();
     let workspace = format!("/app/{}/workspaces/{}", path.organization, path.workspace);
     let body = html! {
-        p class="path" { a href="/app" { (path.organization) } " / " a href=(workspace) { (path.workspace) } " / " (path.run) }
+        p class="path" { a href={ "/app/" (path.organization) "/workspaces" } { (path.organization) } " / " a href=(workspace) { (path.workspace) } " / " (path.run) }
         h1 { (view.run.message) }
         div id="summary" data-summary={ (base) "/summary" } data-changes={ (base) "/changes" } aria-live="polite" {
-            (render_summary(&view, &base, &token))
+            (render_summary(&view, Now::of(&app), &base, &token))
         }
         (log_section("Plan", "plan", view.plan.status, &base))
         @if !view.run.plan_only { (log_section("Apply", "apply", view.apply.status, &base)) }
@@ -141,7 +143,7 @@ pub(crate) async fn summary(
     Path(path): Path<RunPath>,
 ) -> PageResult<Markup> {
     let view = find(&app, &caller, &path).await?;
-    Ok(render_summary(&view, &path.address(), &token))
+    Ok(render_summary(&view, Now::of(&app), &path.address(), &token))
 }
 
 /// The phases' statuses, for the headings of the logs.

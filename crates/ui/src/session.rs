@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::extract::{ConnectInfo, FromRequestParts, OriginalUri};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
@@ -97,7 +97,8 @@ impl FromRequestParts<App> for SignedIn {
             }
             Ok(caller) => Ok(Self(caller)),
             Err(AppError::Unauthorized) if !is_form => {
-                let here = parts.uri.path_and_query().map_or("/app", |path| path.as_str());
+                let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |OriginalUri(uri)| uri);
+                let here = uri.path_and_query().map_or("/app", |path| path.as_str());
                 Err(Redirect::to(&sign_in_address(here)).into_response())
             }
             Err(error) => Err(PageError::from(error).into_response()),

@@ -1,6 +1,6 @@
 //! The list of one's own sessions.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use maud::{Markup, html};
 use terrane_app::{App, AppError, sessions};
@@ -8,13 +8,16 @@ use terrane_app::{App, AppError, sessions};
 use crate::error::PageResult;
 use crate::forms::FormToken;
 use crate::layout::account_page;
+use crate::paths::Path;
 use crate::session::{SignedIn, leave};
+use crate::times::Now;
 
 const HERE: &str = "/app/settings/sessions";
 
 /// The page.
 pub(crate) async fn show(State(app): State<App>, SignedIn(caller): SignedIn, token: FormToken) -> PageResult<Markup> {
     let sessions = sessions::list(&app, &caller).await?;
+    let now = Now::of(&app);
     let body = html! {
         h1 { "Sessions" }
         p class="quiet" { "Browsers in which you are signed in. A session ends after 12 hours without use, and 7 days after it began." }
@@ -25,7 +28,7 @@ pub(crate) async fn show(State(app): State<App>, SignedIn(caller): SignedIn, tok
                         (session.description)
                         @if session.is_current { " " span class="badge good" { "this browser" } }
                         br;
-                        span class="quiet" { "since " (session.created_at) ", last used " (session.last_used_at) }
+                        span class="quiet" { "since " (now.time(session.created_at)) ", last used " (now.time(session.last_used_at)) }
                     }
                     form method="post" action={ (HERE) "/" (session.id) "/delete" } {
                         (token.field())

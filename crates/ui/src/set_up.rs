@@ -1,6 +1,6 @@
 //! The first start: whoever holds the link that the server printed makes the first account.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use maud::{Markup, html};
@@ -11,6 +11,7 @@ use terrane_app::{App, AppError};
 use crate::error::PageResult;
 use crate::forms::{Submitted, Visitor, correctable, fault, input};
 use crate::layout::door;
+use crate::paths::Path;
 use crate::session::{From, enter};
 use crate::sign_in::used_link;
 

@@ -1,6 +1,6 @@
 //! The sign-in page, the link for one use that signs in too, and signing out.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use maud::{Markup, html};
@@ -10,6 +10,7 @@ use terrane_app::{App, AppError, sessions};
 use crate::error::{PageError, PageResult};
 use crate::forms::{Parameters, Submitted, Visitor, correctable, fault, input};
 use crate::layout::door;
+use crate::paths::Path;
 use crate::session::{From, SignedIn, enter, leave, local_path};
 
 fn render(app: &App, visitor: &Visitor, next: &str, username: &str, wrong: Option<&str>) -> Markup {

@@ -1,6 +1,6 @@
 //! The teams of an organization, to look at.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use maud::{Markup, html};
 use terrane_app::teams::{self, TeamFilter, TeamView};
 use terrane_app::{App, organizations};
@@ -11,6 +11,7 @@ use terrane_domain::teams::TeamVisibility;
 use crate::error::PageResult;
 use crate::forms::Parameters;
 use crate::layout::{Pager, ROWS, organization_page};
+use crate::paths::Path;
 use crate::session::SignedIn;
 
 fn rights(view: &TeamView) -> Markup {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use maud::{Markup, html};
@@ -14,7 +14,9 @@ use terrane_domain::ids::UserId;
 use crate::error::PageResult;
 use crate::forms::{FormToken, Submitted, correctable, fault};
 use crate::layout::account_page;
+use crate::paths::Path;
 use crate::session::SignedIn;
+use crate::times::Now;
 
 const HERE: &str = "/app/settings/tokens";
 /// Days, and their name; the first is proposed.
@@ -44,7 +46,7 @@ fn person(caller: &Caller) -> Result<UserId, AppError> {
     caller.user_id().cloned().ok_or(AppError::NotFound)
 }
 
-fn row(view: &TokenView, token: &FormToken) -> Markup {
+fn row(view: &TokenView, now: Now, token: &FormToken) -> Markup {
     let of = &view.token;
     let description = of.description.as_deref().filter(|text| !text.is_empty()).unwrap_or("(no description)");
     html! {
@@ -53,9 +55,9 @@ fn row(view: &TokenView, token: &FormToken) -> Markup {
                 (description)
                 br;
                 span class="quiet" {
-                    "made " (of.created_at)
-                    @match of.last_used_at { Some(last) => { ", last used " (last) } None => { ", never used" } }
-                    @match of.expires_at { Some(expiry) => { ", ends " (expiry) } None => { ", never ends" } }
+                    "made " (now.time(of.created_at))
+                    @match of.last_used_at { Some(last) => { ", last used " (now.time(last)) } None => { ", never used" } }
+                    @match of.expires_at { Some(expiry) => { ", ends " (now.time(expiry)) } None => { ", never ends" } }
                 }
             }
             form method="post" action={ (HERE) "/" (of.id) "/delete" } {
@@ -74,6 +76,7 @@ async fn render(
     wrong: Option<&str>,
 ) -> PageResult<Markup> {
     let views = tokens::list(app, caller, person(caller)?).await?;
+    let now = Now::of(app);
     let secret = new.and_then(|view| view.secret.as_ref());
     let body = html! {
         h1 { "API tokens" }
@@ -87,7 +90,7 @@ async fn render(
         @if views.is_empty() {
             p class="quiet" { "No token yet." }
         } @else {
-            ul class="list" { @for view in &views { (row(view, token)) } }
+            ul class="list" { @for view in &views { (row(view, now, token)) } }
         }
         section {
             h2 { "New token" }

@@ -1,6 +1,6 @@
 //! A workspace's variables: the list, and the forms that add, change and delete.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use maud::{Markup, html};
@@ -13,6 +13,7 @@ use terrane_domain::variables::{Variable, VariableCategory, VariableChange};
 use crate::error::PageResult;
 use crate::forms::{Field, FormToken, Submitted, Wrong, button, fault, with_plain_breaks};
 use crate::layout::workspace_page;
+use crate::paths::Path;
 use crate::session::SignedIn;
 use crate::workspaces::key;
 

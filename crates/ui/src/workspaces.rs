@@ -6,7 +6,7 @@ mod settings;
 
 use std::collections::HashMap;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use maud::{Markup, html};
 use terrane_app::organizations::{OrganizationFilter, OrganizationView};
 use terrane_app::runs::RunView;
@@ -22,6 +22,7 @@ pub(crate) use settings::{show_settings, update_settings};
 use crate::error::PageResult;
 use crate::forms::Parameters;
 use crate::layout::{Pager, ROWS, organization_page, page};
+use crate::paths::Path;
 use crate::runs::status_badge;
 use crate::session::SignedIn;
 

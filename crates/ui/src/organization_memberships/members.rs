@@ -1,6 +1,6 @@
 //! The members of an organization: who they are, invitations, removal.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use maud::{Markup, html};
@@ -15,6 +15,7 @@ use terrane_domain::teams::Team;
 use crate::error::PageResult;
 use crate::forms::{Field, FormToken, Parameters, Submitted, Wrong, button, fault};
 use crate::layout::{Pager, ROWS, organization_page};
+use crate::paths::Path;
 use crate::session::SignedIn;
 
 const NO_RIGHT: &str = "You need the right to manage the membership of this organization.";

@@ -1,12 +1,13 @@
 //! The lock's buttons.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use terrane_app::{App, workspaces};
 
 use super::key;
 use crate::error::PageResult;
 use crate::forms::Submitted;
+use crate::paths::Path;
 use crate::session::SignedIn;
 
 fn back(organization: &str, workspace: &str) -> Response {

@@ -1,6 +1,6 @@
 //! A workspace's first page: its lock and its runs.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use maud::{Markup, html};
 use terrane_app::workspaces::WorkspaceView;
 use terrane_app::{App, runs, workspaces};
@@ -12,8 +12,10 @@ use super::{key, related};
 use crate::error::PageResult;
 use crate::forms::{FormToken, Parameters, button};
 use crate::layout::{Pager, ROWS, workspace_page};
+use crate::paths::Path;
 use crate::runs::status_badge;
 use crate::session::SignedIn;
+use crate::times::Now;
 
 /// Who holds a lock, by name if it is a person.
 pub(super) fn holder_name(holder: &LockHolder, users: &[User]) -> String {
@@ -90,6 +92,7 @@ pub(crate) async fn show(
     let pager = Pager::new(&query);
     let (runs, total) = runs::list(&app, &caller, key, true, ROWS, pager.offset()).await?;
     let here = format!("/app/{organization}/workspaces/{workspace}");
+    let now = Now::of(&app);
     let body = html! {
         @if let Some(description) = &view.workspace.description { p { (description) } }
         (lock_part(&view, &caller, &users, &token))
@@ -102,7 +105,7 @@ pub(crate) async fn show(
                     li {
                         (status_badge(run.run.status))
                         a class="grow" href={ (here) "/runs/" (run.run.id) } { (run.run.message) }
-                        span class="quiet" { (run.run.created_at) }
+                        span class="quiet" { (now.time(run.run.created_at)) }
                     }
                 }
             }

@@ -1,6 +1,6 @@
 //! A workspace's settings.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Redirect, Response};
 use maud::{Markup, html};
@@ -14,6 +14,7 @@ use super::key;
 use crate::error::PageResult;
 use crate::forms::{Field, FormToken, Submitted, Wrong, button, fault, with_plain_breaks};
 use crate::layout::workspace_page;
+use crate::paths::Path;
 use crate::session::SignedIn;
 
 const FIELDS: [&str; 6] =

@@ -155,11 +155,24 @@ async fn a_forged_form_changes_nothing_and_the_same_form_from_our_page_does() {
 }
 
 #[tokio::test]
-async fn a_form_is_read_up_to_a_limit() {
+async fn a_form_has_room_for_the_longest_value_and_not_for_much_more() {
     let world = World::new().await;
     let mut browser = world.signed_in().await;
-    browser.get("/app/settings/tokens").await;
-    let long = "a".repeat(70_000);
-    let answer = browser.submit("/app/settings/tokens", &[("description", &long)]).await;
-    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let workspace = world.workspace_for("variables").await;
+    let here = format!("/app/demo/workspaces/{workspace}/variables");
+    browser.get(&here).await;
+    // Each byte travels as three.
+    let long = |bytes: usize| "é".repeat(bytes / 2);
+    for (bytes, status, text) in [
+        (256 * 1024, StatusCode::SEE_OTHER, ""),
+        (256 * 1024 + 2, StatusCode::UNPROCESSABLE_ENTITY, "Value is too long"),
+        (1024 * 1024, StatusCode::UNPROCESSABLE_ENTITY, "the form is too long"),
+    ] {
+        let value = long(bytes);
+        let fields = [("key", "long"), ("value", value.as_str()), ("category", "env")];
+        let answer = browser.submit(&here, &fields).await;
+        assert_eq!(answer.status, status, "{bytes}");
+        assert!(answer.body.contains(text), "{bytes}");
+    }
+    assert!(browser.get(&here).await.body.contains(&long(256 * 1024)));
 }

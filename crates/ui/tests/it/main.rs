@@ -7,6 +7,7 @@ mod authorization_codes;
 mod browser;
 mod forms;
 mod headers;
+mod missing;
 mod organization_memberships;
 mod set_up;
 mod sign_in;
