@@ -11,7 +11,7 @@ use crate::paths::Path;
 pub(crate) async fn serve(Path(name): Path<String>) -> PageResult<Response> {
     let (kind, text) = match name.as_str() {
         "style.css" => ("text/css; charset=utf-8", include_str!("../assets/style.css")),
-        "run.js" => ("text/javascript; charset=utf-8", include_str!("../assets/run.js")),
+        "pages.js" => ("text/javascript; charset=utf-8", include_str!("../assets/pages.js")),
         "icon.svg" => ("image/svg+xml", include_str!("../assets/icon.svg")),
         _ => return Err(AppError::NotFound.into()),
     };

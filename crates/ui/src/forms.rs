@@ -238,6 +238,41 @@ pub(crate) fn button(label: &str, why_not: Option<&str>) -> Markup {
     }
 }
 
+/// Copies what stands before it. Shown by the script, which knows whether the browser can.
+fn copy_button(what: &str) -> Markup {
+    html! {
+        button type="button" class="copy" data-copy hidden {
+            span aria-live="polite" { "Copy" } span class="unseen" { " the " (what) }
+        }
+    }
+}
+
+/// A short text with a button that copies it; `what` it is is read out.
+pub(crate) fn copyable(text: &str, what: &str) -> Markup {
+    html! { span class="copyable" { code { (text) } (copy_button(what)) } }
+}
+
+/// A block of lines with a button that copies it.
+pub(crate) fn copyable_block(text: &str, what: &str) -> Markup {
+    html! {
+        div class="copyable" {
+            pre class="log" tabindex="0" role="region" aria-label={ "The " (what) } { (text) }
+            (copy_button(what))
+        }
+    }
+}
+
+/// A secret that is shown this once, in a field of its own.
+pub(crate) fn copyable_secret(id: &str, label: &str, secret: &str) -> Markup {
+    html! {
+        label for=(id) { (label) }
+        span class="copyable" {
+            input id=(id) class="secret" type="text" readonly value=(secret) autocomplete="off" autofocus;
+            (copy_button("text"))
+        }
+    }
+}
+
 /// What a service refused, and which field is to blame.
 pub(crate) struct Wrong {
     attribute: Option<String>,

@@ -18,7 +18,7 @@ fn frame(title: &str, bar: &Markup, body: &Markup) -> Markup {
                 title { (title) " · Terrane" }
                 link rel="stylesheet" href="/app/assets/style.css";
                 link rel="icon" href="/app/assets/icon.svg" type="image/svg+xml";
-                script src="/app/assets/run.js" defer {}
+                script src="/app/assets/pages.js" defer {}
             }
             body {
                 header class="bar" { a href="/app" class="brand" { "Terrane" } (bar) }

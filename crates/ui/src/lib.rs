@@ -12,6 +12,7 @@ mod layout;
 mod logs;
 mod organization_memberships;
 mod paths;
+mod progress;
 mod runs;
 mod session;
 mod sessions;
@@ -59,7 +60,7 @@ fn public() -> [(&'static str, &'static str, MethodRouter<App>); 8] {
 }
 
 /// What is for signed-in people.
-fn private() -> [(&'static str, &'static str, MethodRouter<App>); 22] {
+fn private() -> [(&'static str, &'static str, MethodRouter<App>); 24] {
     [
         ("GET", "/", get(workspaces::home)),
         ("GET", "/app", get(workspaces::home)),
@@ -77,6 +78,9 @@ fn private() -> [(&'static str, &'static str, MethodRouter<App>); 22] {
         ("GET", "/oauth/authorization", get(authorization_codes::ask)),
         ("POST", "/oauth/authorization", post(authorization_codes::decide)),
         ("GET", "/app/{organization}/workspaces", get(workspaces::list)),
+        // Beside the workspaces, among which one may be called new.
+        ("GET", "/app/{organization}/new-workspace", get(workspaces::show_new)),
+        ("POST", "/app/{organization}/new-workspace", post(workspaces::create)),
         ("GET", "/app/{organization}/settings/teams", get(teams::show)),
         ("GET", "/app/{organization}/settings/members", get(organization_memberships::show_members)),
         ("POST", "/app/{organization}/settings/members", post(organization_memberships::invite)),
@@ -93,10 +97,11 @@ const SHORT_RUN: &str = "/app/{organization}/{workspace}/runs/{run}";
 const WORKSPACE: &str = "/app/{organization}/workspaces/{workspace}";
 
 /// What belongs to a workspace.
-fn of_workspace() -> [(&'static str, &'static str, MethodRouter<App>); 11] {
+fn of_workspace() -> [(&'static str, &'static str, MethodRouter<App>); 12] {
     [
         ("GET", "", get(workspaces::show)),
         ("GET", "/runs", get(workspaces::show)),
+        ("GET", "/connect", get(workspaces::show_connect)),
         ("POST", "/lock", post(workspaces::lock)),
         ("POST", "/unlock", post(workspaces::unlock)),
         ("POST", "/force-unlock", post(workspaces::force_unlock)),

@@ -16,6 +16,7 @@ use crate::error::PageResult;
 use crate::forms::FormToken;
 use crate::layout::page;
 use crate::paths::Path;
+use crate::progress::status_badge;
 use crate::session::{SignedIn, Watch};
 use crate::times::Now;
 
@@ -45,17 +46,6 @@ pub(crate) async fn find(app: &App, caller: &Caller, path: &RunPath) -> PageResu
         return Err(AppError::NotFound.into());
     }
     Ok(view)
-}
-
-/// The status in a word, with a colour that is not its only sign.
-pub(crate) fn status_badge(status: RunStatus) -> Markup {
-    let tone = match status {
-        RunStatus::Applied | RunStatus::PlannedAndFinished => "good",
-        RunStatus::Errored | RunStatus::Canceled | RunStatus::ForceCanceled | RunStatus::Discarded => "bad",
-        status if status.is_confirmable() => "ask",
-        _ => "busy",
-    };
-    html! { span class={ "badge " (tone) } { (status.as_str().replace('_', " ")) } }
 }
 
 fn counts(view: &RunView) -> Markup {

@@ -12,7 +12,7 @@ use terrane_domain::access::Caller;
 use terrane_domain::ids::UserId;
 
 use crate::error::PageResult;
-use crate::forms::{FormToken, Submitted, correctable, fault};
+use crate::forms::{FormToken, Submitted, copyable_secret, correctable, fault};
 use crate::layout::account_page;
 use crate::paths::Path;
 use crate::session::SignedIn;
@@ -83,8 +83,7 @@ async fn render(
         p class="quiet" { "A token lets terraform or a script do all that you can do here. Programs keep it like a password." }
         @if let Some(secret) = secret {
             div class="note done" role="status" {
-                label for="new-token" { "Your new token. Copy it now: it is shown this once." }
-                input id="new-token" class="secret" type="text" readonly value=(secret.reveal()) autocomplete="off" autofocus;
+                (copyable_secret("new-token", "Your new token. Copy it now: it is shown this once.", secret.reveal()))
             }
         }
         @if views.is_empty() {

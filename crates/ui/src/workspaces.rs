@@ -1,6 +1,10 @@
 //! The lists of workspaces. Each workspace's own pages are in files of their own.
 
+mod connect;
+mod fields;
+mod filters;
 mod locks;
+mod new;
 mod overview;
 mod settings;
 
@@ -15,16 +19,21 @@ use terrane_app::{App, organizations, workspaces};
 use terrane_domain::access::Caller;
 use terrane_domain::ids::RunId;
 
+pub(crate) use connect::show as show_connect;
 pub(crate) use locks::{force_unlock, lock, unlock};
+pub(crate) use new::{create, show_new};
 pub(crate) use overview::show;
 pub(crate) use settings::{show_settings, update_settings};
 
 use crate::error::PageResult;
-use crate::forms::Parameters;
+use crate::forms::{Parameters, button};
 use crate::layout::{Pager, ROWS, organization_page, page};
 use crate::paths::Path;
-use crate::runs::status_badge;
+use crate::progress::status_badge;
 use crate::session::SignedIn;
+use crate::times::Now;
+
+use filters::{Choices, Filters};
 
 /// The names of an address.
 pub(crate) fn key(organization: &str, workspace: &str) -> WorkspaceKey {
@@ -37,32 +46,29 @@ async fn related(app: &App, caller: &Caller, views: &[WorkspaceView]) -> PageRes
     Ok(workspaces::related(app, caller, views, wanted).await?)
 }
 
-/// What makes a workspace appear: a block to copy.
+/// What makes the first workspace appear.
 fn hint(app: &App, organization: &str) -> Markup {
-    let host = app.public_url().trim_start_matches("https://").trim_start_matches("http://");
-    let block = format!(
-        "terraform {{\n  cloud {{\n    hostname     = \"{host}\"\n    organization = \"{organization}\"\n    workspaces {{\n      name = \"my-workspace\"\n    }}\n  }}\n}}"
-    );
     html! {
-        p { "No workspace yet. Put this into your configuration, and run " code { "terraform init" } ": it makes the workspace." }
-        pre class="log" tabindex="0" aria-label="Configuration to copy" { (block) }
-        p class="quiet" { "Not signed in at the command line? " code { "terraform login " (host) } " does it." }
+        p { "No workspace yet. Make one here, or let " code { "terraform init" } " make it:" }
+        (connect::steps(app, organization, "my-workspace"))
     }
 }
 
-fn rows(views: &[WorkspaceView], related: &Related) -> Markup {
+fn rows(views: &[WorkspaceView], related: &Related, now: Now) -> Markup {
     let runs: HashMap<&RunId, &RunView> = related.runs.iter().map(|run| (&run.run.id, run)).collect();
     html! {
         ul class="list" {
             @for view in views {
+                @let here = format!("/app/{}/workspaces/{}", view.organization, view.workspace.name);
                 li {
-                    a class="grow" href={ "/app/" (view.organization) "/workspaces/" (view.workspace.name) } { (view.workspace.name) }
+                    a class="grow" href=(here) { (view.workspace.name) }
                     @if let Some(holder) = &view.workspace.lock_holder {
                         span class="quiet" { "locked by " (overview::holder_name(holder, &related.users)) }
                     }
+                    span class="quiet" { "changed " (now.time(view.workspace.latest_change_at)) }
                     @match view.workspace.current_run_id.as_ref().and_then(|id| runs.get(id)) {
-                        Some(run) => (status_badge(run.run.status))
-                        None => span class="quiet" { "no run" }
+                        Some(run) => a class="state" href={ (here) "/runs/" (run.run.id) } { (status_badge(run.run.status)) }
+                        None => span class="state quiet" { "no run" }
                     }
                 }
             }
@@ -89,7 +95,7 @@ pub(crate) async fn home(State(app): State<App>, SignedIn(caller): SignedIn) -> 
         @for (organization, views, related, total) in &sections {
             @let list = format!("/app/{organization}/workspaces");
             h1 { a href=(list) { (organization) } }
-            @if views.is_empty() { (hint(&app, organization)) } @else { (rows(views, related)) }
+            @if views.is_empty() { (hint(&app, organization)) } @else { (rows(views, related, Now::of(&app))) }
             @if *total > ROWS { p { a href=(list) { "All " (total) " workspaces" } } }
         }
     };
@@ -104,28 +110,33 @@ pub(crate) async fn list(
     Path(organization): Path<String>,
 ) -> PageResult<Markup> {
     let view = organizations::read(&app, &caller, &organization).await?;
-    let search = query.get("search").unwrap_or_default().trim().replace('\0', "");
-    let pager = Pager::new(&query);
-    let filter = WorkspaceFilter { name_part: Some(search.clone()), ..WorkspaceFilter::default() };
-    let (views, total) = workspaces::list(&app, &caller, &organization, filter, ROWS, pager.offset()).await?;
+    let (filters, pager) = (Filters::new(&query), Pager::new(&query));
+    let choices = Choices::read(&app, &caller, &organization).await?;
+    let (views, total) = match filters.resolve(&app, &caller, &organization).await? {
+        Some(filter) => workspaces::list(&app, &caller, &organization, filter, ROWS, pager.offset()).await?,
+        None => (Vec::new(), 0),
+    };
     let related = related(&app, &caller, &views).await?;
+    let is_allowed = new::is_allowed(&app, &caller, &view).await?;
     let here = format!("/app/{organization}/workspaces");
     let body = html! {
-        h1 { "Workspaces" }
-        form method="get" action=(here) class="search" role="search" {
-            label for="search" { "Name contains" }
-            input id="search" name="search" type="search" value=(search) autocomplete="off";
-            button { "Search" }
-            @if !search.is_empty() { a href=(here) { "Show all" } }
+        div class="head" {
+            h1 { "Workspaces" }
+            @if is_allowed {
+                a class="button primary" href={ "/app/" (organization) "/new-workspace" } { "New workspace" }
+            } @else {
+                (button("New workspace", Some(new::NO_RIGHT)))
+            }
         }
+        (filters::render(&filters, &choices, &here))
         @if !views.is_empty() {
-            (rows(&views, &related))
-        } @else if !search.is_empty() {
-            p { "No workspace that you may see has “" (search) "” in its name." }
+            (rows(&views, &related, Now::of(&app)))
+        } @else if total == 0 && !filters.is_empty() {
+            p { "No workspace that you may see is like this." @if !filters.search.is_empty() { " The name was to contain “" (filters.search) "”." } }
         } @else if total == 0 {
             (hint(&app, &organization))
         }
-        (pager.render(&here, &[("search", &search)], total))
+        (pager.render(&here, &filters.pairs(), total))
     };
     Ok(organization_page(&view, "Workspaces", &body))
 }

@@ -16,7 +16,7 @@ use crate::value::Val;
 /// Lists are texts with a comma around each member, and one is in it if the list without it is another list.
 ///
 /// $14: all are visible; $15: the only visible workspace; $16: the person whose teams have access; $17: the team that
-/// has. Three of them are nothing.
+/// has. Three of them are nothing. $18: whether it is locked.
 const NARROWED: &str = concat!(
     "WHERE organization_id = $1",
     " AND (CAST($2 AS TEXT) IS NULL OR LOWER(name) LIKE CAST($2 AS TEXT) ESCAPE '!')",
@@ -43,19 +43,20 @@ const NARROWED: &str = concat!(
     " OR team_id IN (SELECT team_id FROM team_members WHERE user_id = CAST($16 AS TEXT)))",
     " OR project_id IN (SELECT project_id FROM team_projects WHERE team_id = CAST($17 AS TEXT)",
     " OR team_id IN (SELECT team_id FROM team_members WHERE user_id = CAST($16 AS TEXT))))",
+    " AND (CAST($18 AS BOOLEAN) IS NULL OR CAST($18 AS BOOLEAN) = (lock_holder IS NOT NULL))",
 );
 
-/// $18: the order. A workspace without a run comes last either way.
+/// $19: the order. A workspace without a run comes last either way.
 const ORDERED: &str = concat!(
-    " ORDER BY CASE WHEN CAST($18 AS TEXT) LIKE '%current-run%' AND current_run_id IS NULL THEN 1 ELSE 0 END,",
-    " CASE WHEN CAST($18 AS TEXT) = 'name' THEN name END, CASE WHEN CAST($18 AS TEXT) = '-name' THEN name END DESC,",
-    " CASE WHEN CAST($18 AS TEXT) = 'current-run.created-at'",
+    " ORDER BY CASE WHEN CAST($19 AS TEXT) LIKE '%current-run%' AND current_run_id IS NULL THEN 1 ELSE 0 END,",
+    " CASE WHEN CAST($19 AS TEXT) = 'name' THEN name END, CASE WHEN CAST($19 AS TEXT) = '-name' THEN name END DESC,",
+    " CASE WHEN CAST($19 AS TEXT) = 'current-run.created-at'",
     " THEN (SELECT r.created_at FROM runs r WHERE r.id = workspaces.current_run_id) END,",
-    " CASE WHEN CAST($18 AS TEXT) = '-current-run.created-at'",
+    " CASE WHEN CAST($19 AS TEXT) = '-current-run.created-at'",
     " THEN (SELECT r.created_at FROM runs r WHERE r.id = workspaces.current_run_id) END DESC,",
-    " CASE WHEN CAST($18 AS TEXT) = 'latest-change-at' THEN latest_change_at END,",
-    " CASE WHEN CAST($18 AS TEXT) = '-latest-change-at' THEN latest_change_at END DESC,",
-    " created_at, id LIMIT $19 OFFSET $20",
+    " CASE WHEN CAST($19 AS TEXT) = 'latest-change-at' THEN latest_change_at END,",
+    " CASE WHEN CAST($19 AS TEXT) = '-latest-change-at' THEN latest_change_at END DESC,",
+    " created_at, id LIMIT $20 OFFSET $21",
 );
 
 statements! {
@@ -91,6 +92,8 @@ pub struct WorkspaceFilter {
     pub consumers_of: Option<WorkspaceId>,
     /// Not this one.
     pub except: Option<WorkspaceId>,
+    /// Only those that somebody or something locked, or only the others.
+    pub is_locked: Option<bool>,
     /// The order.
     pub sort: WorkspaceSort,
 }
@@ -106,6 +109,7 @@ impl WorkspaceFilter {
             && self.tagged.is_empty()
             && self.consumers_of.is_none()
             && self.except.is_none()
+            && self.is_locked.is_none()
             && self.sort == WorkspaceSort::Age
     }
 
@@ -187,7 +191,7 @@ pub async fn list(
     }
     let none = values![None::<WorkspaceId>, None::<String>, None::<String>];
     let who = visible_to(visibility).unwrap_or(none);
-    let shared = [filter.values(id), values![*visibility == Visibility::All], who].concat();
+    let shared = [filter.values(id), values![*visibility == Visibility::All], who, values![filter.is_locked]].concat();
     let total = tx.scalar(&COUNT, shared.clone()).await?;
     let rows = tx.all(&LIST, [shared, values![filter.sort, limit, offset]].concat()).await?;
     Ok((rows, total.unwrap_or(0)))

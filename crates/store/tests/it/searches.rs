@@ -7,7 +7,7 @@ use terrane_domain::runner_protocol::Phase;
 use terrane_domain::runs::{Run, RunStatus};
 use terrane_domain::tag_bindings::TagBinding;
 use terrane_domain::tags::Tag;
-use terrane_domain::workspaces::{Workspace, WorkspaceSort};
+use terrane_domain::workspaces::{LockHolder, Workspace, WorkspaceSort};
 use terrane_store::workspaces::WorkspaceFilter;
 use terrane_store::{Store, StoreError, Tx, projects, remote_state_consumers, runs, tag_bindings, tags, workspaces};
 
@@ -55,6 +55,10 @@ async fn insert(tx: &mut Tx, world: &World, second: &Project, number: i64, row: 
         let phases = [phase(&run, Phase::Plan), phase(&run, Phase::Apply)];
         runs::insert(tx, &run, [&phases[0], &phases[1]], &[], "").await?;
         workspaces::set_current_run(tx, &new.id, &run.id).await?;
+        if *status == RunStatus::Errored {
+            let holder = LockHolder::Recovery(run.id.clone());
+            assert!(workspaces::lock(tx, &new.id, &holder, "").await?);
+        }
         // That was a change.
         workspaces::update_settings(tx, &new).await?;
     }
@@ -160,6 +164,9 @@ async fn each_search_finds_what_it_should() {
             (tagged(&[("env", "prod"), ("env", "")]), &[PROD, TEST]),
             (tagged(&[("en", "")]), &[]),
             (tagged(&[("env,team", "")]), &[]),
+            (WorkspaceFilter { is_locked: Some(true), ..none() }, &[TEST]),
+            (WorkspaceFilter { is_locked: Some(false), ..none() }, &[PROD, DEV, NET]),
+            (WorkspaceFilter { is_locked: Some(true), project_id: Some(second.id.clone()), ..none() }, &[TEST]),
             (WorkspaceFilter { tags: words(&["blue"]), name_part: Some("PROD".to_owned()), ..none() }, &[PROD]),
         ];
         for (filter, expected) in cases {

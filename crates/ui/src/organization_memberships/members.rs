@@ -13,7 +13,7 @@ use terrane_domain::organization_memberships::MembershipStatus;
 use terrane_domain::teams::Team;
 
 use crate::error::PageResult;
-use crate::forms::{Field, FormToken, Parameters, Submitted, Wrong, button, fault};
+use crate::forms::{Field, FormToken, Parameters, Submitted, Wrong, button, copyable_secret, fault};
 use crate::layout::{Pager, ROWS, organization_page};
 use crate::paths::Path;
 use crate::session::SignedIn;
@@ -119,8 +119,8 @@ async fn answer(
         h1 { "Members" }
         @if let Some((email, link)) = link {
             div class="note done" role="status" {
-                label for="invitation" { "The link for " (email) ". Copy it now and send it: it is shown this once." }
-                input id="invitation" class="secret" type="text" readonly value=(link) autocomplete="off" autofocus;
+                @let label = format!("The link for {email}. Copy it now and send it: it is shown this once.");
+                (copyable_secret("invitation", &label, link))
             }
         }
         p class="quiet" { (found.active) " active, " (found.invited) " invited" }

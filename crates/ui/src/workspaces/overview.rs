@@ -13,7 +13,7 @@ use crate::error::PageResult;
 use crate::forms::{FormToken, Parameters, button};
 use crate::layout::{Pager, ROWS, workspace_page};
 use crate::paths::Path;
-use crate::runs::status_badge;
+use crate::progress::status_badge;
 use crate::session::SignedIn;
 use crate::times::Now;
 
@@ -40,7 +40,7 @@ fn held(view: &WorkspaceView, caller: &Caller, holder: &LockHolder, users: &[Use
     html! {
         p class="note" {
             "Locked by " (holder_name(holder, users)) "."
-            @if let Some(reason) = view.workspace.lock_reason.as_deref().filter(|reason| !reason.is_empty()) { " " (reason) }
+            @if let Some(reason) = view.workspace.lock_reason.as_deref().filter(|reason| !reason.is_empty() && !is_run) { " " (reason) }
             @if let LockHolder::Run(id) | LockHolder::Recovery(id) = holder { " " a href={ (base) "/runs/" (id) } { "Look at the run" } }
         }
         @if is_own {
@@ -98,7 +98,7 @@ pub(crate) async fn show(
         (lock_part(&view, &caller, &users, &token))
         h2 { "Runs" }
         @if total == 0 {
-            p class="quiet" { "No run yet. " code { "terraform plan" } " starts one." }
+            p class="quiet" { "No run yet. " code { "terraform plan" } " starts one, once " a href={ (here) "/connect" } { "a configuration is connected" } "." }
         } @else if !runs.is_empty() {
             ul class="list" {
                 @for run in &runs {

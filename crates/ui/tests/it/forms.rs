@@ -15,7 +15,6 @@ fn fields(world: &World) -> Vec<(&'static str, String)> {
         ("email", "new@example.com"),
         ("description", "forged"),
         ("lifetime", "30"),
-        ("name", "renamed"),
         ("key", "forged"),
         ("category", "terraform"),
         ("execution-mode", "local"),
@@ -90,6 +89,9 @@ fn is_for_visitors(path: &str) -> bool {
 fn body(world: &World, path: &str, password: &str, token: Option<&str>) -> String {
     let fields = fields(world);
     let mut all: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    // Names are unique, and each form gets one of its own.
+    let name = format!("by-{}", path.rsplit('/').next().unwrap_or_default());
+    all.push(("name", &name));
     // Who signs up needs a name that nobody has.
     all.push(("username", if is_sign_up(path) { "newcomer" } else { "admin" }));
     all.push(("password", if path == "/app/sign-in" { password } else { NEW_PASSWORD }));

@@ -2,6 +2,8 @@
 
 use axum::http::StatusCode;
 use terrane_app::organization_memberships;
+use terrane_app::projects::{self, ProjectSettings};
+use terrane_app::tags::{self, TagReference};
 use terrane_app::teams::{self, TeamSettings};
 use terrane_app::workspaces::{self, WorkspaceFilter, WorkspaceKey, WorkspaceSettings};
 use terrane_domain::access::OrganizationPermission;
@@ -73,6 +75,101 @@ async fn the_list_is_searched_and_goes_on_in_pages() {
         assert_eq!(answer.status, StatusCode::OK, "{query}");
         assert!(answer.body.contains(&shown) && !answer.body.contains(hidden), "{query}: {}", answer.body);
     }
+}
+
+#[tokio::test]
+async fn the_list_is_narrowed_by_what_stands_in_the_address() {
+    let (world, mut browser) = with_workspaces(&["app", "database", "network"]).await;
+    let owner = world.owner().await;
+    world.planned_run("busy").await;
+    let settings = ProjectSettings { name: Some("Core".to_owned()), ..ProjectSettings::default() };
+    let core = projects::create(&world.app, &owner, "demo", settings).await.unwrap().project.id;
+    for (name, project_id, binding) in [("network", Some(core), None), ("database", None, Some(("env", "prod")))] {
+        let key = WorkspaceKey::Name { organization: "demo".to_owned(), workspace: name.to_owned() };
+        let bindings = binding.map(|(key, value): (&str, &str)| vec![(key.to_owned(), value.to_owned())]);
+        let settings = WorkspaceSettings { project_id, tag_bindings: bindings, ..WorkspaceSettings::default() };
+        workspaces::update(&world.app, &owner, key, settings).await.unwrap();
+    }
+    let tagged = WorkspaceKey::Name { organization: "demo".to_owned(), workspace: "app".to_owned() };
+    tags::add(&world.app, &owner, tagged, vec![TagReference::Name("blue".to_owned())]).await.unwrap();
+    for (query, expected) in [
+        ("status=waiting", &["busy"][..]),
+        ("status=errored", &[]),
+        ("locked=true", &["busy"]),
+        ("locked=false&search=a", &["app", "database"]),
+        ("project=core", &["network"]),
+        ("project=none", &[]),
+        ("tag=blue", &["app"]),
+        ("tag=env%3Dprod", &["database"]),
+        ("tag=env%3Ddev", &[]),
+        ("tag=blue&locked=true", &[]),
+        ("status=nonsense&locked=nonsense&search=data", &["database"]),
+    ] {
+        let body = browser.get(&format!("/app/demo/workspaces?{query}")).await.body;
+        let mut found: Vec<_> = body.split("class=\"grow\" href=\"/app/demo/workspaces/").skip(1).collect();
+        found.iter_mut().for_each(|rest| *rest = rest.split('"').next().unwrap());
+        found.sort_unstable();
+        assert_eq!(found, expected, "{query}");
+        assert!(
+            body.contains("Show all") && body.contains(">blue</option>") | body.contains("value=\"blue\""),
+            "{query}"
+        );
+    }
+    let body = browser.get("/app/demo/workspaces?status=waiting&project=core").await.body;
+    assert!(body.contains("value=\"waiting\" selected") && body.contains("value=\"Core\" selected"), "{body}");
+}
+
+#[tokio::test]
+async fn a_workspace_is_made_and_shows_how_it_is_connected() {
+    let (world, mut browser) = with_workspaces(&["taken"]).await;
+    let owner = world.owner().await;
+    let settings = ProjectSettings { name: Some("core".to_owned()), ..ProjectSettings::default() };
+    let core = projects::create(&world.app, &owner, "demo", settings).await.unwrap().project.id;
+    let here = "/app/demo/new-workspace";
+    browser.get(here).await;
+    let good = [
+        ("name", "shop"),
+        ("project", core.as_str()),
+        ("description", "sells"),
+        ("execution-mode", "local"),
+        ("auto-apply", "true"),
+        ("terraform-version", "~> 1.11"),
+    ];
+    for (field, value, text) in [
+        ("name", "", "Name can&#39;t be blank"),
+        ("name", "taken", "Name has already been taken"),
+        ("execution-mode", "moon", "Execution mode must be"),
+        ("terraform-version", "newest", "Terraform version must be"),
+    ] {
+        let fields = good.map(|(name, old)| (name, if name == field { value } else { old }));
+        let answer = browser.submit(here, &fields).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{value}");
+        let fault = format!("id=\"{field}-fault\" role=\"alert\">{text}").replace("&#39;", "'");
+        let (is_beside, is_kept) = (answer.body.contains(&fault), answer.body.contains("sells"));
+        assert!(is_beside && is_kept && answer.body.contains("\" selected>core"), "{value}: {}", answer.body);
+    }
+    let page = done(&mut browser, here, &good).await;
+    for text in ["<h1>shop</h1>", "name = &quot;shop&quot;", "organization = &quot;demo&quot;", "terraform init"] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    let key = WorkspaceKey::Name { organization: "demo".to_owned(), workspace: "shop".to_owned() };
+    let made = workspaces::read(&world.app, &owner, key).await.unwrap().workspace;
+    assert_eq!((made.project_id, made.auto_apply), (core, true));
+    assert_eq!((made.execution_mode, made.terraform_version.as_str()), (Some(ExecutionMode::Local), "~> 1.11"));
+}
+
+#[tokio::test]
+async fn who_may_make_no_workspace_is_told_so() {
+    let world = World::new().await;
+    let mut browser = member(&world, Some(OrganizationPermission::ReadWorkspaces)).await;
+    for path in ["/app/demo/workspaces", "/app/demo/new-workspace"] {
+        let body = browser.get(path).await.body;
+        assert!(
+            body.contains("</button><span class=\"quiet\">You need the right to make workspaces"),
+            "{path}: {body}"
+        );
+    }
+    assert_eq!(browser.submit("/app/demo/new-workspace", &[("name", "mine")]).await.status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]

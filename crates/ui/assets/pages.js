@@ -35,3 +35,17 @@ function watch(summary) {
 
 for (const box of document.querySelectorAll("[data-log]")) follow(box);
 for (const summary of document.querySelectorAll("[data-changes]")) watch(summary);
+
+// Shows the buttons that copy what stands before them, where the browser lets pages copy.
+function offerCopy(button) {
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    const source = button.previousElementSibling;
+    const word = button.firstElementChild;
+    await navigator.clipboard.writeText(source.value ?? source.textContent);
+    word.textContent = "Copied";
+    setTimeout(() => (word.textContent = "Copy"), 2000);
+  });
+}
+
+if (navigator.clipboard) for (const button of document.querySelectorAll("[data-copy]")) offerCopy(button);
