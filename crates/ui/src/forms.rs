@@ -47,6 +47,11 @@ impl Submitted {
         self.get(name).unwrap_or_default().trim().to_owned()
     }
 
+    /// All fields, by name.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.fields.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// A field of many lines. Browsers send every line break as two characters.
     pub(crate) fn lines(&self, name: &str) -> String {
         with_plain_breaks(self.get(name).unwrap_or_default())
@@ -215,7 +220,11 @@ pub(crate) fn fault(text: Option<&str>) -> Markup {
 pub(crate) fn correctable(error: AppError) -> Result<String, AppError> {
     match error {
         AppError::Invalid { detail, .. } => Ok(detail),
-        AppError::Conflict(_) | AppError::BadRequest(_) | AppError::Unavailable(_) | AppError::TooManyTries(_) => {
+        AppError::Conflict(_)
+        | AppError::Forbidden(_)
+        | AppError::BadRequest(_)
+        | AppError::Unavailable(_)
+        | AppError::TooManyTries(_) => {
             let text = error.to_string();
             let mut letters = text.chars();
             let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
@@ -284,7 +293,8 @@ impl Wrong {
     pub(crate) fn new(error: AppError) -> Result<Self, AppError> {
         let attribute = match &error {
             AppError::Invalid { pointer: Some(pointer), .. } => {
-                pointer.strip_prefix("/data/attributes/").map(str::to_owned)
+                let relation = || pointer.strip_prefix("/data/relationships/")?.strip_suffix("/data");
+                pointer.strip_prefix("/data/attributes/").or_else(relation).map(str::to_owned)
             }
             _ => None,
         };

@@ -21,8 +21,9 @@ fn frame(title: &str, bar: &Markup, body: &Markup) -> Markup {
                 script src="/app/assets/pages.js" defer {}
             }
             body {
+                a class="skip" href="#main" { "Skip to the content" }
                 header class="bar" { a href="/app" class="brand" { "Terrane" } (bar) }
-                main { (body) }
+                main id="main" tabindex="-1" { (body) }
             }
         }
     }
@@ -60,16 +61,16 @@ fn tabs(label: &str, base: &str, pages: &[(&str, &str)], current: &str) -> Marku
     }
 }
 
-/// A page of an organization, with the way to the others that the caller may see.
-pub(crate) fn organization_page(view: &OrganizationView, title: &str, body: &Markup) -> Markup {
+/// A page of an organization, with the way to the others that the caller may see; `tab` is the one that it belongs to.
+pub(crate) fn organization_page(view: &OrganizationView, tab: &str, title: &str, body: &Markup) -> Markup {
     let organization = &view.organization.name;
-    let mut pages = vec![("/workspaces", "Workspaces"), ("/settings/teams", "Teams")];
+    let mut pages = vec![("/workspaces", "Workspaces"), ("/projects", "Projects"), ("/settings/teams", "Teams")];
     if view.may(Action::ReadMembership) {
         pages.push(("/settings/members", "Members"));
     }
     let body = html! {
-        p class="path" { a href="/app" { "Organizations" } " / " (organization) }
-        (tabs("Organization", &format!("/app/{organization}"), &pages, title))
+        p class="path" { a href="/app" { "Organizations" } " / " a href={ "/app/" (organization) "/workspaces" } { (organization) } }
+        (tabs("Organization", &format!("/app/{organization}"), &pages, tab))
         (body)
     };
     page(&format!("{title} · {organization}"), &body)
@@ -83,9 +84,12 @@ pub(crate) fn workspace_page(view: &WorkspaceView, title: &str, body: &Markup) -
     if view.may(Action::ReadVariables) {
         pages.push(("/variables", "Variables"));
     }
+    if view.may(Action::ReadWorkspaceTeams) {
+        pages.push(("/team-access", "Team access"));
+    }
     pages.push(("/settings", "Settings"));
     let body = html! {
-        p class="path" { a href=(list) { (organization) } " / " }
+        p class="path" { a href="/app" { "Organizations" } " / " a href=(list) { (organization) } }
         h1 { (name) }
         (tabs("Workspace", &format!("{list}/{name}"), &pages, title))
         (body)

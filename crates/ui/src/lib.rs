@@ -13,11 +13,13 @@ mod logs;
 mod organization_memberships;
 mod paths;
 mod progress;
+mod projects;
 mod runs;
 mod session;
 mod sessions;
 mod set_up;
 mod sign_in;
+mod team_access;
 mod teams;
 mod times;
 mod tokens;
@@ -60,7 +62,7 @@ fn public() -> [(&'static str, &'static str, MethodRouter<App>); 8] {
 }
 
 /// What is for signed-in people.
-fn private() -> [(&'static str, &'static str, MethodRouter<App>); 24] {
+fn private() -> [(&'static str, &'static str, MethodRouter<App>); 26] {
     [
         ("GET", "/", get(workspaces::home)),
         ("GET", "/app", get(workspaces::home)),
@@ -81,7 +83,9 @@ fn private() -> [(&'static str, &'static str, MethodRouter<App>); 24] {
         // Beside the workspaces, among which one may be called new.
         ("GET", "/app/{organization}/new-workspace", get(workspaces::show_new)),
         ("POST", "/app/{organization}/new-workspace", post(workspaces::create)),
+        ("GET", "/app/{organization}/projects", get(projects::show)),
         ("GET", "/app/{organization}/settings/teams", get(teams::show)),
+        ("POST", "/app/{organization}/settings/teams", post(teams::create)),
         ("GET", "/app/{organization}/settings/members", get(organization_memberships::show_members)),
         ("POST", "/app/{organization}/settings/members", post(organization_memberships::invite)),
         ("POST", "/app/{organization}/settings/members/{membership}/delete", post(organization_memberships::delete)),
@@ -96,8 +100,34 @@ const SHORT_RUN: &str = "/app/{organization}/{workspace}/runs/{run}";
 
 const WORKSPACE: &str = "/app/{organization}/workspaces/{workspace}";
 
+const TEAM: &str = "/app/{organization}/settings/teams/{team}";
+
+/// What belongs to a team.
+fn of_team() -> [(&'static str, &'static str, MethodRouter<App>); 6] {
+    [
+        ("GET", "", get(teams::show_team)),
+        ("POST", "", post(teams::update)),
+        ("POST", "/organization-access", post(teams::update_organization_access)),
+        ("POST", "/delete", post(teams::delete)),
+        ("POST", "/members", post(teams::add_member)),
+        ("POST", "/members/{membership}/delete", post(teams::remove_member)),
+    ]
+}
+
+const PROJECT: &str = "/app/{organization}/projects/{project}";
+
+/// What belongs to a project.
+fn of_project() -> [(&'static str, &'static str, MethodRouter<App>); 4] {
+    [
+        ("GET", "/team-access", get(team_access::show_for_project)),
+        ("POST", "/team-access", post(team_access::create_for_project)),
+        ("POST", "/team-access/{access}", post(team_access::update_for_project)),
+        ("POST", "/team-access/{access}/delete", post(team_access::delete_for_project)),
+    ]
+}
+
 /// What belongs to a workspace.
-fn of_workspace() -> [(&'static str, &'static str, MethodRouter<App>); 12] {
+fn of_workspace() -> [(&'static str, &'static str, MethodRouter<App>); 16] {
     [
         ("GET", "", get(workspaces::show)),
         ("GET", "/runs", get(workspaces::show)),
@@ -111,17 +141,21 @@ fn of_workspace() -> [(&'static str, &'static str, MethodRouter<App>); 12] {
         ("POST", "/variables", post(variables::create)),
         ("POST", "/variables/{variable}", post(variables::update)),
         ("POST", "/variables/{variable}/delete", post(variables::delete)),
+        ("GET", "/team-access", get(team_access::show_for_workspace)),
+        ("POST", "/team-access", post(team_access::create_for_workspace)),
+        ("POST", "/team-access/{access}", post(team_access::update_for_workspace)),
+        ("POST", "/team-access/{access}/delete", post(team_access::delete_for_workspace)),
     ]
 }
 
 /// What belongs to a run's page.
 fn of_run() -> [(&'static str, &'static str, MethodRouter<App>); 5] {
     [
-        ("GET", "summary", get(runs::summary)),
-        ("GET", "changes", get(runs::changes)),
-        ("GET", "logs/{phase}", get(logs::stream)),
-        ("POST", "apply", post(runs::apply)),
-        ("POST", "discard", post(runs::discard)),
+        ("GET", "/summary", get(runs::summary)),
+        ("GET", "/changes", get(runs::changes)),
+        ("GET", "/logs/{phase}", get(logs::stream)),
+        ("POST", "/apply", post(runs::apply)),
+        ("POST", "/discard", post(runs::discard)),
     ]
 }
 
@@ -130,11 +164,16 @@ fn declared() -> Declared {
     let mut declared: Declared = Vec::new();
     declared.extend(public().map(|(method, path, handler)| (page(method, path.to_owned(), true), handler)));
     declared.extend(private().map(|(method, path, handler)| (page(method, path.to_owned(), false), handler)));
-    declared.extend(
-        of_workspace().map(|(method, end, handler)| (page(method, format!("{WORKSPACE}{end}"), false), handler)),
-    );
+    let mut extend = |start: &str, ends: &[(&'static str, &'static str, MethodRouter<App>)]| {
+        for (method, end, handler) in ends {
+            declared.push((page(method, format!("{start}{end}"), false), handler.clone()));
+        }
+    };
+    extend(TEAM, &of_team());
+    extend(PROJECT, &of_project());
+    extend(WORKSPACE, &of_workspace());
     for run in [RUN, SHORT_RUN] {
-        declared.extend(of_run().map(|(method, end, handler)| (page(method, format!("{run}/{end}"), false), handler)));
+        extend(run, &of_run());
     }
     declared
 }

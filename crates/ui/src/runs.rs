@@ -13,7 +13,7 @@ use terrane_domain::ids::RunId;
 use terrane_domain::runs::{PhaseStatus, RunStatus};
 
 use crate::error::PageResult;
-use crate::forms::FormToken;
+use crate::forms::{FormToken, copyable};
 use crate::layout::page;
 use crate::paths::Path;
 use crate::progress::status_badge;
@@ -113,7 +113,7 @@ pub(crate) async fn show(
     let base = path.address();
     let workspace = format!("/app/{}/workspaces/{}", path.organization, path.workspace);
     let body = html! {
-        p class="path" { a href={ "/app/" (path.organization) "/workspaces" } { (path.organization) } " / " a href=(workspace) { (path.workspace) } " / " (path.run) }
+        p class="path" { a href={ "/app/" (path.organization) "/workspaces" } { (path.organization) } " / " a href=(workspace) { (path.workspace) } " / " (copyable(&path.run, "id")) }
         h1 { (view.run.message) }
         div id="summary" data-summary={ (base) "/summary" } data-changes={ (base) "/changes" } aria-live="polite" {
             (render_summary(&view, Now::of(&app), &base, &token))

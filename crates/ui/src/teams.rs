@@ -1,80 +1,131 @@
-//! The teams of an organization, to look at.
+//! The teams of an organization. Each team's own page is in a file of its own.
+
+mod organization_access;
+mod team;
 
 use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Redirect, Response};
 use maud::{Markup, html};
-use terrane_app::teams::{self, TeamFilter, TeamView};
+use terrane_app::organizations::OrganizationView;
+use terrane_app::teams::{self, TeamFilter, TeamSettings, TeamView};
 use terrane_app::{App, organizations};
-use terrane_domain::access::Action;
-use terrane_domain::organization_memberships::MembershipStatus;
+use terrane_domain::access::{Action, Caller};
 use terrane_domain::teams::TeamVisibility;
 
+pub(crate) use team::{
+    add_member, delete, remove_member, show as show_team, update, update_access as update_organization_access,
+};
+
 use crate::error::PageResult;
-use crate::forms::Parameters;
+use crate::forms::{Field, FormToken, Parameters, Submitted, Wrong, button, fault};
 use crate::layout::{Pager, ROWS, organization_page};
 use crate::paths::Path;
 use crate::session::SignedIn;
 
-fn rights(view: &TeamView) -> Markup {
-    let rights: Vec<_> = view.team.effective_access().iter().map(|right| right.as_str().replace('-', " ")).collect();
+const VISIBILITIES: [(&str, &str); 2] = [
+    ("secret", "Secret: only its members and who manages teams see it"),
+    ("organization", "Visible: every member of the organization sees it"),
+];
+
+fn row(here: &str, view: &TeamView) -> Markup {
+    let people = view.memberships.len();
     html! {
-        @if view.team.is_owners() {
-            p { "May do everything in the organization." }
-        } @else if rights.is_empty() {
-            p { "No right in the whole organization; projects and workspaces may give it some." }
-        } @else {
-            p { "In the whole organization: " (rights.join(", ")) "." }
+        li {
+            span class="grow" {
+                a href={ (here) "/" (view.team.id) } { (view.team.name) }
+                br;
+                span class="quiet" { (organization_access::in_words(&view.team)) }
+            }
+            @if view.team.visibility == TeamVisibility::Secret { span class="badge stopped" { "secret" } }
+            span class="quiet" { (people) @if people == 1 { " person" } @else { " people" } }
         }
     }
 }
 
-/// Addresses are for who may read the members of the organization.
-fn part(view: &TeamView, with_addresses: bool) -> Markup {
+fn addition(here: &str, may: bool, token: &FormToken, refused: Option<&(Submitted, Wrong)>) -> Markup {
+    let wrong = refused.map(|(_, wrong)| wrong);
+    let sent = |name| refused.map(|(form, _)| form.trimmed(name)).unwrap_or_default();
+    let field = |label, name| Field { label, name, form: "", wrong, is_disabled: !may };
     html! {
-        section class="card" {
-            h2 { (view.team.name) }
-            @if view.team.visibility == TeamVisibility::Secret {
-                p class="quiet" { "Secret: only its members and who manages teams see it." }
-            }
-            (rights(view))
-            @if view.memberships.is_empty() {
-                p class="quiet" { "No member." }
-            } @else {
-                ul class="plain" aria-label={ "Members of " (view.team.name) } {
-                    @for membership in &view.memberships {
-                        li {
-                            @match view.users.iter().find(|user| user.id == membership.user_id && !user.is_placeholder()) {
-                                Some(user) => (user.username)
-                                None if with_addresses => (membership.email),
-                                None => "somebody"
-                            }
-                            @if membership.status == MembershipStatus::Invited { span class="quiet" { " (invited)" } }
-                        }
-                    }
-                }
+        section {
+            h2 { "New team" }
+            (fault(wrong.and_then(|wrong| wrong.beside(&["name", "visibility"]))))
+            form method="post" action=(here) class="stack" {
+                (token.field())
+                (field("Name", "name").line(&sent("name")))
+                (field("Visibility", "visibility").choice(&VISIBILITIES, &sent("visibility")))
+                (button("Create team", (!may).then_some("You need the right to manage the teams of this organization.")))
             }
         }
     }
+}
+
+async fn answer(
+    app: &App,
+    caller: &Caller,
+    organization: &OrganizationView,
+    token: &FormToken,
+    pager: &Pager,
+    refused: Option<(Submitted, Wrong)>,
+) -> PageResult<Response> {
+    let name = &organization.organization.name;
+    let start = usize::try_from(pager.offset()).unwrap_or(usize::MAX);
+    let range = start..start.saturating_add(usize::try_from(ROWS).unwrap_or(0));
+    let (views, total) = teams::list(app, caller, name, TeamFilter::default(), range).await?;
+    let here = format!("/app/{name}/settings/teams");
+    let body = html! {
+        h1 { "Teams" }
+        @if total == 0 {
+            p class="quiet" { "There is no team that you may see." }
+        } @else if !views.is_empty() {
+            ul class="list" { @for view in &views { (row(&here, view)) } }
+        }
+        (pager.render(&here, &[], i64::try_from(total).unwrap_or(i64::MAX)))
+        (addition(&here, organization.may(Action::CreateTeam), token, refused.as_ref()))
+    };
+    let status = if refused.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    Ok((status, organization_page(organization, "Teams", "Teams", &body)).into_response())
 }
 
 /// The page.
 pub(crate) async fn show(
     State(app): State<App>,
     SignedIn(caller): SignedIn,
+    token: FormToken,
     query: Parameters,
     Path(organization): Path<String>,
-) -> PageResult<Markup> {
+) -> PageResult<Response> {
+    let organization = organizations::read(&app, &caller, &organization).await?;
+    answer(&app, &caller, &organization, &token, &Pager::new(&query), None).await
+}
+
+/// What the form says of who sees the team; what makes no sense says nothing.
+fn visibility(form: &Submitted) -> Option<TeamVisibility> {
+    form.get("visibility").and_then(|word| word.parse().ok())
+}
+
+/// Makes a team and goes on to its page.
+pub(crate) async fn create(
+    State(app): State<App>,
+    SignedIn(caller): SignedIn,
+    token: FormToken,
+    query: Parameters,
+    Path(organization): Path<String>,
+    form: Submitted,
+) -> PageResult<Response> {
     let organization = organizations::read(&app, &caller, &organization).await?;
     let name = &organization.organization.name;
-    let pager = Pager::new(&query);
-    let start = usize::try_from(pager.offset()).unwrap_or(usize::MAX);
-    let range = start..start.saturating_add(usize::try_from(ROWS).unwrap_or(0));
-    let filter = TeamFilter { with_users: true, ..TeamFilter::default() };
-    let (views, total) = teams::list(&app, &caller, name, filter, range).await?;
-    let body = html! {
-        h1 { "Teams" }
-        @if total == 0 { p class="quiet" { "There is no team that you may see." } }
-        @for view in &views { (part(view, organization.may(Action::ReadMembership))) }
-        (pager.render(&format!("/app/{name}/settings/teams"), &[], i64::try_from(total).unwrap_or(i64::MAX)))
+    let settings = TeamSettings {
+        name: form.get("name").map(|name| name.trim().to_owned()),
+        visibility: visibility(&form),
+        ..TeamSettings::default()
     };
-    Ok(organization_page(&organization, "Teams", &body))
+    match teams::create(&app, &caller, name, settings).await {
+        Ok(view) => Ok(Redirect::to(&format!("/app/{name}/settings/teams/{}", view.team.id)).into_response()),
+        Err(error) => {
+            let refused = Some((form, Wrong::new(error)?));
+            answer(&app, &caller, &organization, &token, &Pager::new(&query), refused).await
+        }
+    }
 }

@@ -138,5 +138,5 @@ pub(crate) async fn list(
         }
         (pager.render(&here, &filters.pairs(), total))
     };
-    Ok(organization_page(&view, "Workspaces", &body))
+    Ok(organization_page(&view, "Workspaces", "Workspaces", &body))
 }

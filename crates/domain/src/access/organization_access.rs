@@ -109,6 +109,11 @@ impl GrantedAccess {
         if is_given { Self(self.0 | bit) } else { Self(self.0 & !bit) }
     }
 
+    /// Whether `permission` was given itself.
+    pub const fn has(self, permission: OrganizationPermission) -> bool {
+        OrganizationAccess(self.0).has(permission)
+    }
+
     /// What it comes to, with all that is implied.
     pub fn effective(self) -> OrganizationAccess {
         OrganizationAccess(self.0).iter().collect()

@@ -25,7 +25,7 @@ fn axe() -> String {
 fn violations(browser: &mut Chromium, axe: &str) -> Vec<String> {
     browser.value(&format!("{axe};0"));
     let run = "axe.run(document, { resultTypes: ['violations'] }).then(found => found.violations.map(\
-               it => it.id + ': ' + it.nodes.map(node => node.html + ' ' + node.failureSummary).join(' | ')))";
+               it => it.id + ': ' + it.nodes.map(node => node.html.slice(0, 300) + ' ' + node.failureSummary).join(' | ')))";
     let found = browser.value(run);
     found.as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
 }
@@ -35,11 +35,11 @@ const OVERFLOW: &str = "document.documentElement.scrollWidth - document.document
 
 /// Opens every fold, and names what takes the focus without showing it.
 const FOCUS_NOT_SHOWN: &str = "document.querySelectorAll('details').forEach(it => it.open = true), \
-    [...document.querySelectorAll('a[href], button, input, select, textarea, summary, [tabindex]')].filter(it => { \
+    [...document.querySelectorAll('a[href], button, input, select, textarea, summary, [tabindex=\"0\"]')].filter(it => { \
       it.focus({ focusVisible: true }); \
       const style = getComputedStyle(it); \
       return document.activeElement === it && (style.outlineStyle === 'none' || parseFloat(style.outlineWidth) < 2); \
-    }).map(it => it.outerHTML)";
+    }).map(it => it.outerHTML.slice(0, 300))";
 
 fn judge(browser: &mut Chromium, axe: &str, path: &str) -> Vec<String> {
     let mut wrong = Vec::new();
@@ -160,5 +160,5 @@ fn no_page_breaks_a_rule_of_accessibility() {
     let planted = violations(&mut browser, &axe);
     assert!(planted.iter().any(|text| text.starts_with("image-alt")), "{planted:?}");
     assert!(planted.iter().any(|text| text.starts_with("color-contrast")), "{planted:?}");
-    assert_eq!(wrong, Vec::<String>::new(), "{}", wrong.join("\n"));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -140,7 +140,7 @@ async fn answer(
         }
     };
     let status = if said.refused.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    Ok((status, organization_page(organization, "Members", &body)).into_response())
+    Ok((status, organization_page(organization, "Members", "Members", &body)).into_response())
 }
 
 /// The page.

@@ -59,7 +59,7 @@ async fn answer(
         }
     };
     let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-    Ok((status, organization_page(organization, "New workspace", &body)).into_response())
+    Ok((status, organization_page(organization, "Workspaces", "New workspace", &body)).into_response())
 }
 
 /// The page.

@@ -16,6 +16,11 @@ fn fields(world: &World) -> Vec<(&'static str, String)> {
         ("description", "forged"),
         ("lifetime", "30"),
         ("key", "forged"),
+        ("visibility", "secret"),
+        ("read-workspaces", "true"),
+        ("person", "admin"),
+        ("access", "custom"),
+        ("runs", "plan"),
         ("category", "terraform"),
         ("execution-mode", "local"),
         ("confirmation", NEW_PASSWORD),
@@ -34,7 +39,7 @@ fn fields(world: &World) -> Vec<(&'static str, String)> {
 }
 
 /// A world in which every form would do something, and the paths of all of them.
-async fn prepared() -> (World, Browser, Vec<String>) {
+async fn prepared() -> (World, Browser, Vec<String>, String) {
     let world = World::new().await;
     let runs = [world.planned_run("one").await, world.planned_run("two").await];
     let short = world.planned_run("three").await.replace("/workspaces/", "/");
@@ -58,6 +63,16 @@ async fn prepared() -> (World, Browser, Vec<String>) {
             (false, false) => &shorter,
         };
         let workspace = world.workspace_for(&page.path).await;
+        let (mut team, mut member, mut access) = (String::new(), String::new(), String::new());
+        if page.path.contains("{team}") {
+            team = world.team(&format!("for-{}", paths.len())).await;
+            member = world.only_member(&team).await;
+        } else if page.path.contains("{membership}") {
+            member = world.invited().await;
+        }
+        if page.path.contains("{access}") {
+            access = world.access(page.path.contains("{workspace}").then_some(workspace.as_str())).await;
+        }
         let path = page
             .path
             .replace("/app/invitations/{link}/join", &format!("{elsewhere}/join"))
@@ -66,14 +81,18 @@ async fn prepared() -> (World, Browser, Vec<String>) {
             .replace("/app/{organization}/{workspace}/runs/{run}", run)
             .replace("{organization}/workspaces/{workspace}", &format!("demo/workspaces/{workspace}"))
             .replace("{organization}", "demo")
-            .replace("{membership}", &world.invited().await)
+            .replace("{membership}", &member)
+            .replace("{team}", &team)
+            .replace("{project}", &world.default_project().await)
+            .replace("{access}", &access)
             .replace("{variable}", &world.variable_in(&workspace).await)
             .replace("{token}", token.as_str())
             .replace("{session}", session.as_str());
         assert!(!path.contains('{') || path.contains("set-up"), "no value for {path}");
         paths.push(path);
     }
-    (world, browser, paths)
+    let team = world.team("to be chosen").await;
+    (world, browser, paths, team)
 }
 
 fn is_sign_up(path: &str) -> bool {
@@ -86,12 +105,13 @@ fn is_for_visitors(path: &str) -> bool {
 }
 
 /// `password` is what the sign-in form is given; the form that changes it gets a new one.
-fn body(world: &World, path: &str, password: &str, token: Option<&str>) -> String {
+fn body(world: &World, path: &str, team: &str, password: &str, token: Option<&str>) -> String {
     let fields = fields(world);
     let mut all: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
     // Names are unique, and each form gets one of its own.
     let name = format!("by-{}", path.rsplit('/').next().unwrap_or_default());
     all.push(("name", &name));
+    all.push(("team", team));
     // Who signs up needs a name that nobody has.
     all.push(("username", if is_sign_up(path) { "newcomer" } else { "admin" }));
     all.push(("password", if path == "/app/sign-in" { password } else { NEW_PASSWORD }));
@@ -103,7 +123,7 @@ fn body(world: &World, path: &str, password: &str, token: Option<&str>) -> Strin
 
 #[tokio::test]
 async fn a_forged_form_changes_nothing_and_the_same_form_from_our_page_does() {
-    let (world, mut browser, mut paths) = prepared().await;
+    let (world, mut browser, mut paths, team) = prepared().await;
     browser.get("/app/settings/profile").await;
     let own = browser.form_token.clone();
     let mut stranger = world.browser();
@@ -123,15 +143,16 @@ async fn a_forged_form_changes_nothing_and_the_same_form_from_our_page_does() {
         ];
         for (what, header, token) in forgeries {
             let headers: Vec<_> = header.into_iter().collect();
-            let answer = browser.send("POST", path, &headers, body(&world, path, &world.password, token)).await;
+            let answer = browser.send("POST", path, &headers, body(&world, path, &team, &world.password, token)).await;
             assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path} from {what}");
         }
         // The visitor's own token does for the door, never for a session.
         let mut both = browser.clone();
         both.cookies.extend(stranger.cookies.clone());
         if !is_for_visitors(path) {
-            let answer =
-                both.send("POST", path, &[SAME_ORIGIN], body(&world, path, &world.password, Some(&strangers))).await;
+            let answer = both
+                .send("POST", path, &[SAME_ORIGIN], body(&world, path, &team, &world.password, Some(&strangers)))
+                .await;
             assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path} with a visitor's token");
         }
     }
@@ -148,7 +169,7 @@ async fn a_forged_form_changes_nothing_and_the_same_form_from_our_page_does() {
         }
         browser.get("/app/settings/profile").await;
         let before = world.content();
-        let text = body(&world, &path, NEW_PASSWORD, Some(&browser.form_token));
+        let text = body(&world, &path, &team, NEW_PASSWORD, Some(&browser.form_token));
         let answer = browser.send("POST", &path, &[SAME_ORIGIN], text).await;
         assert!(!answer.status.is_client_error(), "{path}: {} {}", answer.status, answer.body);
         assert_ne!(world.content(), before, "{path} did nothing");

@@ -28,6 +28,7 @@ fn is_stream(answer: &Answer) -> bool {
 async fn every_page_forbids_what_it_does_not_need() {
     let world = World::at("https://terrane.example.com").await;
     let run = world.planned_run("app").await;
+    let (team, project) = (world.team("readers").await, world.default_project().await);
     let mut browser = world.signed_in().await;
     let mut seen = 0;
     let pages = terrane_ui::pages();
@@ -40,7 +41,9 @@ async fn every_page_forbids_what_it_does_not_need() {
             .replace("{workspace}", "app")
             .replace("{phase}", "plan")
             .replace("{name}", "style.css")
-            .replace("{link}", "used");
+            .replace("{link}", "used")
+            .replace("{team}", &team)
+            .replace("{project}", &project);
         for method in ["GET", "POST"] {
             let answer = browser.send(method, &path, &[], String::new()).await;
             check(&path, &answer);

@@ -11,5 +11,6 @@ mod missing;
 mod organization_memberships;
 mod set_up;
 mod sign_in;
+mod teams;
 mod workspaces;
 mod world;

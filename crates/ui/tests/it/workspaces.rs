@@ -14,7 +14,7 @@ use crate::world::World;
 
 const APP: &str = "/app/demo/workspaces/app";
 
-async fn with_workspaces(names: &[&str]) -> (World, Browser) {
+pub(crate) async fn with_workspaces(names: &[&str]) -> (World, Browser) {
     let world = World::new().await;
     let owner = world.owner().await;
     for name in names {
@@ -26,7 +26,7 @@ async fn with_workspaces(names: &[&str]) -> (World, Browser) {
 }
 
 /// A member of `demo`, in a team with this right or in none.
-async fn member(world: &World, right: Option<OrganizationPermission>) -> Browser {
+pub(crate) async fn member(world: &World, right: Option<OrganizationPermission>) -> Browser {
     let owner = world.owner().await;
     let mut team_ids = Vec::new();
     if let Some(right) = right {
@@ -48,7 +48,7 @@ async fn member(world: &World, right: Option<OrganizationPermission>) -> Browser
 }
 
 /// The page after the form, which must have worked.
-async fn done(browser: &mut Browser, path: &str, fields: &[(&str, &str)]) -> String {
+pub(crate) async fn done(browser: &mut Browser, path: &str, fields: &[(&str, &str)]) -> String {
     let answer = browser.submit(path, fields).await;
     let next = answer.location().to_owned();
     browser.get(&next).await.body
@@ -107,7 +107,9 @@ async fn the_list_is_narrowed_by_what_stands_in_the_address() {
     ] {
         let body = browser.get(&format!("/app/demo/workspaces?{query}")).await.body;
         let mut found: Vec<_> = body.split("class=\"grow\" href=\"/app/demo/workspaces/").skip(1).collect();
-        found.iter_mut().for_each(|rest| *rest = rest.split('"').next().unwrap());
+        for rest in &mut found {
+            *rest = rest.split('"').next().unwrap();
+        }
         found.sort_unstable();
         assert_eq!(found, expected, "{query}");
         assert!(
@@ -318,7 +320,6 @@ async fn members_are_invited_by_a_link_shown_once_and_removed() {
     guest.get(&join).await;
     guest.submit(&join, &[("username", "ada"), ("password", "correct horse")]).await;
     assert!(browser.get(here).await.body.contains("2 active, 0 invited"));
-    assert!(browser.get("/app/demo/settings/teams").await.body.contains("<li>admin</li>"));
     let page = browser.get(here).await.body;
     let forms: Vec<&str> = page.split("action=\"").filter_map(|rest| rest.split_once('"')).map(|it| it.0).collect();
     let forms: Vec<&&str> = forms.iter().filter(|path| path.ends_with("/delete")).collect();

@@ -8,16 +8,19 @@ use std::time::Duration;
 
 use rusqlite::types::Value;
 use terrane_app::callers::{Secret, authenticate};
+use terrane_app::team_members::People;
+use terrane_app::teams::TeamSettings;
 use terrane_app::workspaces::{WorkspaceKey, WorkspaceSettings};
 use terrane_app::{
     App, bootstrap, configuration_versions, jobs, organization_memberships, organizations, runs, signed_urls, streams,
-    variables, workspaces,
+    team_access, team_members, teams, variables, workspaces,
 };
-use terrane_domain::access::{Caller, CredentialKind, Principal};
+use terrane_domain::access::{Caller, CredentialKind, Principal, ProjectAccessLevel, WorkspaceAccessLevel};
 use terrane_domain::ids::RunnerId;
 use terrane_domain::organizations::OrganizationChange;
 use terrane_domain::runner_protocol::{ChangeCounts, ClaimRequest, Finish, Outcome};
 use terrane_domain::runs::{PlanOptions, RunSource};
+use terrane_domain::teams::TeamVisibility;
 use terrane_domain::time::Timestamp;
 use terrane_domain::variables::VariableChange;
 use terrane_store::{Clock, Key, Store, StoreOptions};
@@ -123,6 +126,53 @@ impl World {
         let owner = self.owner().await;
         let made = organization_memberships::create(&self.app, &owner, "demo", email, Vec::new());
         made.await.unwrap().membership.id.to_string()
+    }
+
+    /// A new team, visible, with one person in it.
+    pub(crate) async fn team(&self, name: &str) -> String {
+        let settings = TeamSettings {
+            name: Some(name.to_owned()),
+            visibility: Some(TeamVisibility::Organization),
+            ..TeamSettings::default()
+        };
+        let owner = self.owner().await;
+        let id = teams::create(&self.app, &owner, "demo", settings).await.unwrap().team.id;
+        let person = self.invited().await.parse().unwrap();
+        team_members::add(&self.app, &owner, id.clone(), People::Memberships(vec![person])).await.unwrap();
+        id.to_string()
+    }
+
+    /// The membership of the one person in a team.
+    pub(crate) async fn only_member(&self, team: &str) -> String {
+        let view = teams::read(&self.app, &self.owner().await, team.parse().unwrap(), false).await.unwrap();
+        view.memberships[0].id.to_string()
+    }
+
+    pub(crate) async fn default_project(&self) -> String {
+        let view = organizations::read(&self.app, &self.owner().await, "demo").await.unwrap();
+        view.organization.default_project_id.to_string()
+    }
+
+    /// Access of a new team to the default project or to a workspace.
+    pub(crate) async fn access(&self, workspace: Option<&str>) -> String {
+        let (app, owner) = (&self.app, self.owner().await);
+        let team = self.team(&format!("team-{}", app.store().now().as_micros())).await.parse().unwrap();
+        let Some(workspace) = workspace else {
+            let settings = team_access::ProjectSettings {
+                access: Some(ProjectAccessLevel::Read),
+                ..team_access::ProjectSettings::default()
+            };
+            let project = self.default_project().await.parse().unwrap();
+            let made = team_access::create_for_project(app, &owner, project, team, settings).await;
+            return made.unwrap().id.to_string();
+        };
+        let key = WorkspaceKey::Name { organization: "demo".to_owned(), workspace: workspace.to_owned() };
+        let id = workspaces::read(app, &owner, key).await.unwrap().workspace.id;
+        let settings = team_access::WorkspaceSettings {
+            access: Some(WorkspaceAccessLevel::Read),
+            ..team_access::WorkspaceSettings::default()
+        };
+        team_access::create_for_workspace(app, &owner, id, team, settings).await.unwrap().id.to_string()
     }
 
     /// A workspace in which the form at this path does something.
