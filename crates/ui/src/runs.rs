@@ -48,15 +48,20 @@ pub(crate) async fn find(app: &App, caller: &Caller, path: &RunPath) -> PageResu
     Ok(view)
 }
 
+/// A count, with a colour only where there is something.
+fn count(class: &str, sign: &str, count: i64, what: &str) -> Markup {
+    html! { span class=(if count == 0 { "quiet" } else { class }) { (sign) (count) " " (what) } }
+}
+
 fn counts(view: &RunView) -> Markup {
     let (plan, counts) = (view.plan.status, view.plan.counts);
     html! {
         @if plan == PhaseStatus::Finished {
             p class="counts" {
                 @if view.run.has_changes {
-                    span class="add" { "+" (counts.additions) " to add" }
-                    span class="change" { "~" (counts.changes) " to change" }
-                    span class="destroy" { "−" (counts.destructions) " to destroy" }
+                    (count("add", "+", counts.additions, "to add"))
+                    (count("change", "~", counts.changes, "to change"))
+                    (count("destroy", "−", counts.destructions, "to destroy"))
                 } @else { "No changes." }
             }
         }

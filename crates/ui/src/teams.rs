@@ -23,10 +23,8 @@ use crate::layout::{Pager, ROWS, organization_page};
 use crate::paths::Path;
 use crate::session::SignedIn;
 
-const VISIBILITIES: [(&str, &str); 2] = [
-    ("secret", "Secret: only its members and who manages teams see it"),
-    ("organization", "Visible: every member of the organization sees it"),
-];
+const VISIBILITIES: [(&str, &str); 2] =
+    [("secret", "Secret: seen by members and managers"), ("organization", "Visible: seen by the whole organization")];
 
 fn row(here: &str, view: &TeamView) -> Markup {
     let people = view.memberships.len();

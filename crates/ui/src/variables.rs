@@ -123,7 +123,7 @@ fn row(here: &str, variable: &Variable, may_write: bool, token: &FormToken, refu
                     }
                     form method="post" action={ (here) "/" (id) "/delete" } class="actions" {
                         (token.field())
-                        button aria-label={ "Delete " (variable.key) } { "Delete for good" }
+                        button class="danger" aria-label={ "Delete " (variable.key) } { "Delete for good" }
                     }
                 }
             }

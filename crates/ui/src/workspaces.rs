@@ -18,6 +18,7 @@ use terrane_app::workspaces::{Related, Wanted, WorkspaceFilter, WorkspaceKey, Wo
 use terrane_app::{App, organizations, workspaces};
 use terrane_domain::access::Caller;
 use terrane_domain::ids::RunId;
+use terrane_domain::workspaces::LockHolder;
 
 pub(crate) use connect::show as show_connect;
 pub(crate) use locks::{force_unlock, lock, unlock};
@@ -63,7 +64,7 @@ fn rows(views: &[WorkspaceView], related: &Related, now: Now) -> Markup {
                 li {
                     a class="grow" href=(here) { (view.workspace.name) }
                     @if let Some(holder) = &view.workspace.lock_holder {
-                        span class="quiet" { "locked by " (overview::holder_name(holder, &related.users)) }
+                        span class="quiet" { "locked by " @if matches!(holder, LockHolder::Run(_)) { "a run" } @else { (overview::holder_name(holder, &related.users)) } }
                     }
                     span class="quiet" { "changed " (now.time(view.workspace.latest_change_at)) }
                     @match view.workspace.current_run_id.as_ref().and_then(|id| runs.get(id)) {

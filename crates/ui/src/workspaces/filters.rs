@@ -121,11 +121,11 @@ fn choice(name: &str, label: &str, options: &[(&str, &str)], chosen: &str) -> Ma
     }
 }
 
-fn line(name: &str, label: &str, hint: &str, options: &[String], value: &str) -> Markup {
+fn line(name: &str, label: &str, options: &[String], value: &str) -> Markup {
     html! {
         div {
             label for=(name) { (label) }
-            input id=(name) name=(name) type="text" value=(value) list={ (name) "-names" } placeholder=(hint) autocomplete="off" spellcheck="false";
+            input id=(name) name=(name) type="text" value=(value) list={ (name) "-names" } autocomplete="off" spellcheck="false";
             datalist id={ (name) "-names" } { @for option in options { option value=(option) {} } }
         }
     }
@@ -151,9 +151,9 @@ pub(super) fn render(filters: &Filters, choices: &Choices, here: &str) -> Markup
             @if choices.are_all_projects {
                 (choice("project", "Project", &projects, chosen))
             } @else {
-                (line("project", "Project", "its name", &choices.projects, chosen))
+                (line("project", "Project", &choices.projects, chosen))
             }
-            (line("tag", "Tag", "word or key=value", &choices.tags, &filters.tag))
+            (line("tag", "Tag, or key=value", &choices.tags, &filters.tag))
             (choice("locked", "Lock", &LOCKS, locked.unwrap_or_default()))
             div class="actions" {
                 button { "Filter" }
