@@ -83,3 +83,22 @@ fn the_pages_of_the_account_break_no_rule_and_fit_a_phone() {
     assert!(browser.value("document.getElementById('new-token').value").as_str().unwrap().contains(".atlasv1."));
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }
+
+#[test]
+fn the_keyboard_skips_to_the_content_and_copies_a_command() {
+    let mut browser = Chromium::start();
+    let dev = Dev::start();
+    browser.go(&format!("http://localhost:{}/app/demo/workspaces", dev.port));
+    sign_in(&mut browser, &dev);
+    browser.value("document.activeElement.blur()");
+    browser.tab();
+    assert_eq!(browser.value("document.activeElement.textContent"), "Skip to the content");
+    browser.press();
+    assert_eq!(browser.value("document.activeElement.id"), "main");
+    browser.value("[...document.querySelectorAll('[data-copy]')].pop().focus()");
+    browser.press();
+    let said = "new Promise(done => { const look = () => document.activeElement.innerText.startsWith('Copied') ? \
+                done(document.activeElement.previousElementSibling.textContent) : setTimeout(look, 20); look(); })";
+    assert_eq!(browser.value(said), "terraform init");
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}

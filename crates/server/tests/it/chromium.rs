@@ -137,7 +137,7 @@ impl Chromium {
     /// Goes on by the tabulator until the element with this name, or with this value, has the focus.
     pub(crate) fn tab_to(&mut self, wanted: &str) {
         for _ in 0..30 {
-            self.key("Tab", 9, "");
+            self.tab();
             let focused = "[document.activeElement.name, document.activeElement.value]";
             if self.value(focused).as_array().is_some_and(|found| found.contains(&wanted.into())) {
                 return;
@@ -149,6 +149,16 @@ impl Chromium {
     /// Types into the element with the focus.
     pub(crate) fn insert(&mut self, text: &str) {
         self.call("Input.insertText", &json!({ "text": text }));
+    }
+
+    /// Presses Enter where no page follows.
+    pub(crate) fn press(&mut self) {
+        self.key("Enter", 13, "\r");
+    }
+
+    /// Goes on by the tabulator once.
+    pub(crate) fn tab(&mut self) {
+        self.key("Tab", 9, "");
     }
 
     /// Presses Enter, and waits for the page that follows.

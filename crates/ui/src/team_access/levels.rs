@@ -131,7 +131,7 @@ pub(super) const PROJECT: Kind = Kind {
     levels: &[
         ("read", "Read: see the project and its workspaces"),
         ("write", "Write: apply runs, write variables and states, lock"),
-        ("maintain", "Maintain: make, administer and delete workspaces too"),
+        ("maintain", "Maintain: make, administer, delete workspaces"),
         ("admin", "Admin: everything, settings and team access too"),
         (CUSTOM, "Custom: rights one by one"),
     ],

@@ -101,7 +101,7 @@ impl Values {
     }
 }
 
-/// The ways in which runs can happen, and what they are called. `inherited` is what the project says, if that is known.
+/// The ways in which runs can happen, and what they are called; without a workspace, for one that is not there yet.
 pub(super) async fn modes(
     app: &App,
     caller: &Caller,
