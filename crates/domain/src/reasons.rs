@@ -7,6 +7,8 @@ words! {
         EngineMissing = "engine-missing",
         /// The configuration archive cannot be unpacked.
         ConfigurationInvalid = "configuration-invalid",
+        /// terraform cannot be started with the workspace's environment variables.
+        EnvironmentInvalid = "environment-invalid",
         /// `terraform init` failed.
         InitFailed = "init-failed",
         /// `terraform plan` failed.
@@ -49,6 +51,9 @@ impl ReasonCode {
             }
             Self::ConfigurationInvalid => {
                 "The configuration archive could not be unpacked. Upload it again, then queue a new run."
+            }
+            Self::EnvironmentInvalid => {
+                "An environment variable of the workspace cannot be handed to terraform. The log says which and why; change it, then queue a new run."
             }
             Self::InitFailed => {
                 "terraform init failed. The log shows its error; correct the configuration and queue a new run."

@@ -41,7 +41,7 @@ pub(crate) async fn run(
     spool: Arc<Spool>,
     deliveries: &mut Deliveries,
 ) -> Result<PhaseResult, RunnerError> {
-    setting.write_header(log).await;
+    setting.begin(log).await?;
     if let Some(Ended::Stopped(_)) = prepare(setting, log).await? {
         return Ok(PhaseResult::canceled());
     }

@@ -8,7 +8,6 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::{Pid, getuid};
 use terrane_domain::reasons::ReasonCode;
@@ -25,7 +24,7 @@ use crate::lease::{Lease, Standing};
 use crate::log::Log;
 use crate::sandbox::{SETUP_FAILED, SETUP_MESSAGE, SandboxMode, message};
 use crate::start::Sandbox;
-use crate::{Runner, RunnerError};
+use crate::{Runner, RunnerError, masking};
 
 /// First of 65,536 user ids, one for each run; high enough to be nobody's.
 const FIRST_UID: u32 = 700_000;
@@ -35,6 +34,8 @@ const LINGER: Duration = Duration::from_secs(1);
 
 /// The longest output that is held in memory: JSON of plans and schemas.
 pub(crate) const MAX_DOCUMENT_BYTES: u64 = 128 << 20;
+/// How much is shown of the output of an `init` that failed: its end.
+const MAX_INIT_BYTES: usize = 1 << 20;
 /// How much of a log's end is kept to tell why terraform failed.
 const TAIL_BYTES: usize = 4096;
 
@@ -56,6 +57,8 @@ pub(crate) struct Setting {
 enum Sink<'a> {
     /// Into memory, up to a limit.
     Memory(u64),
+    /// Into memory, the end of it.
+    End(usize),
     /// Into the log, looked through on its way.
     Log(&'a Log, &'a mut Scanner),
 }
@@ -66,10 +69,14 @@ impl Sink<'_> {
         kept.extend_from_slice(bytes);
         match self {
             Self::Memory(limit) => kept.len() as u64 <= *limit,
+            Self::End(length) => {
+                kept.drain(..kept.len().saturating_sub(*length));
+                true
+            }
             Self::Log(log, scanner) => {
                 kept.drain(..kept.len().saturating_sub(TAIL_BYTES));
                 scanner.take(bytes);
-                log.write(Bytes::copy_from_slice(bytes)).await;
+                log.write(bytes).await;
                 true
             }
         }
@@ -195,8 +202,9 @@ impl Setting {
         self.run(arguments, Sink::Log(log, scanner)).await
     }
 
-    /// The three lines that begin every log; clients throw them away.
-    pub(crate) async fn write_header(&self, log: &Log) {
+    /// Begins the log: three lines that clients throw away, then what is to be known of this run beforehand. Fails if
+    /// terraform cannot be started with what the workspace says.
+    pub(crate) async fn begin(&self, log: &Log) -> Result<(), RunnerError> {
         let name = match self.engine.engine.kind {
             terrane_domain::engines::EngineKind::Terraform => "Terraform",
             terrane_domain::engines::EngineKind::OpenTofu => "OpenTofu",
@@ -207,15 +215,23 @@ impl Setting {
         if let Some(warning) = &self.runner.unguarded {
             log.line(warning).await;
         }
+        if let Some(warning) = masking::warning(&self.job) {
+            log.line(&warning).await;
+        }
+        let (notices, checked) = self.check_environment();
+        for notice in notices {
+            log.line(&notice).await;
+        }
+        checked
     }
 
     /// `terraform init`; its output is shown only when it fails.
     pub(crate) async fn initialize(&self, log: &Log) -> Result<Option<Ended>, RunnerError> {
-        let (ended, output) = self.run_quietly(&words(&[INIT, "-input=false", "-no-color"])).await?;
+        let (ended, output) = self.run(&words(&[INIT, "-input=false", "-no-color"]), Sink::End(MAX_INIT_BYTES)).await?;
         match ended {
             Ended::Exited(status) if status.success() => Ok(None),
             Ended::Exited(status) => {
-                log.write(output.clone().into()).await;
+                log.write(&output).await;
                 Err(Self::failure(status, &output, ReasonCode::InitFailed))
             }
             stopped @ Ended::Stopped(_) => Ok(Some(stopped)),
@@ -272,10 +288,9 @@ fn wanted_signal(now: Standing, is_admitted: bool, was_asked: bool) -> Option<Si
 /// More output than we are ready to hold.
 fn too_long(arguments: &[OsString]) -> RunnerError {
     let command = arguments.first().map(|first| first.to_string_lossy()).unwrap_or_default();
-    let reason = if command == INIT { ReasonCode::InitFailed } else { ReasonCode::PlanFailed };
     let limit = MAX_DOCUMENT_BYTES >> 20;
     RunnerError::job(
-        reason,
+        ReasonCode::PlanFailed,
         format!(
             "terraform {command} wrote more than {limit} MiB, the most that is taken, so it was ended. Split the configuration into several workspaces, then queue a new run."
         ),

@@ -8,11 +8,14 @@ mod child;
 mod client;
 mod documents;
 pub mod engines;
+mod environment;
 mod error;
 mod folder;
 mod job;
 mod lease;
 mod log;
+mod log_limit;
+mod masking;
 mod plan;
 mod recovery;
 mod sandbox;
@@ -58,6 +61,8 @@ pub struct RunnerConfig {
     pub slots: usize,
     /// Folders that no run may ever see.
     pub hidden: Vec<PathBuf>,
+    /// The longest log of a phase, in bytes.
+    pub log_limit: u64,
     /// Whether runs are sandboxed.
     pub sandbox: SandboxMode,
     /// Our own executable, which is executed again as `PROGRAM sandbox guardian`.
@@ -88,6 +93,7 @@ impl Runner {
             data_dir: data_dir.to_owned(),
             slots: 1,
             hidden: Vec::new(),
+            log_limit: 1 << 20,
             sandbox: SandboxMode::Off,
             program: PathBuf::new(),
         };

@@ -1,8 +1,7 @@
 //! The log of a phase on its way to the server: spooled durably first, then sent from the spool, so that a server that is
 //! away holds up neither terraform nor the spool.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -13,20 +12,45 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use crate::client::Client;
+use crate::log_limit::LogLimit;
+use crate::masking::Masker;
 use crate::spool::{LogReader, Spool};
 use crate::{Runner, RunnerError};
 
 /// Lines that come together within this time travel together.
 const GATHER: Duration = Duration::from_millis(15);
-/// Longest log; the rest is cut off with a word about it.
-const MAX_BYTES: u64 = 50 << 20;
-
 /// A log that is being written.
 pub(crate) struct Log {
     pieces: mpsc::Sender<Bytes>,
     spooling: JoinHandle<Result<u64, RunnerError>>,
     sending: JoinHandle<Result<u64, RunnerError>>,
-    written: AtomicU64,
+    filter: Mutex<Filter>,
+}
+
+/// What every byte of a log passes before it is kept anywhere.
+struct Filter {
+    masker: Masker,
+    limit: LogLimit,
+}
+
+impl Filter {
+    /// Marks would end the log for its readers.
+    fn take(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let is_mark = |byte: &u8| matches!(*byte, STX | ETX);
+        let masked = if bytes.iter().any(is_mark) {
+            let clean: Vec<u8> = bytes.iter().map(|byte| if is_mark(byte) { b'?' } else { *byte }).collect();
+            self.masker.take(&clean)
+        } else {
+            self.masker.take(bytes)
+        };
+        self.limit.take(masked)
+    }
+
+    fn finish(&mut self) -> Vec<u8> {
+        let mut rest = self.limit.take(self.masker.finish());
+        rest.extend(self.limit.finish());
+        rest
+    }
 }
 
 /// A log that nothing more is added to.
@@ -43,48 +67,42 @@ impl Log {
         let (pieces, receiver) = mpsc::channel(64);
         let (grown, growth) = watch::channel(());
         let offset = job.log_offset;
+        let limit = LogLimit::new(runner.config.log_limit, offset, job.log_format);
+        let filter = Mutex::new(Filter { masker: Masker::new(job), limit });
         let spooling = tokio::spawn(spool_all(spool.clone(), offset, receiver, grown));
         let sending = tokio::spawn(send_all(runner, job.clone(), spool, growth));
-        let log = Self { pieces, spooling, sending, written: AtomicU64::new(offset) };
+        let log = Self { pieces, spooling, sending, filter };
         if offset == 0 {
-            log.push(Bytes::from_static(&[STX])).await;
+            log.push(vec![STX]).await;
         } else {
             log.line("\nThe runner was lost before this had a result; it begins again.").await;
         }
         log
     }
 
-    /// Adds bytes; more than the limit is left out. Marks among them would end the log for its readers.
-    pub(crate) async fn write(&self, bytes: Bytes) {
-        let is_mark = |byte: &u8| matches!(*byte, STX | ETX);
-        if bytes.iter().any(is_mark) {
-            let clean = bytes.iter().map(|byte| if is_mark(byte) { b'?' } else { *byte });
-            self.push(clean.collect()).await;
-        } else {
-            self.push(bytes).await;
-        }
+    /// Adds bytes, masked; what is beyond the limit is left out.
+    pub(crate) async fn write(&self, bytes: &[u8]) {
+        let told = self.filter.lock().unwrap_or_else(PoisonError::into_inner).take(bytes);
+        self.push(told).await;
     }
 
-    async fn push(&self, bytes: Bytes) {
-        let before = self.written.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-        if before > MAX_BYTES {
-            return;
+    /// Hands on in small pieces: who floods the log waits until it is spooled.
+    async fn push(&self, bytes: Vec<u8>) {
+        let mut bytes = Bytes::from(bytes);
+        while !bytes.is_empty() {
+            // A spool that has failed tells so at the end.
+            let _ = self.pieces.send(bytes.split_to(bytes.len().min(LOG_CHUNK_BYTES))).await;
         }
-        let bytes = if before + bytes.len() as u64 > MAX_BYTES {
-            Bytes::from_static(b"\n(The log is longer than 50 MiB; the rest is left out.)\n")
-        } else {
-            bytes
-        };
-        // A spool that has failed tells so at the end.
-        let _ = self.pieces.send(bytes).await;
     }
 
     pub(crate) async fn line(&self, text: &str) {
-        self.write(Bytes::from(format!("{text}\n"))).await;
+        self.write(format!("{text}\n").as_bytes()).await;
     }
 
     /// Waits until everything is spooled.
     pub(crate) async fn close(self) -> ClosedLog {
+        let rest = self.filter.lock().unwrap_or_else(PoisonError::into_inner).finish();
+        self.push(rest).await;
         drop(self.pieces);
         let length = RunnerError::of_task(self.spooling).await;
         ClosedLog { length, sending: self.sending }

@@ -81,7 +81,7 @@ fn arguments(setting: &Setting) -> Vec<OsString> {
 
 /// Plans.
 pub(crate) async fn run(setting: &Setting, log: &Log) -> Result<PhaseResult, RunnerError> {
-    setting.write_header(log).await;
+    setting.begin(log).await?;
     prepare(setting).await?;
     if let Some(Ended::Stopped(_)) = setting.initialize(log).await? {
         return Ok(PhaseResult::canceled());

@@ -2,17 +2,13 @@
 
 use std::ffi::OsString;
 use std::io::Write as _;
-use std::path::Path;
 use std::sync::PoisonError;
 
 use tokio::net::unix::pipe;
 use tokio::process::{Child, Command};
 
 use crate::child::{INIT, Setting};
-use crate::sandbox::{Guard, Order, Settings, message};
-
-/// Variables that would take the state or the plan out of the run's folder.
-const RESERVED: &[&str] = &["TF_DATA_DIR", "TF_CLI_CONFIG_FILE", "TERRAFORM_CONFIG"];
+use crate::sandbox::{Order, Settings, message};
 
 /// Go's runtime collects garbage several times while terraform starts, each time for next to nothing. A process that
 /// stays small may leave most of that out and needs no more memory for it; the default is 100.
@@ -60,8 +56,9 @@ impl Setting {
 
     pub(crate) fn order(&self, arguments: &[OsString]) -> Order {
         let arguments: Vec<String> = arguments.iter().map(|argument| argument.to_string_lossy().into_owned()).collect();
-        let mut environment = self.environment();
-        if arguments.first().is_some_and(|command| command == INIT) || self.stays_small() {
+        let command = arguments.first().map_or("", String::as_str);
+        let mut environment = self.environment(command);
+        if command == INIT || self.stays_small() {
             // Before the workspace's own variables, which win.
             let (name, value) = RELAXED_GOGC;
             environment.insert(0, (name.to_owned(), value.to_owned()));
@@ -76,40 +73,5 @@ impl Setting {
         let state = self.folder.state_file(&self.job.workspace_name);
         let has_providers = self.folder.lock_file().symlink_metadata().is_ok();
         !has_providers && state.symlink_metadata().map_or(0, |file| file.len()) < SMALL_STATE_BYTES
-    }
-
-    /// Nothing of the runner's environment is inherited but the PATH. What binds the run to its folder and its state
-    /// stands above the workspace's own variables.
-    fn environment(&self) -> Vec<(String, String)> {
-        let job = &self.job;
-        let path = std::env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".to_owned());
-        let folder = |name: &str| self.folder.root.join(name).display().to_string();
-        // Short where it can be: providers put sockets there, whose names must not be long.
-        let has_own = self.runner.guard == Guard::Namespaces && Path::new("/tmp").is_dir();
-        let temporary = if has_own { "/tmp".to_owned() } else { folder("tmp") };
-        let mut all: Vec<(String, String)> = vec![("PATH".to_owned(), path), ("LANG".to_owned(), "C.UTF-8".to_owned())];
-        all.extend(
-            job.environment
-                .iter()
-                .filter(|variable| !RESERVED.contains(&variable.key.as_str()))
-                .map(|variable| (variable.key.clone(), variable.value.clone())),
-        );
-        let ours = [
-            ("HOME", folder("home")),
-            ("TMPDIR", temporary),
-            ("CHECKPOINT_DISABLE", "1".to_owned()),
-            ("TF_IN_AUTOMATION", "1".to_owned()),
-            ("TF_INPUT", "0".to_owned()),
-            ("TF_WORKSPACE", job.workspace_name.clone()),
-            ("TFC_RUN_ID", job.run_id.to_string()),
-            ("TFC_WORKSPACE_NAME", job.workspace_name.clone()),
-            ("TFC_WORKSPACE_SLUG", format!("{}/{}", job.organization_name, job.workspace_name)),
-            ("TFC_PROJECT_NAME", job.project_name.clone()),
-        ];
-        all.extend(ours.map(|(name, value)| (name.to_owned(), value)));
-        if job.options.debugging_mode {
-            all.push(("TF_LOG".to_owned(), "TRACE".to_owned()));
-        }
-        all
     }
 }

@@ -6,8 +6,12 @@ use terrane_domain::runner_protocol::JobVariable;
 
 /// A quoted HCL string that means exactly `text`: nothing is interpolated.
 pub(crate) fn quote(text: &str) -> String {
-    let mut quoted = String::with_capacity(text.len() + 2);
-    quoted.push('"');
+    format!("\"{}\"", escaped(text))
+}
+
+/// What stands between the quotes.
+pub(crate) fn escaped(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len());
     let mut characters = text.chars().peekable();
     while let Some(character) = characters.next() {
         match character {
@@ -27,7 +31,6 @@ pub(crate) fn quote(text: &str) -> String {
             other => quoted.push(other),
         }
     }
-    quoted.push('"');
     quoted
 }
 

@@ -16,6 +16,10 @@ const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOS
 /// Two, so that one long run does not hold up everything else even on a single core.
 const FEWEST_DEFAULT_RUNNERS: usize = 2;
 
+/// In MiB. A flood of 100 MB passes whole, with all that structured lines add to it; and a run may keep as much on our disk
+/// by its state or its plan.
+const DEFAULT_RUN_LOG_LIMIT: u64 = 256;
+
 /// How log lines are written to standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -96,6 +100,9 @@ struct Optional {
     /// Runs that are worked on at the same time, 0 for no embedded runner [default: number of cores, at least 2]
     #[arg(long, env = "TERRANE_RUNNERS", value_name = "NUMBER")]
     runners: Option<usize>,
+    /// Longest log of a plan or an apply, in MiB; of a longer one the beginning and the end are kept [default: 256]
+    #[arg(long, env = "TERRANE_RUN_LOG_LIMIT", value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..))]
+    run_log_limit: Option<u64>,
     /// Whether runs are kept away from the rest of this machine; off only if you trust everyone who may plan [default: default]
     #[arg(long, env = "TERRANE_SANDBOX", value_name = "MODE")]
     sandbox: Option<Sandbox>,
@@ -130,6 +137,8 @@ pub(crate) struct Settings {
     pub(crate) root_key_file: PathBuf,
     /// Slots of the embedded runner.
     pub(crate) runners: usize,
+    /// Longest log of a phase, in MiB.
+    pub(crate) run_log_limit: u64,
     /// Sandbox of the embedded runner's runs.
     pub(crate) sandbox: Sandbox,
     /// Filter of the log.
@@ -213,6 +222,7 @@ pub(crate) fn resolve(mode: Mode, arguments: Arguments) -> anyhow::Result<Settin
             _ => own_ranges(),
         },
         root_key_file: std::path::absolute(root_key_file).context("find the root key file")?,
+        run_log_limit: given.run_log_limit.or(file.run_log_limit).unwrap_or(DEFAULT_RUN_LOG_LIMIT),
         runners: given.runners.or(file.runners).unwrap_or_else(|| cores().max(FEWEST_DEFAULT_RUNNERS)),
         sandbox: given.sandbox.or(file.sandbox).unwrap_or(Sandbox::Default),
         log: text(given.log).or(file.log).unwrap_or_else(|| "info".to_owned()),

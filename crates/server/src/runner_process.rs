@@ -37,6 +37,7 @@ async fn run(child: &ChildProcess) -> anyhow::Result<()> {
         data_dir: settings.data_dir.join("runner"),
         slots: settings.runners,
         hidden: vec![settings.data_dir.clone()],
+        log_limit: settings.run_log_limit.saturating_mul(1 << 20),
         sandbox: match settings.sandbox {
             Sandbox::Default => SandboxMode::Default,
             Sandbox::Off => SandboxMode::Off,
