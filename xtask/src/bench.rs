@@ -7,6 +7,7 @@ mod api;
 mod by_hand;
 mod client;
 mod creates;
+mod flood;
 mod load;
 mod log_lines;
 mod process;
@@ -53,6 +54,8 @@ enum Part {
     Runs,
     /// From a line of terraform to its reader.
     LogLines,
+    /// A run that writes a hundred megabytes.
+    Flood,
 }
 
 /// What every part needs.
@@ -62,7 +65,8 @@ struct Bench {
 }
 
 impl Part {
-    const ALL: [Self; 6] = [Self::Startup, Self::Reads, Self::Creates, Self::SlowCreates, Self::Runs, Self::LogLines];
+    const ALL: [Self; 7] =
+        [Self::Startup, Self::Reads, Self::Creates, Self::SlowCreates, Self::Runs, Self::LogLines, Self::Flood];
 
     fn measure(self, bench: &Bench, table: &mut Table) -> Result<()> {
         match self {
@@ -72,6 +76,7 @@ impl Part {
             Self::SlowCreates => creates::measure_slowed(bench, table),
             Self::Runs => runs::measure(bench, table),
             Self::LogLines => log_lines::measure(bench, table),
+            Self::Flood => flood::measure(bench, table),
         }
     }
 

@@ -143,8 +143,8 @@ impl Setting {
         let path = std::env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".to_owned());
         let mut all: Vec<(String, String)> = vec![("PATH".to_owned(), path), ("LANG".to_owned(), "C.UTF-8".to_owned())];
         let is_handed_on = |key: &str| {
-            let is_withheld = WITHHELD.iter().any(|(name, _)| *name == key);
-            !is_withheld && !(key.starts_with(ARGUMENTS) && OF_OUR_OWN.contains(&command))
+            let is_for_others = key.starts_with(ARGUMENTS) && OF_OUR_OWN.contains(&command);
+            !is_for_others && WITHHELD.iter().all(|(name, _)| *name != key)
         };
         let theirs = self.job.environment.iter().filter(|variable| is_handed_on(&variable.key));
         all.extend(theirs.map(|variable| (variable.key.clone(), variable.value.clone())));

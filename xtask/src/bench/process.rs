@@ -42,6 +42,21 @@ pub(super) fn pss(pid: u32) -> Result<f64> {
     Ok(kib / 1024.0)
 }
 
+/// The most memory that a process had since its peak was forgotten, in MiB.
+pub(super) fn peak(pid: u32) -> Result<f64> {
+    let path = format!("/proc/{pid}/status");
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("status has no VmHWM")?;
+    let kib: f64 = line.trim().trim_end_matches("kB").trim().parse().context("VmHWM is no number")?;
+    Ok(kib / 1024.0)
+}
+
+/// Begins to look for a new peak.
+pub(super) fn forget_peak(pid: u32) -> Result<()> {
+    let path = format!("/proc/{pid}/clear_refs");
+    fs::write(&path, "5").with_context(|| format!("cannot write {path}"))
+}
+
 /// The load average of the last minute.
 pub(super) fn load() -> String {
     load_averages().split_whitespace().next().unwrap_or("-").to_owned()

@@ -3,6 +3,7 @@
 mod apply;
 mod engines;
 mod failures;
+mod floods;
 mod interrupts;
 mod local;
 mod organizations;

@@ -110,8 +110,62 @@ fn variables_of_the_environment_reach_terraform_alone_and_do_not_move_the_run() 
         .shows("TERRAFORM_CONFIG=[]")
         .shows("TF_WORKSPACE=[app]")
         .shows("TFC_RUN_ID=[run-")
+        .shows("The environment variable TF_DATA_DIR does not reach terraform: terraform keeps its own files")
+        .shows("The environment variable HOME does not reach terraform: the run sets it itself.")
         .shows_not("HOME=[/nonexistent]")
         .shows_not("TMPDIR=[/nonexistent]");
     assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 0, "the environment reached a process outside");
     assert_eq!(workspace.resources(), ["terraform_data.environment"]);
+}
+
+#[test]
+fn variables_that_terraform_cannot_be_started_with_fail_the_run_by_name() {
+    let terrane = &Terrane::start();
+    let workspace = Workspace::initialized(terrane, r#"resource "terraform_data" "one" {}"#);
+    let big = "x".repeat(200_000);
+    for (key, value, text) in [
+        (
+            "TF_CLI_ARGS_apply",
+            "-state=elsewhere",
+            "The environment variable TF_CLI_ARGS_apply must not contain -state:",
+        ),
+        ("BIG", big.as_str(), "The environment variable BIG is too long: Linux takes at most 131072 bytes"),
+    ] {
+        let id = set(terrane, &workspace, &json!({"key":key,"value":value,"category":"env"}));
+        workspace.terraform(&["plan"]).with(1).shows(text);
+        terrane.call("DELETE", &format!("workspaces/{}/vars/{id}", workspace.id()), b"");
+    }
+    set(terrane, &workspace, &json!({"key":"TF_CLI_ARGS_plan","value":"-lock-timeout=5s","category":"env"}));
+    workspace.terraform(&["plan"]).with(0).shows("1 to add");
+}
+
+const PRINTING: &str = r#"
+variable "secret" {}
+variable "pin" {}
+resource "terraform_data" "printing" {
+  provisioner "local-exec" {
+    command = "echo 'raw: ${var.secret}'; echo \"base64: $(printf 'user:%s' '${var.secret}' | base64)\"; echo \"pin: ${var.pin}\""
+  }
+}
+output "secret" { value = var.secret }
+"#;
+
+#[test]
+fn sensitive_values_are_masked_in_both_forms_of_the_log_and_nowhere_else() {
+    let terrane = &Terrane::start();
+    let workspace = Workspace::initialized(terrane, PRINTING);
+    for (key, value) in [("secret", "swordfish & <chips>"), ("pin", "1234")] {
+        set(terrane, &workspace, &json!({"key":key,"value":value,"category":"terraform","sensitive":true}));
+    }
+    for is_structured in [true, false] {
+        workspace.set("structured-run-output-enabled", is_structured);
+        workspace
+            .terraform(&["apply", "-auto-approve", "-replace=terraform_data.printing"])
+            .with(0)
+            .shows("raw: (sensitive value)")
+            .shows("fewer than 6 characters are not masked in this log: pin.")
+            .shows("pin: 1234")
+            .shows_not("d29yZGZpc2gg");
+    }
+    assert_eq!(workspace.state()["outputs"]["secret"]["value"], "swordfish & <chips>");
 }
