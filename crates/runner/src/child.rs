@@ -1,6 +1,9 @@
 //! One start of terraform: clean environment, own process group, sandbox, output line by line.
 
 use std::ffi::OsString;
+use std::fs::File;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::ExitStatus;
@@ -32,8 +35,8 @@ const FIRST_UID: u32 = 700_000;
 /// Without a sandbox, what a run left behind may keep the output open; we do not wait longer for it than this.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// The longest output that is held in memory: JSON of plans and schemas.
-pub(crate) const MAX_DOCUMENT_BYTES: u64 = 128 << 20;
+/// The longest document that is taken: JSON of plans and schemas. They lie on the disk, not in memory.
+const MAX_DOCUMENT_BYTES: u64 = 1 << 30;
 /// How much is shown of the output of an `init` that failed: its end.
 const MAX_INIT_BYTES: usize = 1 << 20;
 /// How much of a log's end is kept to tell why terraform failed.
@@ -55,8 +58,8 @@ pub(crate) struct Setting {
 
 /// Where the output of a start goes.
 enum Sink<'a> {
-    /// Into memory, up to a limit.
-    Memory(u64),
+    /// Into a file, up to a limit.
+    File(File, u64),
     /// Into memory, the end of it.
     End(usize),
     /// Into the log, looked through on its way.
@@ -64,23 +67,34 @@ enum Sink<'a> {
 }
 
 impl Sink<'_> {
-    /// Takes a piece; false if it is too much. `kept` is what is needed of the output afterwards.
-    async fn take(&mut self, bytes: &[u8], kept: &mut Vec<u8>) -> bool {
+    /// Takes a piece, or says why not. `kept` is what is needed of the output afterwards.
+    async fn take(&mut self, bytes: &[u8], kept: &mut Vec<u8>) -> Result<(), Untaken> {
         kept.extend_from_slice(bytes);
         match self {
-            Self::Memory(limit) => kept.len() as u64 <= *limit,
+            Self::File(file, room) => {
+                kept.drain(..kept.len().saturating_sub(TAIL_BYTES));
+                *room = room.checked_sub(bytes.len() as u64).ok_or(Untaken::TooLong)?;
+                file.write_all(bytes).map_err(Untaken::Unwritten)
+            }
             Self::End(length) => {
                 kept.drain(..kept.len().saturating_sub(*length));
-                true
+                Ok(())
             }
             Self::Log(log, scanner) => {
                 kept.drain(..kept.len().saturating_sub(TAIL_BYTES));
                 scanner.take(bytes);
                 log.write(bytes).await;
-                true
+                Ok(())
             }
         }
     }
+}
+
+/// Why output is not taken any more.
+#[derive(Debug)]
+enum Untaken {
+    TooLong,
+    Unwritten(std::io::Error),
 }
 
 /// How a start ended.
@@ -119,7 +133,11 @@ impl Setting {
         if self.lease.is_lost() {
             return Err(RunnerError::LeaseLost);
         }
-        Ok((ended, kept.ok_or_else(|| too_long(arguments))?))
+        let kept = kept.map_err(|untaken| match untaken {
+            Untaken::TooLong => too_long(arguments),
+            Untaken::Unwritten(error) => RunnerError::file(&self.folder.root)(error),
+        });
+        Ok((ended, kept?))
     }
 
     /// Gives a sandbox its order, and makes the next one ready if it will be needed.
@@ -139,18 +157,18 @@ impl Setting {
         Ok((child, output))
     }
 
-    /// Goes with terraform to its end. Answers also what is kept of its output, or nothing if that was too much.
+    /// Goes with terraform to its end. Answers also what is kept of its output, or why that was not taken.
     async fn follow(
         &self,
         mut child: Child,
         mut output: pipe::Receiver,
         mut sink: Sink<'_>,
-    ) -> Result<(Ended, Option<Vec<u8>>), RunnerError> {
+    ) -> Result<(Ended, Result<Vec<u8>, Untaken>), RunnerError> {
         let group = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
         let mut standing = self.lease.watch();
         let mut buffer = vec![0; 64 * 1024];
         let (mut is_open, mut was_asked, mut ended) = (true, false, None);
-        let mut kept = Some(Vec::new());
+        let mut kept = Ok(Vec::new());
         let lingering = tokio::time::sleep(Duration::MAX);
         tokio::pin!(lingering);
         loop {
@@ -174,9 +192,9 @@ impl Setting {
                 }
                 read = output.read(&mut buffer), if is_open => match (read, &mut kept) {
                     (Ok(0) | Err(_), _) => is_open = false,
-                    (Ok(_), None) => {}
-                    (Ok(length), Some(all)) => if !sink.take(&buffer[..length], all).await {
-                        kept = None;
+                    (Ok(_), Err(_)) => {}
+                    (Ok(length), Ok(all)) => if let Err(untaken) = sink.take(&buffer[..length], all).await {
+                        kept = Err(untaken);
                         if let Some(group) = group {
                             let _ = killpg(group, Signal::SIGKILL);
                         }
@@ -187,9 +205,12 @@ impl Setting {
         }
     }
 
-    /// Runs terraform with its output in memory.
-    pub(crate) async fn run_quietly(&self, arguments: &[OsString]) -> Result<(Ended, Vec<u8>), RunnerError> {
-        self.run(arguments, Sink::Memory(MAX_DOCUMENT_BYTES)).await
+    /// Runs terraform with its output in a new file, which only we can read. Answers also the end of it.
+    pub(crate) async fn run_into(&self, arguments: &[OsString], path: &Path) -> Result<(Ended, Vec<u8>), RunnerError> {
+        let _ = std::fs::remove_file(path);
+        let file =
+            File::options().write(true).create_new(true).mode(0o600).open(path).map_err(RunnerError::file(path))?;
+        self.run(arguments, Sink::File(file, MAX_DOCUMENT_BYTES)).await
     }
 
     /// Runs terraform with its output in the log. Answers also the end of it.
@@ -322,15 +343,22 @@ pub(crate) fn path_argument(name: &str, path: &Path) -> OsString {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read as _, Seek as _};
+
     use super::*;
 
     #[tokio::test]
-    async fn more_output_than_may_be_held_is_refused() {
-        let (mut sink, mut kept) = (Sink::Memory(3), Vec::new());
-        assert!(sink.take(b"abc", &mut kept).await);
-        assert!(!sink.take(b"d", &mut kept).await);
+    async fn more_output_than_is_taken_is_refused() {
+        let mut file = tempfile::tempfile().unwrap();
+        let (mut sink, mut kept) = (Sink::File(file.try_clone().unwrap(), 3), Vec::new());
+        sink.take(b"abc", &mut kept).await.unwrap();
+        assert!(matches!(sink.take(b"d", &mut kept).await, Err(Untaken::TooLong)));
+        let mut written = String::new();
+        file.rewind().unwrap();
+        file.read_to_string(&mut written).unwrap();
+        assert_eq!(written, "abc");
         let message = too_long(&words(&["show", "-json"])).to_string();
-        assert!(message.starts_with("terraform show wrote more than 128 MiB"), "{message}");
+        assert!(message.starts_with("terraform show wrote more than 1024 MiB"), "{message}");
     }
 
     #[test]

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use reqwest::header::CONTENT_LENGTH;
+use reqwest::{Body, Method, RequestBuilder, Response, StatusCode};
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use terrane_domain::ids::{JobId, RunnerId};
@@ -12,12 +13,15 @@ use terrane_domain::runner_protocol::{
     ClaimRequest, Fenced, Finish, Job, Lease, LogPosition, ReattachRequest, Refusal, RefusalCode,
 };
 use tokio::io::AsyncWriteExt as _;
+use tokio_util::io::ReaderStream;
 
 use crate::{RunnerConfig, RunnerError};
 
 const CALL_TIME: Duration = Duration::from_secs(30);
 const CLAIM_TIME: Duration = Duration::from_secs(40);
 const UPLOAD_TIME: Duration = Duration::from_mins(10);
+/// How much of a file is in memory while it is sent.
+const PIECE_BYTES: usize = 64 * 1024;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -63,11 +67,11 @@ impl Client {
         &self,
         call: &str,
         time: Duration,
-        build: impl Fn() -> RequestBuilder,
+        build: impl Fn() -> Result<RequestBuilder, RunnerError>,
     ) -> Result<Response, RunnerError> {
         let (mut pause, mut is_warned) = (FIRST_PAUSE, false);
         loop {
-            match build().timeout(time).send().await {
+            match build()?.timeout(time).send().await {
                 Ok(answer) if answer.status().is_success() || answer.status() == StatusCode::NOT_FOUND => {
                     return Ok(answer);
                 }
@@ -98,7 +102,7 @@ impl Client {
         &self,
         path: &str,
         time: Duration,
-        build: impl Fn() -> RequestBuilder,
+        build: impl Fn() -> Result<RequestBuilder, RunnerError>,
     ) -> Result<Option<T>, RunnerError> {
         let mut pause = FIRST_PAUSE;
         loop {
@@ -126,7 +130,7 @@ impl Client {
         body: &B,
         time: Duration,
     ) -> Result<Option<T>, RunnerError> {
-        self.call(path, time, || self.request(Method::POST, path).json(body)).await
+        self.call(path, time, || Ok(self.request(Method::POST, path).json(body))).await
     }
 
     /// For calls that are always answered with a document.
@@ -168,13 +172,25 @@ impl Client {
         bytes: Bytes,
     ) -> Result<u64, RunnerError> {
         let path = format!("{job}/log?fence={fence}&offset={offset}");
-        let answer = self.call(&path, CALL_TIME, || self.request(Method::PUT, &path).body(bytes.clone())).await;
+        let answer = self.call(&path, CALL_TIME, || Ok(self.request(Method::PUT, &path).body(bytes.clone()))).await;
         Self::wanted(&path, held(answer)?).map(|position: LogPosition| position.offset)
     }
 
     pub(crate) async fn put(&self, job: &Job, what: &str, bytes: Bytes) -> Result<(), RunnerError> {
         let path = format!("{}/{what}?fence={}", job.id, job.fence);
-        let build = || self.request(Method::PUT, &path).body(bytes.clone());
+        let build = || Ok(self.request(Method::PUT, &path).body(bytes.clone()));
+        held(self.call::<IgnoredAny>(&path, UPLOAD_TIME, build).await).map(drop)
+    }
+
+    /// Sends a file of ours, which is read anew for each attempt.
+    pub(crate) async fn put_file(&self, job: &Job, what: &str, from: &Path) -> Result<(), RunnerError> {
+        let path = format!("{}/{what}?fence={}", job.id, job.fence);
+        let open = || std::fs::File::open(from).and_then(|file| Ok((file.metadata()?.len(), file)));
+        let build = || {
+            let (length, file) = open().map_err(RunnerError::file(from))?;
+            let pieces = ReaderStream::with_capacity(tokio::fs::File::from_std(file), PIECE_BYTES);
+            Ok(self.request(Method::PUT, &path).header(CONTENT_LENGTH, length).body(Body::wrap_stream(pieces)))
+        };
         held(self.call::<IgnoredAny>(&path, UPLOAD_TIME, build).await).map(drop)
     }
 
@@ -182,7 +198,7 @@ impl Client {
     pub(crate) async fn fetch(&self, job: &Job, what: &str, to: &Path) -> Result<bool, RunnerError> {
         let path = format!("{}/{what}?fence={}", job.id, job.fence);
         loop {
-            let mut answer = self.send(&path, UPLOAD_TIME, || self.request(Method::GET, &path)).await?;
+            let mut answer = self.send(&path, UPLOAD_TIME, || Ok(self.request(Method::GET, &path))).await?;
             if answer.status() == StatusCode::NOT_FOUND {
                 return Ok(false);
             }

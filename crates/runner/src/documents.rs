@@ -1,7 +1,10 @@
 //! What is made of terraform's output: counts, and the redacted plan that clients render.
 
 use std::collections::BTreeSet;
+use std::fmt;
+use std::io::{Read, Write};
 
+use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value, json};
 use terrane_domain::runner_protocol::ChangeCounts;
 
@@ -59,20 +62,16 @@ impl Scanner {
     }
 }
 
-/// What a plan will do.
-pub(crate) fn plan_counts(plan: &Value) -> ChangeCounts {
-    let mut counts = ChangeCounts::default();
-    for change in plan.get("resource_changes").and_then(Value::as_array).into_iter().flatten() {
-        let change = change.get("change").cloned().unwrap_or_default();
-        let does = |wanted: &str| {
-            change.get("actions").and_then(Value::as_array).is_some_and(|all| all.iter().any(|action| action == wanted))
-        };
-        counts.additions += i64::from(does("create"));
-        counts.changes += i64::from(does("update"));
-        counts.destructions += i64::from(does("delete"));
-        counts.imports += i64::from(change.get("importing").is_some_and(|importing| !importing.is_null()));
-    }
-    counts
+/// Adds what one resource's change will do.
+fn count(counts: &mut ChangeCounts, resource: &Value) {
+    let change = resource.get("change");
+    let actions = change.and_then(|change| change.get("actions")).and_then(Value::as_array);
+    let does = |wanted: &str| i64::from(actions.is_some_and(|all| all.iter().any(|action| action == wanted)));
+    counts.additions += does("create");
+    counts.changes += does("update");
+    counts.destructions += does("delete");
+    let importing = change.and_then(|change| change.get("importing"));
+    counts.imports += i64::from(importing.is_some_and(|importing| !importing.is_null()));
 }
 
 /// Nulls every leaf that the mask marks as sensitive.
@@ -131,7 +130,9 @@ fn redact_resource(resource: &mut Value) {
 }
 
 /// Provider, group of its schemas, and type of what a list names.
-fn schema_of(list: &str, entry: &Value) -> (String, &'static str, String) {
+pub(crate) type SchemaName = (String, &'static str, String);
+
+fn schema_of(list: &str, entry: &Value) -> SchemaName {
     let text = |name: &str| entry.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let group = match (list, entry.get("mode").and_then(Value::as_str)) {
         ("action_invocations" | "deferred_action_invocations", _) => "action_schemas",
@@ -141,64 +142,240 @@ fn schema_of(list: &str, entry: &Value) -> (String, &'static str, String) {
     (text("provider_name"), group, text("type"))
 }
 
-/// The plan as clients render it: changes with sensitive leaves nulled, and the schemas of the types that it names.
-/// Variables, configuration and prior state are left out.
-pub(crate) fn redacted_plan(mut plan: Value, schemas: &Value) -> Value {
-    let mut redacted = Map::new();
-    redacted.insert("plan_format_version".to_owned(), plan.get("format_version").cloned().unwrap_or_default());
-    let mut types = BTreeSet::new();
-    for (list, inside, redact) in LISTS {
-        let mut entries = plan.get_mut(list).map_or_else(|| json!([]), Value::take);
-        for entry in entries.as_array_mut().into_iter().flatten() {
-            let entry = match inside {
-                Some(inside) => entry.get_mut(inside),
-                None => Some(entry),
-            };
-            if let Some(entry) = entry {
-                types.insert(schema_of(list, entry));
-                redact(entry);
+/// What is learnt of a plan while it is redacted.
+#[derive(Default)]
+pub(crate) struct PlanFacts {
+    pub(crate) counts: ChangeCounts,
+    /// What it names; clients crash without the schema of any of them.
+    pub(crate) types: BTreeSet<SchemaName>,
+}
+
+/// Writes the plan as clients render it, from `terraform show -json`: changes with sensitive leaves nulled. Variables,
+/// configuration and prior state are left out. One entry at a time is in memory, however large the plan. The document has no
+/// end yet: [`write_schemas`] adds it.
+pub(crate) fn redact_plan(plan: impl Read, redacted: impl Write) -> Result<PlanFacts, serde_json::Error> {
+    let mut redaction = Redacting { out: redacted, facts: PlanFacts::default(), written: BTreeSet::new() };
+    let mut plan = serde_json::Deserializer::from_reader(plan);
+    plan.deserialize_map(&mut redaction)?;
+    plan.end()?;
+    let empty = LISTS.map(|(list, ..)| (list, json!([])));
+    let others =
+        [("plan_format_version", Value::Null), ("output_changes", json!({})), ("relevant_attributes", json!([]))];
+    for (name, value) in empty.into_iter().chain(others) {
+        if !redaction.written.contains(name) {
+            redaction.member(name, &value).map_err(serde_json::Error::io)?;
+        }
+    }
+    redaction.out.flush().map_err(serde_json::Error::io)?;
+    Ok(redaction.facts)
+}
+
+/// Adds the schemas to a redacted plan, and its end.
+pub(crate) fn write_schemas(mut redacted: impl Write, schemas: &Schemas) -> std::io::Result<()> {
+    write!(redacted, ",\"provider_format_version\":{},\"provider_schemas\":", schemas.format_version)?;
+    serde_json::to_writer(&mut redacted, &schemas.providers)?;
+    redacted.write_all(b"}")?;
+    redacted.flush()
+}
+
+struct Redacting<W> {
+    out: W,
+    facts: PlanFacts,
+    written: BTreeSet<String>,
+}
+
+impl<W: Write> Redacting<W> {
+    fn name(&mut self, name: &str) -> std::io::Result<()> {
+        let before = if self.written.is_empty() { '{' } else { ',' };
+        self.written.insert(name.to_owned());
+        write!(self.out, "{before}\"{name}\":")
+    }
+
+    fn member(&mut self, name: &str, value: &Value) -> std::io::Result<()> {
+        self.name(name)?;
+        Ok(serde_json::to_writer(&mut self.out, value)?)
+    }
+}
+
+impl<'de, W: Write> Visitor<'de> for &mut Redacting<W> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a plan")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut plan: A) -> Result<(), A::Error> {
+        while let Some(name) = plan.next_key::<String>()? {
+            let list = LISTS.iter().find(|(list, ..)| *list == name);
+            match name.as_str() {
+                // Twice in a document would be twice in ours.
+                _ if self.written.contains(&name) => drop(plan.next_value::<IgnoredAny>()?),
+                "format_version" => {
+                    let version = plan.next_value()?;
+                    self.member("plan_format_version", &version).map_err(A::Error::custom)?;
+                }
+                "output_changes" => {
+                    let mut outputs: Value = plan.next_value()?;
+                    outputs.as_object_mut().into_iter().flat_map(Map::values_mut).for_each(redact_change);
+                    self.member(&name, &outputs).map_err(A::Error::custom)?;
+                }
+                // Paths only, no values.
+                "relevant_attributes" => {
+                    let attributes = plan.next_value()?;
+                    self.member(&name, &attributes).map_err(A::Error::custom)?;
+                }
+                _ => match list {
+                    Some(list) => {
+                        self.name(&name).map_err(A::Error::custom)?;
+                        plan.next_value_seed(Entries { plan: &mut *self, list })?;
+                    }
+                    None => drop(plan.next_value::<IgnoredAny>()?),
+                },
             }
         }
-        redacted.insert(list.to_owned(), entries);
+        Ok(())
     }
-    let mut outputs = plan.get_mut("output_changes").map_or_else(|| json!({}), Value::take);
-    for change in outputs.as_object_mut().into_iter().flat_map(Map::values_mut) {
-        redact_change(change);
-    }
-    redacted.insert("output_changes".to_owned(), outputs);
-    // Paths only, no values.
-    let attributes = plan.get_mut("relevant_attributes").map_or_else(|| json!([]), Value::take);
-    redacted.insert("relevant_attributes".to_owned(), attributes);
-    redacted.insert("provider_format_version".to_owned(), schemas.get("format_version").cloned().unwrap_or_default());
-    redacted.insert("provider_schemas".to_owned(), named_schemas(schemas, &types));
-    Value::Object(redacted)
 }
 
-/// Whether `schemas` has every type that the plan names; clients crash without one.
-pub(crate) fn has_schemas(plan: &Value, schemas: &Value) -> bool {
-    let all = schemas.get("provider_schemas");
-    LISTS.iter().all(|(list, inside, _)| {
-        let entries = plan.get(list).and_then(Value::as_array).into_iter().flatten();
-        let mut typed = entries.filter_map(|entry| inside.map_or(Some(entry), |inside| entry.get(inside)));
-        typed.all(|entry| {
-            let (provider, group, kind) = schema_of(list, entry);
-            all.and_then(|all| all.get(provider)?.get(group)?.get(kind)).is_some()
-        })
-    })
+/// The entries of one of a plan's lists, on their way.
+struct Entries<'a, W> {
+    plan: &'a mut Redacting<W>,
+    list: &'static (&'static str, Option<&'static str>, Redaction),
 }
 
-fn named_schemas(schemas: &Value, types: &BTreeSet<(String, &'static str, String)>) -> Value {
-    let mut named = Map::new();
-    for (provider, group, kind) in types {
-        let Some(schema) = schemas.get("provider_schemas").and_then(|all| all.get(provider)) else { continue };
-        let entry = named.entry(provider.clone()).or_insert_with(
-            || json!({ "provider": schema.get("provider"), "resource_schemas": {}, "data_source_schemas": {} }),
-        );
-        if let Some(found) = schema.get(*group).and_then(|group| group.get(kind)) {
-            entry[*group][kind] = found.clone();
+impl<'de, W: Write> DeserializeSeed<'de> for Entries<'_, W> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, entries: D) -> Result<(), D::Error> {
+        entries.deserialize_seq(self)
+    }
+}
+
+impl<'de, W: Write> Visitor<'de> for Entries<'_, W> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
+        let (list, inside, redact) = *self.list;
+        let PlanFacts { counts, types } = &mut self.plan.facts;
+        let mut before = b'[';
+        while let Some(mut entry) = entries.next_element::<Value>()? {
+            if list == "resource_changes" {
+                count(counts, &entry);
+            }
+            let typed = match inside {
+                Some(inside) => entry.get_mut(inside),
+                None => Some(&mut entry),
+            };
+            if let Some(typed) = typed {
+                types.insert(schema_of(list, typed));
+                redact(typed);
+            }
+            self.plan.out.write_all(&[before]).map_err(A::Error::custom)?;
+            serde_json::to_writer(&mut self.plan.out, &entry).map_err(A::Error::custom)?;
+            before = b',';
+        }
+        let end: &[u8] = if before == b'[' { b"[]" } else { b"]" };
+        self.plan.out.write_all(end).map_err(A::Error::custom)
+    }
+}
+
+/// The schemas that a plan names.
+#[derive(Default)]
+pub(crate) struct Schemas {
+    format_version: Value,
+    providers: Map<String, Value>,
+}
+
+impl Schemas {
+    /// Reads them out of `terraform providers schema -json`, whose others are passed over; nothing if one is missing.
+    pub(crate) fn read(all: impl Read, types: &BTreeSet<SchemaName>) -> Result<Option<Self>, serde_json::Error> {
+        let mut schemas = Self::default();
+        let mut reading = Reading { schemas: &mut schemas, types, place: Vec::new() };
+        serde_json::Deserializer::from_reader(all).deserialize_map(&mut reading)?;
+        let has = |(provider, group, kind): &SchemaName| {
+            schemas.providers.get(provider).and_then(|schema| schema.get(group)?.get(kind)).is_some()
+        };
+        Ok(types.iter().all(has).then_some(schemas))
+    }
+}
+
+/// A place in a document of schemas, by the names of the members that lead to it.
+struct Reading<'a> {
+    schemas: &'a mut Schemas,
+    types: &'a BTreeSet<SchemaName>,
+    place: Vec<String>,
+}
+
+impl Reading<'_> {
+    /// Whether what stands at the place is wanted whole, or in parts.
+    fn is_wanted(&self) -> Option<bool> {
+        let of = |provider: &str| self.types.iter().any(|(name, ..)| name == provider);
+        match self.place.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+            ["provider_schemas"] => Some(false),
+            ["provider_schemas", provider] => of(provider).then_some(false),
+            ["format_version"] | ["provider_schemas", _, "provider"] => Some(true),
+            ["provider_schemas", provider, group] => {
+                self.types.iter().any(|(name, of, _)| name == provider && *of == group).then_some(false)
+            }
+            ["provider_schemas", provider, group, kind] => {
+                self.types.iter().any(|(name, of, is)| name == provider && *of == group && is == kind).then_some(true)
+            }
+            _ => None,
         }
     }
-    Value::Object(named)
+
+    fn keep(&mut self, value: Value) {
+        let mut place = std::mem::take(&mut self.place);
+        match place.as_mut_slice() {
+            [_] => self.schemas.format_version = value,
+            [_, provider, rest @ ..] => {
+                let empty = || json!({ "provider": null, "resource_schemas": {}, "data_source_schemas": {} });
+                let entry = self.schemas.providers.entry(std::mem::take(provider)).or_insert_with(empty);
+                match rest {
+                    [group, kind] => entry[group.as_str()][kind.as_str()] = value,
+                    _ => entry["provider"] = value,
+                }
+            }
+            [] => {}
+        }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for &mut Reading<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, members: D) -> Result<(), D::Error> {
+        members.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for &mut Reading<'_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("schemas")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        let place = std::mem::take(&mut self.place);
+        while let Some(name) = members.next_key::<String>()? {
+            self.place.clone_from(&place);
+            self.place.push(name);
+            match self.is_wanted() {
+                Some(true) => {
+                    let value = members.next_value()?;
+                    self.keep(value);
+                }
+                Some(false) => members.next_value_seed(&mut *self)?,
+                None => drop(members.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -225,17 +402,34 @@ mod tests {
             "deferred_action_invocations": [{ "reason": "excluded", "action_invocation": {
                 "provider_name": "p", "type": "a", "config_values": { "a": "s" }, "config_sensitive": { "a": true } } }],
         });
-        let schemas = json!({ "format_version": "1.0", "provider_schemas": { "p": { "provider": {}, "resource_schemas": { "t": {}, "u": {}, "d": {} },
-            "action_schemas": { "a": {}, "x": {} } } } });
-        assert!(has_schemas(&plan, &schemas));
-        let redacted = redacted_plan(plan, &schemas);
+        let schemas = json!({ "format_version": "1.0", "provider_schemas": {
+            "p": { "provider": { "version": 0 }, "resource_schemas": { "t": { "version": 1 }, "u": {}, "d": {} },
+                "action_schemas": { "a": {}, "x": {} } },
+            "q": { "resource_schemas": { "t": {} } },
+        } });
+        let mut redacted = Vec::new();
+        let facts = redact_plan(plan.to_string().as_bytes(), &mut redacted).unwrap();
+        assert_eq!(facts.counts, ChangeCounts { additions: 1, ..ChangeCounts::default() });
+        let read = |schemas: &Value| Schemas::read(schemas.to_string().as_bytes(), &facts.types).unwrap();
+        let mut without = schemas.clone();
+        without["provider_schemas"]["p"]["action_schemas"] = json!({ "x": {} });
+        assert!(read(&without).is_none(), "a type without a schema");
+        write_schemas(&mut redacted, &read(&schemas).unwrap()).unwrap();
+        let redacted: Value = serde_json::from_slice(&redacted).unwrap();
         assert!(!redacted.to_string().contains("\"s\""));
         let change = &redacted["resource_changes"][0]["change"];
         assert_eq!(change["after"], json!({ "a": null, "b": [1, null] }));
         assert_eq!(change["after_sensitive"]["a"], json!(true));
         assert_eq!(redacted["deferred_changes"][0]["resource_change"]["change"]["after"], json!({ "a": null, "b": 1 }));
         assert_eq!(redacted["action_invocations"][0]["config_values"], json!({ "a": null, "b": 1 }));
-        assert_eq!(redacted["provider_schemas"]["p"]["resource_schemas"], json!({ "t": {}, "d": {} }));
+        assert_eq!(redacted["provider_schemas"]["p"]["resource_schemas"], json!({ "t": { "version": 1 }, "d": {} }));
+        assert_eq!(redacted["provider_schemas"]["p"]["provider"], json!({ "version": 0 }));
+        assert_eq!(
+            (&redacted["provider_schemas"]["q"], &redacted["provider_format_version"]),
+            (&Value::Null, &json!("1.0"))
+        );
+        assert_eq!((&redacted["plan_format_version"], &redacted["resource_drift"]), (&json!("1.2"), &json!([])));
+        assert_eq!((&redacted["output_changes"]["o"]["after"], redacted.get("variables")), (&Value::Null, None));
         assert_eq!(redacted["provider_schemas"]["p"]["action_schemas"], json!({ "a": {} }));
     }
 

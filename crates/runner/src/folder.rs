@@ -156,13 +156,13 @@ impl RunFolder {
 }
 
 /// Writes a file in place of whatever has its name: a link there is replaced, never followed.
-pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+pub(crate) fn write_new(path: &Path, mut bytes: impl Read) -> std::io::Result<()> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
     let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    std::io::Write::write_all(&mut file, bytes)
+    std::io::copy(&mut bytes, &mut file).map(drop)
 }
 
 fn write_entry(entry: &mut tar::Entry<'_, impl Read>, kind: EntryKind<'_>, target: &Path) -> std::io::Result<()> {
@@ -216,10 +216,15 @@ pub(crate) fn read_inside(root: &Path, path: &Path, limit: u64) -> std::io::Resu
     let mut bytes = Vec::new();
     open_for_reading(root, path)?.take(limit + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {
-        let text = format!("this is longer than {} MiB, the most that is taken", limit >> 20);
-        return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, text));
+        return Err(too_long(limit));
     }
     Ok(bytes)
+}
+
+/// Why a file is not taken.
+pub(crate) fn too_long(limit: u64) -> std::io::Error {
+    let text = format!("this is longer than {} MiB, the most that is taken", limit >> 20);
+    std::io::Error::new(std::io::ErrorKind::FileTooLarge, text)
 }
 
 /// Makes an empty file in the folder of a run, in the place of anything else.

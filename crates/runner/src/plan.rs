@@ -1,20 +1,22 @@
 //! The plan of a run: init, plan, and the documents made of it.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Read, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
 
-use serde_json::Value;
 use terrane_domain::reasons::ReasonCode;
 use terrane_domain::runner_protocol::{ChangeCounts, LogFormat};
 
 use crate::child::{Ended, Setting, path_argument, words};
-use crate::documents::{Scanner, plan_counts, redacted_plan};
+use crate::documents::{Scanner, redact_plan, write_schemas};
 use crate::job::PhaseResult;
 use crate::log::Log;
 use crate::variables;
 use crate::{RunnerError, folder, schemas};
 
-/// The largest saved plan; it is held in memory.
+/// The largest saved plan.
 const MAX_PLAN_BYTES: u64 = 256 << 20;
 /// The largest lock file.
 pub(crate) const MAX_LOCK_BYTES: u64 = 1 << 20;
@@ -102,32 +104,56 @@ pub(crate) async fn run(setting: &Setting, log: &Log) -> Result<PhaseResult, Run
     })
 }
 
-/// Makes the documents and sends them; nothing if it was stopped meanwhile.
+/// Makes the documents and sends them; nothing if it was stopped meanwhile. They lie beside the run's folder, where the run
+/// cannot lay a hand on them.
 async fn send_documents(setting: &Setting) -> Result<Option<ChangeCounts>, RunnerError> {
-    let (client, job) = (&setting.runner.client, &setting.job);
-    let plan_file = setting.folder.plan_file();
-    let saved = pack_plan(setting)?;
-    let show = [words(&["show", "-json", "-no-color"]), vec![plan_file.clone().into_os_string()]].concat();
-    let (sent, shown) = tokio::join!(client.put(job, "plan", saved.into()), setting.run_quietly(&show));
-    sent?;
-    let (ended, shown) = shown?;
-    let plan: Value = match ended {
-        Ended::Exited(status) if status.success() => serde_json::from_slice(&shown)
-            .map_err(|error| RunnerError::job(ReasonCode::Internal, format!("The plan cannot be read: {error}.")))?,
-        Ended::Exited(status) => return Err(Setting::failure(status, &shown, ReasonCode::PlanFailed)),
-        Ended::Stopped(_) => return Ok(None),
-    };
-    let counts = plan_counts(&plan);
-    let redacted = async {
-        let Some(schemas) = schemas::of(setting, &plan).await? else { return Ok(false) };
-        client.put(job, "redacted-plan", redacted_plan(plan, &schemas).to_string().into()).await.map(|()| true)
-    };
-    let (json, redacted) = tokio::join!(client.put(job, "json-plan", shown.into()), redacted);
-    json?;
-    if !redacted? {
-        return Ok(None);
+    let files = ["plan.tar", "plan.json", "redacted.json"].map(|name| setting.folder.root.with_extension(name));
+    let sent = send_files(setting, &files).await;
+    for file in &files {
+        let _ = std::fs::remove_file(file);
     }
-    Ok(Some(counts))
+    sent
+}
+
+async fn send_files(
+    setting: &Setting,
+    [packed, plan, redacted]: &[PathBuf; 3],
+) -> Result<Option<ChangeCounts>, RunnerError> {
+    let (client, job) = (&setting.runner.client, &setting.job);
+    pack_plan(setting, packed)?;
+    let show = [words(&["show", "-json", "-no-color"]), vec![setting.folder.plan_file().into_os_string()]].concat();
+    let (sent, shown) = tokio::join!(client.put_file(job, "plan", packed), setting.run_into(&show, plan));
+    sent?;
+    match shown? {
+        (Ended::Exited(status), _) if status.success() => {}
+        (Ended::Exited(status), shown) => return Err(Setting::failure(status, &shown, ReasonCode::PlanFailed)),
+        (Ended::Stopped(_), _) => return Ok(None),
+    }
+    let redaction = async {
+        let facts = in_background(plan, redacted, |plan, redacted| Ok(redact_plan(plan, redacted)?)).await?;
+        let Some(schemas) = schemas::of(setting, facts.types).await? else { return Ok(None) };
+        in_background(plan, redacted, move |_, redacted| write_schemas(redacted, &schemas)).await?;
+        client.put_file(job, "redacted-plan", redacted).await.map(|()| Some(facts.counts))
+    };
+    let (json, counts) = tokio::join!(client.put_file(job, "json-plan", plan), redaction);
+    json?;
+    counts
+}
+
+/// Works on the plan's JSON and on the end of the redacted document, away from what waits for the network.
+async fn in_background<T: Send + 'static>(
+    plan: &Path,
+    redacted: &Path,
+    work: impl FnOnce(BufReader<File>, BufWriter<File>) -> std::io::Result<T> + Send + 'static,
+) -> Result<T, RunnerError> {
+    let (plan, redacted) = (plan.to_owned(), redacted.to_owned());
+    let unreadable = |error| RunnerError::job(ReasonCode::Internal, format!("The plan cannot be read: {error}."));
+    let work = move || {
+        let from = File::open(plan).map_err(unreadable)?;
+        let to = File::options().create(true).append(true).mode(0o600).open(redacted).map_err(unreadable)?;
+        work(BufReader::new(from), BufWriter::new(to)).map_err(unreadable)
+    };
+    RunnerError::of_task(tokio::task::spawn_blocking(work)).await
 }
 
 /// The run itself wrote the file, so it is the run that failed.
@@ -135,22 +161,29 @@ fn unreadable(error: &std::io::Error) -> RunnerError {
     RunnerError::job(ReasonCode::PlanFailed, format!("The saved plan cannot be read: {error}."))
 }
 
-/// The saved plan and the lock file beside it: what an apply on another machine needs.
-fn pack_plan(setting: &Setting) -> Result<Vec<u8>, RunnerError> {
+/// Packs the saved plan and the lock file beside it: what an apply on another machine needs.
+fn pack_plan(setting: &Setting, packed: &Path) -> Result<(), RunnerError> {
     let (root, plan_file) = (&setting.folder.root, setting.folder.plan_file());
-    let plan = folder::read_inside(root, &plan_file, MAX_PLAN_BYTES).map_err(|error| unreadable(&error))?;
-    let mut archive = tar::Builder::new(Vec::new());
-    let mut add = |name: &str, bytes: &[u8]| {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(bytes.len() as u64);
-        header.set_mode(0o600);
-        archive.append_data(&mut header, name, bytes)
-    };
-    add("tfplan", &plan).map_err(RunnerError::file(&plan_file))?;
-    if let Ok(lock) = folder::read_inside(root, &setting.folder.lock_file(), MAX_LOCK_BYTES) {
-        add("lock.hcl", &lock).map_err(RunnerError::file(&plan_file))?;
+    let plan = folder::open_for_reading(root, &plan_file).map_err(|error| unreadable(&error))?;
+    let length = plan.metadata().map_err(|error| unreadable(&error))?.len();
+    if length > MAX_PLAN_BYTES {
+        return Err(unreadable(&folder::too_long(MAX_PLAN_BYTES)));
     }
-    archive.into_inner().map_err(RunnerError::file(plan_file))
+    let _ = std::fs::remove_file(packed);
+    let file = File::options().write(true).create_new(true).mode(0o600).open(packed);
+    let mut archive = tar::Builder::new(BufWriter::new(file.map_err(RunnerError::file(packed))?));
+    let mut add = |name: &str, length: u64, bytes: &mut dyn Read| {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(length);
+        header.set_mode(0o600);
+        // A plan that changes its length meanwhile makes an archive that no apply can read.
+        archive.append_data(&mut header, name, bytes.take(length))
+    };
+    add("tfplan", length, &mut &plan).map_err(RunnerError::file(packed))?;
+    if let Ok(lock) = folder::read_inside(root, &setting.folder.lock_file(), MAX_LOCK_BYTES) {
+        add("lock.hcl", lock.len() as u64, &mut &lock[..]).map_err(RunnerError::file(packed))?;
+    }
+    archive.into_inner().and_then(|mut file| file.flush()).map_err(RunnerError::file(packed))
 }
 
 /// Puts the saved plan of another folder into this one.
@@ -164,9 +197,7 @@ pub(crate) fn unpack_plan(setting: &Setting, packed: &PathBuf) -> Result<(), Run
             b"lock.hcl" => setting.folder.lock_file(),
             _ => continue,
         };
-        let mut bytes = Vec::new();
-        std::io::copy(&mut entry, &mut bytes).map_err(RunnerError::file(&target))?;
-        folder::write_new(&target, &bytes).map_err(RunnerError::file(&target))?;
+        folder::write_new(&target, &mut entry).map_err(RunnerError::file(&target))?;
     }
     std::fs::remove_file(packed).map_err(RunnerError::file(packed))
 }

@@ -1,15 +1,15 @@
 //! The schemas of a configuration's providers, which are large and take seconds for the big ones: asked for once.
 
-use std::io::Read as _;
+use std::collections::BTreeSet;
+use std::io::{BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use terrane_domain::reasons::ReasonCode;
 
 use crate::child::{Ended, Setting, words};
-use crate::documents::has_schemas;
+use crate::documents::{SchemaName, Schemas};
 use crate::plan::MAX_LOCK_BYTES;
 use crate::{RunnerError, folder};
 
@@ -20,29 +20,38 @@ const MOST_FILES: usize = 1_000;
 /// `.terraform/providers/HOST/NAMESPACE/TYPE/VERSION/PLATFORM/FILE`.
 const DEEPEST: usize = 6;
 
-/// The schemas, or nothing if it was stopped meanwhile.
-pub(crate) async fn of(setting: &Setting, plan: &Value) -> Result<Option<Value>, RunnerError> {
+/// The schemas of these types, or nothing if it was stopped meanwhile.
+pub(crate) async fn of(setting: &Setting, types: BTreeSet<SchemaName>) -> Result<Option<Schemas>, RunnerError> {
     let path = setting.runner.config.data_dir.join("cache").join(format!("schemas-{}.json", key(setting)));
     // Built-in providers stand in no lock file: two configurations may share a key and name different types.
-    let known = std::fs::read(&path).ok().and_then(|text| serde_json::from_slice(&text).ok());
-    if let Some(known) = known.filter(|known| has_schemas(plan, known)) {
+    let (known, wanted) = (path.clone(), types.clone());
+    if let Ok(Ok(Some(known))) = tokio::task::spawn_blocking(move || read(&known, &wanted)).await {
         return Ok(Some(known));
     }
-    let command = words(&["providers", "schema", "-json"]);
-    let (ended, output) = setting.run_quietly(&command).await?;
+    let temporary = path.with_extension(setting.job.id.as_str());
+    let (ended, shown) = setting.run_into(&words(&["providers", "schema", "-json"]), &temporary).await?;
     match ended {
         Ended::Exited(status) if status.success() => {
-            let schemas = serde_json::from_slice(&output).map_err(|error| {
+            std::fs::rename(&temporary, &path).map_err(RunnerError::file(&path))?;
+            let read = tokio::task::spawn_blocking(move || read(&path, &types)).await;
+            let missing = || std::io::Error::other("a type of the plan has none");
+            let read = read.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+            read.and_then(|schemas| schemas.ok_or_else(missing)).map(Some).map_err(|error| {
                 RunnerError::job(ReasonCode::Internal, format!("The schemas cannot be read: {error}."))
-            })?;
-            let temporary = path.with_extension(setting.job.id.as_str());
-            let kept = std::fs::write(&temporary, &output).and_then(|()| std::fs::rename(&temporary, &path));
-            kept.map_err(RunnerError::file(&path))?;
-            Ok(Some(schemas))
+            })
         }
-        Ended::Exited(status) => Err(Setting::failure(status, &output, ReasonCode::PlanFailed)),
-        Ended::Stopped(_) => Ok(None),
+        ended => {
+            let _ = std::fs::remove_file(&temporary);
+            match ended {
+                Ended::Exited(status) => Err(Setting::failure(status, &shown, ReasonCode::PlanFailed)),
+                Ended::Stopped(_) => Ok(None),
+            }
+        }
     }
+}
+
+fn read(path: &Path, types: &BTreeSet<SchemaName>) -> std::io::Result<Option<Schemas>> {
+    Ok(Schemas::read(BufReader::new(std::fs::File::open(path)?), types)?)
 }
 
 /// What the schemas depend on: the engine, the lock file, and the providers that were installed by it, since a lock file
