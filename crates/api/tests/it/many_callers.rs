@@ -16,6 +16,8 @@ use crate::actors::{Access, Places, member, token};
 use crate::world::{World, text};
 
 const PEOPLE: u128 = 100;
+/// Fewer answers show nothing, however slow the machine is.
+const ENOUGH: u64 = 400;
 const WORKSPACES: u128 = 12;
 
 /// A person and what the person must be shown.
@@ -91,7 +93,7 @@ async fn every_answer_is_its_callers_own() {
         .map(|person| {
             let (world, answers) = (world.clone(), answers.clone());
             tokio::spawn(async move {
-                while Instant::now() < end {
+                while Instant::now() < end || answers.load(Ordering::Relaxed) <= ENOUGH {
                     let account = world.send("GET", "/api/v2/account/details", Some(&person.secret), Vec::new()).await;
                     assert_eq!(account.json()["data"]["attributes"]["username"], person.username.as_str());
                     let path = "/api/v2/organizations/demo/workspaces?page[size]=100";
@@ -105,6 +107,4 @@ async fn every_answer_is_its_callers_own() {
     for task in tasks {
         task.await.unwrap();
     }
-    let answers = answers.load(Ordering::Relaxed);
-    assert!(answers > 200, "{answers} answers are too few to show anything");
 }

@@ -113,7 +113,11 @@ async fn owners_cannot_be_changed_and_the_last_one_stays() {
     let own = page.split("/members/").nth(1).unwrap().split('/').next().unwrap();
     let answer = browser.submit(&format!("{team}/members/{own}/delete"), &[]).await;
     assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
-    assert!(answer.body.contains("The owners team must keep at least one member; put another one in first"), "{}", answer.body);
+    assert!(
+        answer.body.contains("The owners team must keep at least one member; put another one in first"),
+        "{}",
+        answer.body
+    );
 }
 
 #[tokio::test]
