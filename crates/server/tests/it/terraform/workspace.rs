@@ -222,7 +222,9 @@ impl Running {
 
     pub(crate) fn end(mut self) -> Ended {
         drop(self.child.stdin.take());
-        self.stdout.read_to_string(&mut self.seen).unwrap();
+        let mut rest = Vec::new();
+        self.stdout.read_to_end(&mut rest).unwrap();
+        self.seen.push_str(&String::from_utf8_lossy(&rest));
         let output = self.child.wait_with_output().unwrap();
         Ended {
             code: output.status.code().unwrap(),
