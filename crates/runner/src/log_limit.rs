@@ -30,13 +30,14 @@ impl Over {
         }
     }
 
-    /// Leaves the end, which begins with a line. Of an object on a single line nothing is left: half of it would be none.
+    /// Leaves the end.
     fn cut(&mut self) {
         let surplus = self.end.len().saturating_sub(END_BYTES);
         self.left_out += surplus as u64;
         self.end.drain(..surplus);
     }
 
+    /// Leaves whole lines. Half of a structured line would be no JSON, so nothing is left of one that is longer than the end.
     fn begin_with_line(&mut self, format: LogFormat) {
         if self.left_out == 0 {
             return;
