@@ -259,7 +259,7 @@ impl World {
         let mut content = String::new();
         for name in names {
             let mut statement = database.prepare(&format!("SELECT * FROM {name}")).unwrap();
-            let columns: Vec<_> = statement.column_names().into_iter().map(str::to_owned).collect();
+            let columns: Vec<_> = statement.column_names().map(str::to_owned).collect();
             let mut rows = statement.query([]).unwrap();
             while let Some(row) = rows.next().unwrap() {
                 content.push_str(&name);
