@@ -119,10 +119,10 @@ const PROJECT: &str = "/app/{organization}/projects/{project}";
 /// What belongs to a project.
 fn of_project() -> [(&'static str, &'static str, MethodRouter<App>); 4] {
     [
-        ("GET", "/team-access", get(team_access::show_for_project)),
-        ("POST", "/team-access", post(team_access::create_for_project)),
-        ("POST", "/team-access/{access}", post(team_access::update_for_project)),
-        ("POST", "/team-access/{access}/delete", post(team_access::delete_for_project)),
+        ("GET", "/team-access", get(team_access::show::<team_access::Project>)),
+        ("POST", "/team-access", post(team_access::create::<team_access::Project>)),
+        ("POST", "/team-access/{access}", post(team_access::update::<team_access::Project>)),
+        ("POST", "/team-access/{access}/delete", post(team_access::delete::<team_access::Project>)),
     ]
 }
 
@@ -141,10 +141,10 @@ fn of_workspace() -> [(&'static str, &'static str, MethodRouter<App>); 16] {
         ("POST", "/variables", post(variables::create)),
         ("POST", "/variables/{variable}", post(variables::update)),
         ("POST", "/variables/{variable}/delete", post(variables::delete)),
-        ("GET", "/team-access", get(team_access::show_for_workspace)),
-        ("POST", "/team-access", post(team_access::create_for_workspace)),
-        ("POST", "/team-access/{access}", post(team_access::update_for_workspace)),
-        ("POST", "/team-access/{access}/delete", post(team_access::delete_for_workspace)),
+        ("GET", "/team-access", get(team_access::show::<team_access::Workspace>)),
+        ("POST", "/team-access", post(team_access::create::<team_access::Workspace>)),
+        ("POST", "/team-access/{access}", post(team_access::update::<team_access::Workspace>)),
+        ("POST", "/team-access/{access}/delete", post(team_access::delete::<team_access::Workspace>)),
     ]
 }
 

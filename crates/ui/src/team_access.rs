@@ -3,6 +3,7 @@
 //! Both are one page: a list of teams, each with a level, or with rights that are set one by one.
 
 mod levels;
+mod place;
 mod projects;
 mod workspaces;
 
@@ -13,13 +14,9 @@ use terrane_app::{App, AppError};
 use terrane_domain::access::Caller;
 use terrane_domain::ids::TeamId;
 
-pub(crate) use projects::{
-    create as create_for_project, delete as delete_for_project, show as show_for_project, update as update_for_project,
-};
-pub(crate) use workspaces::{
-    create as create_for_workspace, delete as delete_for_workspace, show as show_for_workspace,
-    update as update_for_workspace,
-};
+pub(crate) use place::{Place, create, delete, show, update};
+pub(crate) use projects::Project;
+pub(crate) use workspaces::Workspace;
 
 use crate::error::PageResult;
 use crate::forms::{Field, FormToken, Submitted, Wrong, button, fault};
@@ -29,7 +26,7 @@ use levels::{CUSTOM, Kind};
 const MOST_TEAMS: usize = 500;
 
 /// A team's access as the page shows it.
-struct Row {
+pub(crate) struct Row {
     /// Of the access.
     id: String,
     team_id: TeamId,

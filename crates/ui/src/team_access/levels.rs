@@ -51,7 +51,7 @@ impl Right {
 }
 
 /// What access to workspaces and access to projects differ in.
-pub(super) struct Kind {
+pub(crate) struct Kind {
     pub(super) levels: &'static [(&'static str, &'static str)],
     pub(super) rights: fn() -> Vec<Right>,
 }

@@ -1,37 +1,25 @@
 //! Access of teams to workspaces.
 
-use axum::extract::State;
-use axum::response::{IntoResponse as _, Redirect, Response};
-use maud::html;
+use maud::{Markup, html};
 use terrane_app::organizations::OrganizationView;
 use terrane_app::team_access::{self, WorkspaceSettings};
 use terrane_app::workspaces::{self, WorkspaceView};
-use terrane_app::{App, AppError, organizations, projects};
+use terrane_app::{App, AppError, AppResult, organizations, projects};
 use terrane_domain::access::{Action, Caller};
+use terrane_domain::ids::{TeamId, TeamWorkspaceId};
 use terrane_domain::team_access::TeamWorkspace;
 
-use super::levels::{self, WORKSPACE};
-use super::{Page, Refused, Row, team_id, visible_teams};
+use super::levels::{self, Kind, WORKSPACE};
+use super::{Place, Row};
 use crate::error::PageResult;
-use crate::forms::{FormToken, Submitted, Wrong};
+use crate::forms::Submitted;
 use crate::layout::workspace_page;
-use crate::paths::Path;
-use crate::session::SignedIn;
 use crate::workspaces::key;
 
-/// The workspace that an address means, and its organization.
-struct Found {
+/// A workspace and its organization.
+pub(crate) struct Workspace {
     organization: OrganizationView,
     view: WorkspaceView,
-}
-
-async fn find(app: &App, caller: &Caller, organization: &str, workspace: &str) -> PageResult<Found> {
-    let view = workspaces::read(app, caller, key(organization, workspace)).await?;
-    Ok(Found { organization: organizations::read(app, caller, organization).await?, view })
-}
-
-fn address(found: &Found) -> String {
-    format!("/app/{}/workspaces/{}/team-access", found.view.organization, found.view.workspace.name)
 }
 
 fn settings(form: &Submitted) -> Result<WorkspaceSettings, AppError> {
@@ -56,118 +44,67 @@ async fn project_address(app: &App, caller: &Caller, view: &WorkspaceView) -> Pa
     }
 }
 
-async fn answer(
-    app: &App,
-    caller: &Caller,
-    token: &FormToken,
-    found: &Found,
-    refused: Option<Refused>,
-) -> PageResult<Response> {
-    let list = team_access::list_for_workspace(app, caller, found.view.workspace.id.clone(), None).await?;
-    let no_right = "You need the right to manage the teams of this workspace.";
-    let page = Page {
-        kind: &WORKSPACE,
-        here: address(found),
-        rows: list.into_iter().map(row).collect(),
-        teams: visible_teams(app, caller, &found.organization).await?,
-        why_not: (!found.view.may(Action::ManageWorkspaceTeams)).then_some(no_right),
-        refused,
-    };
-    let body = html! {
-        p class="quiet" {
-            "Teams with access to "
-            @match project_address(app, caller, &found.view).await? {
-                Some(address) => a href=(address) { "the project" }
-                None => "the project"
+impl Place for Workspace {
+    const KIND: &'static Kind = &WORKSPACE;
+    type Id = TeamWorkspaceId;
+
+    async fn find(app: &App, caller: &Caller, organization: &str, workspace: &str) -> PageResult<Self> {
+        let view = workspaces::read(app, caller, key(organization, workspace)).await?;
+        Ok(Self { organization: organizations::read(app, caller, organization).await?, view })
+    }
+
+    fn organization(&self) -> &OrganizationView {
+        &self.organization
+    }
+
+    fn address(&self) -> String {
+        format!("/app/{}/workspaces/{}/team-access", self.view.organization, self.view.workspace.name)
+    }
+
+    fn why_not(&self) -> Option<&'static str> {
+        let no_right = "You need the right to manage the teams of this workspace.";
+        (!self.view.may(Action::ManageWorkspaceTeams)).then_some(no_right)
+    }
+
+    async fn rows(&self, app: &App, caller: &Caller) -> AppResult<Vec<Row>> {
+        let list = team_access::list_for_workspace(app, caller, self.view.workspace.id.clone(), None).await?;
+        Ok(list.into_iter().map(row).collect())
+    }
+
+    async fn around(&self, app: &App, caller: &Caller, list: &Markup) -> PageResult<Markup> {
+        let body = html! {
+            p class="quiet" {
+                "Teams with access to "
+                @match project_address(app, caller, &self.view).await? {
+                    Some(address) => a href=(address) { "the project" }
+                    None => "the project"
+                }
+                " have it here too; what a team is given adds up."
             }
-            " have it here too; what a team is given adds up."
-        }
-        (page.render(token))
-    };
-    Ok((page.status(), workspace_page(&found.view, "Team access", &body)).into_response())
-}
-
-async fn settle<T>(
-    app: &App,
-    caller: &Caller,
-    token: &FormToken,
-    found: &Found,
-    done: Result<T, AppError>,
-    (id, form): (Option<String>, Submitted),
-) -> PageResult<Response> {
-    match done {
-        Ok(_) => Ok(Redirect::to(&address(found)).into_response()),
-        Err(error) => {
-            let refused = Refused { id, form, wrong: Wrong::new(error)? };
-            answer(app, caller, token, found, Some(refused)).await
-        }
+            (list)
+        };
+        Ok(workspace_page(&self.view, "Team access", &body))
     }
-}
 
-/// The page.
-pub(crate) async fn show(
-    State(app): State<App>,
-    SignedIn(caller): SignedIn,
-    token: FormToken,
-    Path((organization, workspace)): Path<(String, String)>,
-) -> PageResult<Response> {
-    let found = find(&app, &caller, &organization, &workspace).await?;
-    answer(&app, &caller, &token, &found, None).await
-}
-
-/// Gives a team access.
-pub(crate) async fn create(
-    State(app): State<App>,
-    SignedIn(caller): SignedIn,
-    token: FormToken,
-    Path((organization, workspace)): Path<(String, String)>,
-    form: Submitted,
-) -> PageResult<Response> {
-    let found = find(&app, &caller, &organization, &workspace).await?;
-    let done = match team_id(&form).and_then(|team_id| Ok((team_id, settings(&form)?))) {
-        Ok((team_id, settings)) => {
-            team_access::create_for_workspace(&app, &caller, found.view.workspace.id.clone(), team_id, settings).await
+    async fn access(&self, app: &App, caller: &Caller, id: &str) -> PageResult<TeamWorkspaceId> {
+        let id = id.parse().map_err(|_| AppError::NotFound)?;
+        let access = team_access::read_for_workspace(app, caller, id).await?;
+        if access.workspace_id != self.view.workspace.id {
+            return Err(AppError::NotFound.into());
         }
-        Err(error) => Err(error),
-    };
-    settle(&app, &caller, &token, &found, done, (None, form)).await
-}
-
-/// The access that an address means, if it is one to this workspace.
-async fn look_up(app: &App, caller: &Caller, found: &Found, access: &str) -> PageResult<TeamWorkspace> {
-    let id = access.parse().map_err(|_| AppError::NotFound)?;
-    let access = team_access::read_for_workspace(app, caller, id).await?;
-    if access.workspace_id != found.view.workspace.id {
-        return Err(AppError::NotFound.into());
+        Ok(access.id)
     }
-    Ok(access)
-}
 
-/// Changes what a team may do.
-pub(crate) async fn update(
-    State(app): State<App>,
-    SignedIn(caller): SignedIn,
-    token: FormToken,
-    Path((organization, workspace, access)): Path<(String, String, String)>,
-    form: Submitted,
-) -> PageResult<Response> {
-    let found = find(&app, &caller, &organization, &workspace).await?;
-    let id = look_up(&app, &caller, &found, &access).await?.id;
-    let done = match settings(&form) {
-        Ok(settings) => team_access::update_for_workspace(&app, &caller, id, settings).await,
-        Err(error) => Err(error),
-    };
-    settle(&app, &caller, &token, &found, done, (Some(access), form)).await
-}
+    async fn create(&self, app: &App, caller: &Caller, team_id: TeamId, form: &Submitted) -> AppResult<()> {
+        let (id, settings) = (self.view.workspace.id.clone(), settings(form)?);
+        team_access::create_for_workspace(app, caller, id, team_id, settings).await.map(drop)
+    }
 
-/// Takes a team's access away.
-pub(crate) async fn delete(
-    State(app): State<App>,
-    SignedIn(caller): SignedIn,
-    Path((organization, workspace, access)): Path<(String, String, String)>,
-) -> PageResult<Response> {
-    let found = find(&app, &caller, &organization, &workspace).await?;
-    let id = look_up(&app, &caller, &found, &access).await?.id;
-    team_access::delete_for_workspace(&app, &caller, id).await?;
-    Ok(Redirect::to(&address(&found)).into_response())
+    async fn update(app: &App, caller: &Caller, id: TeamWorkspaceId, form: &Submitted) -> AppResult<()> {
+        team_access::update_for_workspace(app, caller, id, settings(form)?).await.map(drop)
+    }
+
+    async fn delete(app: &App, caller: &Caller, id: TeamWorkspaceId) -> AppResult<()> {
+        team_access::delete_for_workspace(app, caller, id).await
+    }
 }
