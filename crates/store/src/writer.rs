@@ -217,11 +217,12 @@ fn control(tx: &Tx, text: &'static str) -> Result<(), StoreError> {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::future::join_all;
+
     use super::*;
     use crate::clock::SystemClock;
     use crate::sealing::Key;
     use crate::wake::Topic;
-    use futures_util::future::join_all;
 
     const SCHEMA: &str = "CREATE TABLE parents (id INTEGER PRIMARY KEY); CREATE TABLE children \
         (parent_id INTEGER NOT NULL REFERENCES parents (id) DEFERRABLE INITIALLY DEFERRED)";

@@ -17,7 +17,7 @@ mod mass_assignment;
 mod matrix;
 mod organization_memberships;
 mod organizations;
-#[path = "../../../app/tests/it/postgres.rs"]
+#[path = "../../../store/tests/it/postgres.rs"]
 mod postgres;
 mod projects;
 mod reserved_tag_keys;

@@ -7,6 +7,7 @@ mod configurations;
 mod databases;
 mod logs;
 mod lost_runners;
+#[path = "../../../store/tests/it/postgres.rs"]
 mod postgres;
 mod queue;
 mod states;

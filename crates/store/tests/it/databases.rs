@@ -1,18 +1,14 @@
 //! The databases that the cases run on.
 
-use std::io::Write as _;
-use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
-use std::sync::{Arc, Once};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
-use futures_util::FutureExt as _;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use terrane_domain::time::Timestamp;
 use terrane_store::{Clock, Key, Store, StoreError, StoreOptions};
 
-/// Names a PostgreSQL server whose user may make databases.
-const POSTGRES: &str = "TERRANE_TEST_POSTGRES_URL";
+use crate::postgres;
 
 /// A clock that stands still until it is set.
 pub(crate) struct TestClock(AtomicI64);
@@ -91,30 +87,5 @@ fn options(url: &str, blob_folder: PathBuf, clock: Arc<TestClock>) -> StoreOptio
 
 /// Runs `case` on a fresh database of each kind that is at hand.
 pub(crate) async fn each(case: impl AsyncFn(&Bench)) {
-    case(&Bench::new(None).await).await;
-    let Ok(server) = std::env::var(POSTGRES) else {
-        static TOLD: Once = Once::new();
-        // Not `eprintln!`: the test runner would keep it to itself.
-        let note = format!("PostgreSQL not given: set {POSTGRES}\n");
-        TOLD.call_once(|| std::io::stderr().write_all(note.as_bytes()).unwrap());
-        return;
-    };
-    let name = database_name();
-    administer(&server, &format!("CREATE DATABASE {name}")).await;
-    let url = server.rsplit_once('/').map(|(server, _)| format!("{server}/{name}")).unwrap();
-    let outcome = AssertUnwindSafe(async { case(&Bench::new(Some(url)).await).await }).catch_unwind().await;
-    administer(&server, &format!("DROP DATABASE {name} WITH (FORCE)")).await;
-    if let Err(panic) = outcome {
-        std::panic::resume_unwind(panic);
-    }
-}
-
-fn database_name() -> String {
-    static NUMBER: AtomicU32 = AtomicU32::new(0);
-    format!("terrane_test_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed))
-}
-
-async fn administer(server: &str, sql: &str) {
-    let mut connection = PgConnection::connect(server).await.unwrap();
-    connection.execute(AssertSqlSafe(sql.to_owned())).await.unwrap();
+    postgres::each(async |url| case(&Bench::new(url).await).await).await;
 }

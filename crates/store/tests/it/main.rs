@@ -27,6 +27,7 @@ mod jobs;
 mod lists;
 mod logs;
 mod organizations;
+mod postgres;
 mod reads;
 mod records;
 mod runs;
