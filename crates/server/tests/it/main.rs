@@ -18,5 +18,6 @@ mod restart;
 mod secrecy;
 mod serve;
 mod serve_support;
+mod services;
 mod start;
 mod terraform;
