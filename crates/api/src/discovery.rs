@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use terrane_app::App;
 use terrane_domain::authorization_codes::{CLIENT_ID, PORTS};
 
@@ -12,27 +12,29 @@ use crate::routes::{Access, Routes};
 
 pub(crate) fn routes() -> Routes {
     Routes::default()
-        .get("/.well-known/terraform.json", Access::Public, services)
+        .get("/.well-known/terraform.json", Access::Public, document)
         .get("/api/v2/ping", Access::Public, ping)
         .get("/healthz", Access::Public, healthz)
         .get("/readyz", Access::Public, readyz)
 }
 
-async fn services() -> Response {
-    let services = json!({
-        "login.v1": {
-            "client": CLIENT_ID,
-            "grant_types": ["authz_code"],
-            "authz": "/oauth/authorization",
-            "token": "/oauth/token",
-            "ports": [PORTS.start(), PORTS.end()],
-        },
-        "tfe.v2": "/api/v2/",
-        "tfe.v2.1": "/api/v2/",
-        "tfe.v2.2": "/api/v2/",
-        "state.v2": "/api/v2/",
+/// The services of this server by the ids under which terraform looks for them, with addresses below `base`: nothing, where
+/// terraform resolves them against the document, or `https://HOST`, where no document is asked for.
+pub fn services(base: &str) -> Map<String, Value> {
+    let api = format!("{base}/api/v2/");
+    let login = json!({
+        "client": CLIENT_ID,
+        "grant_types": ["authz_code"],
+        "authz": format!("{base}/oauth/authorization"),
+        "token": format!("{base}/oauth/token"),
+        "ports": [PORTS.start(), PORTS.end()],
     });
-    Json(services).into_response()
+    let services = ["state.v2", "tfe.v2", "tfe.v2.1", "tfe.v2.2"].map(|id| (id.to_owned(), json!(api)));
+    services.into_iter().chain([("login.v1".to_owned(), login)]).collect()
+}
+
+async fn document() -> Json<Map<String, Value>> {
+    Json(services(""))
 }
 
 /// Clients read the headers only, which every answer has.

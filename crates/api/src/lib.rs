@@ -43,6 +43,7 @@ use axum::http::{HeaderValue, header};
 use axum::middleware;
 use terrane_app::App;
 
+pub use discovery::services;
 pub use routes::{Access, Route, Routes};
 
 /// Every route with its declaration.

@@ -1,7 +1,7 @@
 //! Tags that are a word: given to workspaces, listed and deleted in the organization.
 
 use serde_json::json;
-use terrane_domain::access::{Action, Caller, Visibility, visible_workspaces};
+use terrane_domain::access::{Action, Caller, visible_workspaces};
 use terrane_domain::ids::{TagId, WorkspaceId};
 use terrane_domain::tags::{Tag, WRONG_NAME, is_name};
 use terrane_domain::workspaces::Workspace;
@@ -31,12 +31,12 @@ pub struct TagView {
     pub instance_count: i64,
 }
 
-/// One page of an organization's tags by name, and their total number. Every member sees them.
+/// One page of an organization's tags by name, and their total number: what the workspaces have that one sees.
 pub async fn list(
     app: &App,
     caller: &Caller,
     organization: &str,
-    mut filter: TagFilter,
+    filter: TagFilter,
     limit: i64,
     offset: i64,
 ) -> AppResult<(Vec<TagView>, i64)> {
@@ -46,11 +46,8 @@ pub async fn list(
             Box::pin(async move {
                 let place = lookups::organization(tx, &caller, &organization, Action::ReadOrganization).await?;
                 let id = &place.organization.id;
-                // A run sees nothing beside its workspace.
-                if let Visibility::Workspace(own) = visible_workspaces(&caller, id, &place.standing) {
-                    filter.of = Some(own);
-                }
-                let (tags, total) = terrane_store::tags::list(tx, id, &filter, limit, offset).await?;
+                let visibility = visible_workspaces(&caller, id, &place.standing);
+                let (tags, total) = terrane_store::tags::list(tx, id, &visibility, &filter, limit, offset).await?;
                 Ok((views(&place.organization.name, tags), total))
             })
         })
@@ -71,8 +68,9 @@ pub async fn of_workspace(
             Box::pin(async move {
                 let (found, place) = lookups::workspace_with_place(tx, &caller, &key, Action::ReadWorkspace).await?;
                 let filter = TagFilter { of: Some(found.id.clone()), ..TagFilter::default() };
-                let (tags, total) =
-                    terrane_store::tags::list(tx, &found.organization_id, &filter, limit, offset).await?;
+                let id = &found.organization_id;
+                let visibility = visible_workspaces(&caller, id, &place.standing);
+                let (tags, total) = terrane_store::tags::list(tx, id, &visibility, &filter, limit, offset).await?;
                 Ok((views(&place.organization.name, tags), total))
             })
         })

@@ -6,18 +6,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::configuration::Settings;
 use crate::files;
-
-/// Services of the server as terraform's discovery names them, with their paths.
-const SERVICES: [(&str, &str); 5] = [
-    ("modules.v1", "/api/registry/v1/modules/"),
-    ("providers.v1", "/api/registry/v1/providers/"),
-    ("state.v2", "/api/v2/"),
-    ("tfe.v2", "/api/v2/"),
-    ("tfe.v2.1", "/api/v2/"),
-];
 
 /// What the application made for its demo; it comes from there, because it is stored there.
 pub(crate) struct DevFacts {
@@ -94,9 +86,9 @@ pub(crate) fn write(settings: &Settings, facts: &DevFacts) -> anyhow::Result<()>
 fn cli_configuration(address: &str, token: &str) -> String {
     let host = quote(host_of(address));
     let mut text = format!("host {host} {{\n  services = {{\n");
-    for (name, path) in SERVICES {
+    for (id, service) in terrane_api::services(address) {
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "    {} = {}", quote(name), quote(&format!("{address}{path}")));
+        let _ = writeln!(text, "    {} = {}", quote(&id), expression(&service));
     }
     let _ = write!(text, "  }}\n}}\n\ncredentials {host} {{\n  token = {}\n}}\n", quote(token));
     text
@@ -104,6 +96,19 @@ fn cli_configuration(address: &str, token: &str) -> String {
 
 fn host_of(address: &str) -> &str {
     address.split_once("://").map_or(address, |(_, host)| host)
+}
+
+/// A value in HCL, as the CLI configuration knows it.
+fn expression(value: &Value) -> String {
+    match value {
+        Value::String(text) => quote(text),
+        Value::Array(items) => format!("[{}]", items.iter().map(expression).collect::<Vec<_>>().join(", ")),
+        Value::Object(members) => {
+            let members = members.iter().map(|(name, value)| format!("{name} = {}", expression(value)));
+            format!("{{ {} }}", members.collect::<Vec<_>>().join(", "))
+        }
+        other => other.to_string(),
+    }
 }
 
 /// A string of HCL, as the CLI configuration knows it.
@@ -147,6 +152,14 @@ mod tests {
         assert!(text.starts_with("host \"localhost:8080\" {\n"), "{text}");
         assert!(text.contains("    \"tfe.v2.1\" = \"http://localhost:8080/api/v2/\"\n"), "{text}");
         assert!(text.ends_with("credentials \"localhost:8080\" {\n  token = \"secret\"\n}\n"), "{text}");
+    }
+
+    #[test]
+    fn a_service_may_have_members() {
+        let text = cli_configuration("http://localhost:8080", "secret");
+        let login = "    \"login.v1\" = { authz = \"http://localhost:8080/oauth/authorization\", client = \"terraform-cli\", \
+                     grant_types = [\"authz_code\"], ports = [10000, 10010], token = \"http://localhost:8080/oauth/token\" }\n";
+        assert!(text.contains(login), "{text}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Rows of tags, and which workspaces have them.
 
+use terrane_domain::access::Visibility;
 use terrane_domain::ids::{OrganizationId, TagId, WorkspaceId};
 use terrane_domain::tags::Tag;
 
@@ -7,6 +8,7 @@ use crate::error::StoreError;
 use crate::statement::{Record as _, record, statements};
 use crate::transaction::{Tx, values};
 use crate::value::Col;
+use crate::workspaces::all_or_visible_to;
 
 record!(Tag, "tags", "$1, $2, $3, $4", { id, organization_id, name, created_at });
 
@@ -21,19 +23,30 @@ pub struct WorkspaceTag {
 
 record!(WorkspaceTag, "workspace_tags JOIN tags ON tags.id = workspace_tags.tag_id", "", { workspace_id, name });
 
+/// $2: part of the name in lower case; $3: a workspace that does not have it; $4: one that has.
+///
+/// $5: all workspaces are visible; $6: the only visible one; $7: the person whose teams have access; $8: the team that has.
+/// Three of them are nothing. A tag is as visible as the workspaces that have it, and no other workspace counts.
 const LISTED: &str = concat!(
-    " FROM tags t WHERE t.organization_id = $1",
-    " AND (CAST($2 AS TEXT) IS NULL OR REPLACE(LOWER(t.name), CAST($2 AS TEXT), '') <> LOWER(t.name))",
-    " AND (CAST($3 AS TEXT) IS NULL OR NOT EXISTS (SELECT 1 FROM workspace_tags x WHERE x.tag_id = t.id AND x.workspace_id = CAST($3 AS TEXT)))",
-    " AND (CAST($4 AS TEXT) IS NULL OR EXISTS (SELECT 1 FROM workspace_tags x WHERE x.tag_id = t.id AND x.workspace_id = CAST($4 AS TEXT)))",
+    " FROM (SELECT w.tag_id, COUNT(*) AS uses,",
+    " MAX(CASE WHEN w.workspace_id = CAST($3 AS TEXT) THEN 1 ELSE 0 END) AS is_unwanted,",
+    " MAX(CASE WHEN w.workspace_id = CAST($4 AS TEXT) THEN 1 ELSE 0 END) AS is_wanted",
+    " FROM workspace_tags w JOIN workspaces v ON v.id = w.workspace_id WHERE v.organization_id = $1",
+    " AND (CAST($5 AS BOOLEAN) = TRUE OR v.id = CAST($6 AS TEXT) OR v.id IN (SELECT workspace_id FROM team_workspaces",
+    " WHERE team_id = CAST($8 AS TEXT)",
+    " OR team_id IN (SELECT team_id FROM team_members WHERE user_id = CAST($7 AS TEXT)))",
+    " OR v.project_id IN (SELECT project_id FROM team_projects WHERE team_id = CAST($8 AS TEXT)",
+    " OR team_id IN (SELECT team_id FROM team_members WHERE user_id = CAST($7 AS TEXT))))",
+    " GROUP BY w.tag_id) seen JOIN tags t ON t.id = seen.tag_id",
+    " WHERE (CAST($2 AS TEXT) IS NULL OR REPLACE(LOWER(t.name), CAST($2 AS TEXT), '') <> LOWER(t.name))",
+    " AND seen.is_unwanted = 0 AND (CAST($4 AS TEXT) IS NULL OR seen.is_wanted = 1)",
 );
 
 statements! {
     INSERT_TAG = "INSERT INTO tags (id, organization_id, name, created_at) VALUES ($1, $2, $3, $4) ON CONFLICT (organization_id, name) DO NOTHING";
     TAG_BY_ID: Tag = select "WHERE id = $1";
     TAG_BY_NAME: Tag = select "WHERE organization_id = $1 AND name = $2";
-    // $2: part of the name in lower case; $3: a workspace that does not have it; $4: one that has.
-    LIST_TAGS = joined ["SELECT t.id, t.organization_id, t.name, t.created_at, (SELECT COUNT(*) FROM workspace_tags w WHERE w.tag_id = t.id)", LISTED, " ORDER BY t.name LIMIT $5 OFFSET $6"];
+    LIST_TAGS = joined ["SELECT t.id, t.organization_id, t.name, t.created_at, seen.uses", LISTED, " ORDER BY t.name LIMIT $9 OFFSET $10"];
     COUNT_TAGS = joined ["SELECT COUNT(*)", LISTED];
     NAMES_OF_WORKSPACES: WorkspaceTag = select_many "workspace_id";
     TAG_WORKSPACE = "INSERT INTO workspace_tags (workspace_id, tag_id) VALUES ($1, $2) ON CONFLICT DO NOTHING";
@@ -69,16 +82,21 @@ pub async fn by_name(tx: &mut Tx, id: &OrganizationId, name: &str) -> Result<Opt
     tx.one(&TAG_BY_NAME, values![*id, name.to_owned()]).await
 }
 
-/// One page of an organization's tags by name, each with the number of workspaces that have it, and their total.
+/// One page of the tags of an organization's visible workspaces by name, each with the number of those that have it, and
+/// their total.
 pub async fn list(
     tx: &mut Tx,
     id: &OrganizationId,
+    visibility: &Visibility,
     filter: &TagFilter,
     limit: i64,
     offset: i64,
 ) -> Result<(Vec<(Tag, i64)>, i64), StoreError> {
     let part = filter.name_part.as_deref().map(str::to_ascii_lowercase);
-    let shared = values![*id, part, filter.not_of, filter.of];
+    if *visibility == Visibility::Nothing {
+        return Ok((Vec::new(), 0));
+    }
+    let shared = [values![*id, part, filter.not_of, filter.of], all_or_visible_to(visibility)].concat();
     let total = tx.scalar(&COUNT_TAGS, shared.clone()).await?.unwrap_or(0);
     let rows = tx.rows(&LIST_TAGS, [shared, values![limit, offset]].concat()).await?;
     let tags = rows.iter().map(|row| Ok((Tag::from_row(row)?, Col::get(row, 4)?)));

@@ -31,6 +31,8 @@ impl Chromium {
         let mut command = Command::new("chromium");
         // Its own sandbox does not work for root; the pages it sees here are ours.
         command.args(["--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe"]);
+        // Their certificates are made by the tests.
+        command.arg("--ignore-certificate-errors");
         command.arg(format!("--user-data-dir={}", profile.path().display()));
         command.stdout(Stdio::null()).stderr(Stdio::null());
         let mapping = |parent_fd: OwnedFd, child_fd| FdMapping { parent_fd, child_fd };
@@ -134,11 +136,11 @@ impl Chromium {
         }
     }
 
-    /// Goes on by the tabulator until the element with this name, or with this value, has the focus.
+    /// Goes on by the tabulator until the element with this name, value, or text has the focus.
     pub(crate) fn tab_to(&mut self, wanted: &str) {
         for _ in 0..30 {
             self.tab();
-            let focused = "[document.activeElement.name, document.activeElement.value]";
+            let focused = "(it => [it.name, it.value, it.textContent.trim()])(document.activeElement)";
             if self.value(focused).as_array().is_some_and(|found| found.contains(&wanted.into())) {
                 return;
             }

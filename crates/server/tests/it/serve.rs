@@ -1,58 +1,16 @@
 //! `terrane serve`: set-up, TLS, and `terraform login` with the real CLI.
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
 use crate::http;
+use crate::person::Person;
 use crate::process::{output, within};
 use crate::serve_support::{Browser, Serve, request, trusting, write_certificate};
 
 const ACCOUNT: [(&str, &str); 4] =
     [("username", "ada"), ("email", "ada@example.com"), ("password", "correct horse"), ("organization", "analytical")];
-
-fn terraform(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new("terraform");
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TF_")) {
-        command.env_remove(name);
-    }
-    command.args(arguments).current_dir(folder).env("HOME", folder).env("CHECKPOINT_DISABLE", "1");
-    command.env("SSL_CERT_FILE", folder.join("certificate.pem")).env("TF_CLI_ARGS", "-no-color");
-    command
-}
-
-/// Runs `terraform login`; the browser consents. What the CLI opens in a browser it also prints.
-fn log_in(folder: &Path, serve: &Serve, browser: &mut Browser) {
-    // Where the CLI keeps what it gets.
-    std::fs::create_dir(folder.join(".terraform.d")).unwrap();
-    let mut command = terraform(folder, &["login", &format!("localhost:{}", serve.port)]);
-    // The line to the browser is for a person to open.
-    command.env("BROWSER", "/nonexistent").env_remove("DISPLAY").env_remove("TF_CLI_ARGS");
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
-    child.stdin.as_mut().unwrap().write_all(b"yes\n").unwrap();
-    let mut stdout = BufReader::new(child.stdout.take().unwrap());
-    let mut seen = String::new();
-    let address = loop {
-        let mut line = String::new();
-        assert!(stdout.read_line(&mut line).unwrap() > 0, "{seen}");
-        seen.push_str(&line);
-        if let Some((_, rest)) = line.split_once("/oauth/authorization?") {
-            break format!("/oauth/authorization?{}", rest.split_whitespace().next().unwrap());
-        }
-    };
-    browser.get(&address);
-    assert!(browser.page.contains("Allow terraform to act as ada?"), "{}", browser.page);
-    let location = browser.submit("/oauth/authorization", &[("lifetime", "30"), ("answer", "allow")]);
-    let rest = location.strip_prefix("http://localhost:").expect(&location);
-    let (port, path) = rest.split_once('/').unwrap();
-    assert_eq!(http::request(port.parse().unwrap(), "GET", &format!("/{path}"), &[], b"").status, 200);
-    let ended = child.wait().unwrap();
-    std::io::Read::read_to_string(&mut stdout, &mut seen).unwrap();
-    assert!(ended.success(), "{seen}");
-}
 
 #[test]
 fn from_an_empty_folder_to_a_plan_with_the_token_of_terraform_login() {
@@ -64,20 +22,19 @@ fn from_an_empty_folder_to_a_plan_with_the_token_of_terraform_login() {
     let set_up = serve.set_up_path().unwrap();
     browser.get(&set_up);
     assert_eq!(browser.submit(&set_up, &ACCOUNT), "/app");
-    log_in(folder, &serve, &mut browser);
-    let configuration = format!(
-        "terraform {{\n  cloud {{\n    hostname = \"localhost:{}\"\n    organization = \"analytical\"\n    workspaces {{ name = \"engine\" }}\n  }}\n}}\n\
-         resource \"terraform_data\" \"note\" {{\n  input = \"G\"\n}}\n",
-        serve.port
-    );
-    let working = folder.join("configuration");
-    std::fs::create_dir(&working).unwrap();
-    std::fs::write(working.join("main.tf"), configuration).unwrap();
-    for (arguments, shown) in [(&["init"][..], "successfully initialized"), (&["plan"], "1 to add, 0 to change")] {
-        let ended = terraform(folder, arguments).env_remove("TF_CLI_ARGS").current_dir(&working).output().unwrap();
-        let text = String::from_utf8_lossy(&ended.stdout).into_owned() + &String::from_utf8_lossy(&ended.stderr);
-        assert!(ended.status.success() && text.contains(shown), "{arguments:?}: {text}");
-    }
+    let person = Person::new(&serve, folder);
+    person.log_in(|address| {
+        let (_, path) = address.split_once(&format!("localhost:{}", serve.port)).unwrap();
+        browser.get(path);
+        assert!(browser.page.contains("Allow terraform to act as ada?"), "{}", browser.page);
+        let location = browser.submit("/oauth/authorization", &[("lifetime", "30"), ("answer", "allow")]);
+        let rest = location.strip_prefix("http://localhost:").expect(&location);
+        let (port, path) = rest.split_once('/').unwrap();
+        assert_eq!(http::request(port.parse().unwrap(), "GET", &format!("/{path}"), &[], b"").status, 200);
+    });
+    let working = person.configuration("engine");
+    person.terraform(&working, &["init"]).with(0).shows("successfully initialized");
+    person.terraform(&working, &["plan"]).with(0).shows("1 to add, 0 to change");
     browser.get("/app/settings/tokens");
     assert!(browser.page.contains("terraform login"), "{}", browser.page);
     drop(serve);

@@ -189,9 +189,7 @@ pub async fn list(
         let total = tx.scalar(&COUNT_ALL, values![*id]).await?;
         return Ok((tx.all(&LIST_ALL, values![*id, limit, offset]).await?, total.unwrap_or(0)));
     }
-    let none = values![None::<WorkspaceId>, None::<String>, None::<String>];
-    let who = visible_to(visibility).unwrap_or(none);
-    let shared = [filter.values(id), values![*visibility == Visibility::All], who, values![filter.is_locked]].concat();
+    let shared = [filter.values(id), all_or_visible_to(visibility)].concat();
     let total = tx.scalar(&COUNT, shared.clone()).await?;
     let rows = tx.all(&LIST, [shared, values![filter.sort, limit, offset]].concat()).await?;
     Ok((rows, total.unwrap_or(0)))
@@ -208,4 +206,10 @@ pub(crate) fn visible_to(visibility: &Visibility) -> Option<Vec<Val>> {
         Visibility::OfTeam(id) => team = Some(id.clone()),
     }
     Some(values![only, user, team])
+}
+
+/// The four values of a statement that shows all, or what one may see: whether it is all, and the three of [`visible_to`].
+pub(crate) fn all_or_visible_to(visibility: &Visibility) -> Vec<Val> {
+    let nobody = values![None::<WorkspaceId>, None::<String>, None::<String>];
+    [values![*visibility == Visibility::All], visible_to(visibility).unwrap_or(nobody)].concat()
 }

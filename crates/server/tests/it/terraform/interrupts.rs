@@ -1,8 +1,17 @@
-//! Ctrl-C while a run is at work.
+//! Ctrl-C while a run is at work. The exit codes are terraform's own: it looks at the run before it cancels it, and ends
+//! with 0 where that run had not failed; a plan whose log it no longer reads it knows nothing of, and ends with 1.
 
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::time::Duration;
 
+use nix::fcntl::OFlag;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+
 use crate::bench::Terrane;
+use crate::faults_support::shared_folder;
 use crate::process::within;
 use crate::terraform::workspace::Workspace;
 
@@ -24,7 +33,7 @@ resource "terraform_data" "slow" {
     let mut apply = workspace.start(&["apply", "-auto-approve"]);
     apply.read_until("(local-exec): at work");
     apply.interrupt();
-    apply.end().shows("The remote operation was successfully cancelled.");
+    apply.end().with(0).shows("The remote operation was successfully cancelled.");
     within(Duration::from_secs(20), || workspace.run_statuses() == ["canceled"]);
     assert!(workspace.resources().contains(&"terraform_data.done".to_owned()));
     assert_eq!(workspace.document()["attributes"]["locked"], false);
@@ -39,6 +48,34 @@ fn an_interrupted_wait_is_canceled_when_that_is_confirmed() {
     apply.interrupt();
     apply.read_until("Do you want to cancel the remote operation?");
     apply.answer("yes");
-    apply.end().shows("The remote operation was successfully cancelled.");
+    apply.end().with(0).shows("The remote operation was successfully cancelled.");
     assert_eq!(workspace.run_statuses(), ["canceled"]);
+}
+
+#[test]
+fn an_interrupted_plan_goes_on_without_its_reader() {
+    let terrane = &Terrane::start();
+    let shared = shared_folder();
+    let (pipe, file) = (shared.path().join("text"), shared.path().join("later"));
+    mkfifo(&pipe, Mode::from_bits_truncate(0o666)).unwrap();
+    std::fs::write(&file, "text").unwrap();
+    let input = pipe.display();
+    let workspace =
+        Workspace::initialized(terrane, &format!(r#"resource "terraform_data" "a" {{ input = file("{input}") }}"#));
+    let mut plan = workspace.start(&["plan"]);
+    plan.read_until("Initializing plugins and modules...");
+    let mut writer = None;
+    within(Duration::from_secs(20), || {
+        // It opens only while the run reads.
+        writer = OpenOptions::new().write(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&pipe).ok();
+        writer.is_some()
+    });
+    // Whoever reads once more finds a file.
+    std::fs::rename(&file, &pipe).unwrap();
+    plan.interrupt();
+    let ended = plan.end().with(1).shows_not("cancel the remote operation?");
+    writer.take().unwrap().write_all(b"text").unwrap();
+    let (_, run) = ended.stdout.split_once("/runs/").unwrap();
+    let run = format!("runs/{}", run.lines().next().unwrap());
+    within(Duration::from_secs(20), || terrane.data(&run)["attributes"]["status"] == "planned_and_finished");
 }
