@@ -75,6 +75,20 @@ pub(crate) fn plan_counts(plan: &Value) -> ChangeCounts {
     counts
 }
 
+/// Whether the plan wrote configuration for something that it imports.
+pub(crate) fn has_generated_configuration(plan: &Value) -> bool {
+    let changes = plan.get("resource_changes").and_then(Value::as_array).into_iter().flatten();
+    changes.filter_map(|entry| entry.get("change")).any(|change| change.get("generated_config").is_some())
+}
+
+/// Variables of the root module whose values a saved plan does not keep: the ephemeral ones, which an apply needs anew.
+pub(crate) fn ephemeral_variables(plan: &Value) -> Vec<String> {
+    let declared = plan.pointer("/configuration/root_module/variables").and_then(Value::as_object);
+    let kept = plan.get("variables").and_then(Value::as_object);
+    let is_kept = |name: &str| kept.is_some_and(|kept| kept.contains_key(name));
+    declared.into_iter().flat_map(Map::keys).filter(|name| !is_kept(name)).cloned().collect()
+}
+
 /// Nulls every leaf that the mask marks as sensitive.
 fn redact(value: &mut Value, mask: &Value) {
     match (value, mask) {

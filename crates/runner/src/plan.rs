@@ -8,7 +8,7 @@ use terrane_domain::reasons::ReasonCode;
 use terrane_domain::runner_protocol::{ChangeCounts, LogFormat};
 
 use crate::child::{Ended, Setting, path_argument, words};
-use crate::documents::{Scanner, plan_counts, redacted_plan};
+use crate::documents::{Scanner, ephemeral_variables, has_generated_configuration, plan_counts, redacted_plan};
 use crate::job::PhaseResult;
 use crate::log::Log;
 use crate::variables;
@@ -72,6 +72,7 @@ fn arguments(setting: &Setting) -> Vec<OsString> {
         list.push("-refresh=false".into());
     }
     list.extend(options.target_addrs.iter().map(|address| OsString::from(format!("-target={address}"))));
+    list.extend(options.invoke_action_addrs.iter().map(|address| OsString::from(format!("-invoke={address}"))));
     list.extend(options.replace_addrs.iter().map(|address| OsString::from(format!("-replace={address}"))));
     if options.allow_config_generation {
         list.push(path_argument("generate-config-out", &setting.folder.module().join("generated.tf")));
@@ -97,37 +98,48 @@ pub(crate) async fn run(setting: &Setting, log: &Log) -> Result<PhaseResult, Run
         },
     };
     Ok(match send_documents(setting).await? {
-        Some(counts) => PhaseResult::finished(has_changes, counts),
+        Some(documents) => PhaseResult::planned(has_changes, documents.counts, documents.has_generated_configuration),
         None => PhaseResult::canceled(),
     })
 }
 
+/// What the documents tell of the plan.
+struct Facts {
+    counts: ChangeCounts,
+    has_generated_configuration: bool,
+}
+
 /// Makes the documents and sends them; nothing if it was stopped meanwhile.
-async fn send_documents(setting: &Setting) -> Result<Option<ChangeCounts>, RunnerError> {
+async fn send_documents(setting: &Setting) -> Result<Option<Facts>, RunnerError> {
     let (client, job) = (&setting.runner.client, &setting.job);
     let plan_file = setting.folder.plan_file();
-    let saved = pack_plan(setting)?;
     let show = [words(&["show", "-json", "-no-color"]), vec![plan_file.clone().into_os_string()]].concat();
-    let (sent, shown) = tokio::join!(client.put(job, "plan", saved.into()), setting.run_quietly(&show));
-    sent?;
-    let (ended, shown) = shown?;
+    let (ended, shown) = setting.run_quietly(&show).await?;
     let plan: Value = match ended {
         Ended::Exited(status) if status.success() => serde_json::from_slice(&shown)
             .map_err(|error| RunnerError::job(ReasonCode::Internal, format!("The plan cannot be read: {error}.")))?,
         Ended::Exited(status) => return Err(Setting::failure(status, &shown, ReasonCode::PlanFailed)),
         Ended::Stopped(_) => return Ok(None),
     };
-    let counts = plan_counts(&plan);
+    let facts = Facts { counts: plan_counts(&plan), has_generated_configuration: has_generated_configuration(&plan) };
+    let ephemeral = variables::named(&job.variables, &ephemeral_variables(&plan));
+    let path = setting.folder.ephemeral_file();
+    if let Some(names) = &ephemeral {
+        folder::write_new(&path, names.as_bytes()).map_err(RunnerError::file(&path))?;
+    }
+    let saved = pack_plan(setting, ephemeral.as_deref())?;
     let redacted = async {
         let Some(schemas) = schemas::of(setting, &plan).await? else { return Ok(false) };
         client.put(job, "redacted-plan", redacted_plan(plan, &schemas).to_string().into()).await.map(|()| true)
     };
-    let (json, redacted) = tokio::join!(client.put(job, "json-plan", shown.into()), redacted);
+    let (sent, json, redacted) =
+        tokio::join!(client.put(job, "plan", saved.into()), client.put(job, "json-plan", shown.into()), redacted);
+    sent?;
     json?;
     if !redacted? {
         return Ok(None);
     }
-    Ok(Some(counts))
+    Ok(Some(facts))
 }
 
 /// The run itself wrote the file, so it is the run that failed.
@@ -135,8 +147,9 @@ fn unreadable(error: &std::io::Error) -> RunnerError {
     RunnerError::job(ReasonCode::PlanFailed, format!("The saved plan cannot be read: {error}."))
 }
 
-/// The saved plan and the lock file beside it: what an apply on another machine needs.
-fn pack_plan(setting: &Setting) -> Result<Vec<u8>, RunnerError> {
+/// The saved plan, and beside it the lock file and the names of ephemeral variables: what an apply on another machine
+/// needs.
+fn pack_plan(setting: &Setting, ephemeral: Option<&str>) -> Result<Vec<u8>, RunnerError> {
     let (root, plan_file) = (&setting.folder.root, setting.folder.plan_file());
     let plan = folder::read_inside(root, &plan_file, MAX_PLAN_BYTES).map_err(|error| unreadable(&error))?;
     let mut archive = tar::Builder::new(Vec::new());
@@ -150,6 +163,9 @@ fn pack_plan(setting: &Setting) -> Result<Vec<u8>, RunnerError> {
     if let Ok(lock) = folder::read_inside(root, &setting.folder.lock_file(), MAX_LOCK_BYTES) {
         add("lock.hcl", &lock).map_err(RunnerError::file(&plan_file))?;
     }
+    if let Some(names) = ephemeral {
+        add("ephemeral", names.as_bytes()).map_err(RunnerError::file(&plan_file))?;
+    }
     archive.into_inner().map_err(RunnerError::file(plan_file))
 }
 
@@ -162,6 +178,7 @@ pub(crate) fn unpack_plan(setting: &Setting, packed: &PathBuf) -> Result<(), Run
         let target = match entry.path_bytes().as_ref() {
             b"tfplan" => setting.folder.plan_file(),
             b"lock.hcl" => setting.folder.lock_file(),
+            b"ephemeral" => setting.folder.ephemeral_file(),
             _ => continue,
         };
         let mut bytes = Vec::new();

@@ -15,6 +15,7 @@ mod organizations;
 mod projects;
 mod reserved_tag_keys;
 mod rights;
+mod runs;
 mod statements;
 mod tags;
 mod team_access;

@@ -8,6 +8,7 @@ mod databases;
 mod logs;
 mod lost_runners;
 mod queue;
+mod run_actions;
 mod states;
 mod workspaces;
 mod world;

@@ -5,6 +5,7 @@ mod engines;
 mod failures;
 mod interrupts;
 mod local;
+mod options;
 mod organizations;
 mod output_formats;
 mod plan;
