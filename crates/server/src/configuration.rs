@@ -3,10 +3,12 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
+use terrane_domain::runs::FORCE_CANCEL_COOL_OFF;
 
 use crate::exit::Fatal;
 
@@ -96,6 +98,9 @@ struct Optional {
     /// Runs that are worked on at the same time, 0 for no embedded runner [default: number of cores, at least 2]
     #[arg(long, env = "TERRANE_RUNNERS", value_name = "NUMBER")]
     runners: Option<usize>,
+    /// Seconds after a cancel until people may end a run by force [default: 60]
+    #[arg(long, env = "TERRANE_FORCE_CANCEL_AFTER", value_name = "SECONDS")]
+    force_cancel_after: Option<u32>,
     /// Whether runs are kept away from the rest of this machine; off only if you trust everyone who may plan [default: default]
     #[arg(long, env = "TERRANE_SANDBOX", value_name = "MODE")]
     sandbox: Option<Sandbox>,
@@ -130,6 +135,8 @@ pub(crate) struct Settings {
     pub(crate) root_key_file: PathBuf,
     /// Slots of the embedded runner.
     pub(crate) runners: usize,
+    /// How long after a cancel people may end a run by force.
+    pub(crate) force_cancel_after: Duration,
     /// Sandbox of the embedded runner's runs.
     pub(crate) sandbox: Sandbox,
     /// Filter of the log.
@@ -214,6 +221,10 @@ pub(crate) fn resolve(mode: Mode, arguments: Arguments) -> anyhow::Result<Settin
         },
         root_key_file: std::path::absolute(root_key_file).context("find the root key file")?,
         runners: given.runners.or(file.runners).unwrap_or_else(|| cores().max(FEWEST_DEFAULT_RUNNERS)),
+        force_cancel_after: given
+            .force_cancel_after
+            .or(file.force_cancel_after)
+            .map_or(FORCE_CANCEL_COOL_OFF, |seconds| Duration::from_secs(seconds.into())),
         sandbox: given.sandbox.or(file.sandbox).unwrap_or(Sandbox::Default),
         log: text(given.log).or(file.log).unwrap_or_else(|| "info".to_owned()),
         log_format: given.log_format.or(file.log_format).unwrap_or(LogFormat::Text),
