@@ -8,6 +8,7 @@ mod account;
 mod agent_pools;
 mod authorization_codes;
 mod blobs;
+mod comments;
 mod configuration_versions;
 mod discovery;
 mod entitlement_sets;
@@ -71,6 +72,7 @@ fn declared() -> Routes {
         .merge(tag_bindings::routes())
         .merge(remote_state_consumers::routes())
         .merge(variables::routes())
+        .merge(comments::routes())
         .merge(configuration_versions::routes())
         .merge(runs::routes())
         .merge(run_events::routes())

@@ -1,21 +1,28 @@
-//! A run's history. The CLI gives up on a run whose events it cannot read.
+//! Runs' histories. The CLI gives up on a run whose events it cannot read. Source: `api-docs/run.mdx`, and the client's
+//! own `run_event.go` for what the page leaves out.
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::json;
-use terrane_app::{App, runs};
+use terrane_app::run_events::{self, RunEvents, Wanted};
+use terrane_app::{App, AppError};
 use terrane_domain::access::Action;
+use terrane_domain::ids::{CommentId, UserId};
 use terrane_domain::run_events::RunEvent;
-use terrane_jsonapi::{Document, Relationship, Resource};
+use terrane_jsonapi::{Document, Query, Relationship, Resource};
 
 use crate::error::ApiResult;
-use crate::extract::{Authenticated, document, id};
+use crate::extract::{Authenticated, Parameters, document, id};
 use crate::routes::{Access, Routes};
+use crate::{account, comments};
 
 pub(crate) fn routes() -> Routes {
-    Routes::default().get("/api/v2/runs/{run}/run-events", Access::Right(Action::ReadWorkspace), list)
+    let read = Access::Right(Action::ReadWorkspace);
+    Routes::default().get("/api/v2/runs/{run}/run-events", read, list).get("/api/v2/run-events/{run-event}", read, show)
 }
+
+const INCLUDES: &[&str] = &["actor", "comment"];
 
 pub(crate) fn resource(event: &RunEvent) -> Resource {
     Resource::new("run-events", event.id.as_str())
@@ -24,18 +31,44 @@ pub(crate) fn resource(event: &RunEvent) -> Resource {
             "description": event.description,
             "created-at": event.created_at,
         }))
-        .relation(
-            "actor",
-            Relationship::to_optional("users", event.actor_id.as_ref().map(terrane_domain::ids::UserId::as_str)),
-        )
-        .relation("comment", Relationship::to_none())
+        .relation("actor", Relationship::to_optional("users", event.actor_id.as_ref().map(UserId::as_str)))
+        .relation("comment", Relationship::to_optional("comments", event.comment_id.as_ref().map(CommentId::as_str)))
+        .relation("target", Relationship::to_one("runs", event.run_id.as_str()))
+        .link("self", format!("/api/v2/run-events/{}", event.id))
+}
+
+fn wanted(query: &Query) -> ApiResult<Wanted> {
+    let includes = query.include(INCLUDES)?;
+    let has = |wanted: &str| includes.iter().any(|path| path == wanted);
+    Ok(Wanted { actor: has("actor"), comment: has("comment") })
+}
+
+fn with_related(answer: Document, found: &RunEvents) -> Response {
+    let event_of = |comment: &CommentId| {
+        found.events.iter().find(|event| event.comment_id.as_ref() == Some(comment)).map(|event| &event.id)
+    };
+    let comments = found.comments.iter().map(|comment| comments::resource(comment, event_of(&comment.id)));
+    let answer = answer.include_all(found.actors.iter().map(account::resource)).include_all(comments);
+    document(StatusCode::OK, &answer)
 }
 
 async fn list(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(run): Path<String>,
+    Parameters(query): Parameters,
 ) -> ApiResult<Response> {
-    let events = runs::run_events(&app, &caller, id(&run)?).await?;
-    Ok(document(StatusCode::OK, &Document::many(events.iter().map(resource).collect())))
+    let found = run_events::list(&app, &caller, id(&run)?, wanted(&query)?).await?;
+    Ok(with_related(Document::many(found.events.iter().map(resource).collect()), &found))
+}
+
+async fn show(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(event): Path<String>,
+    Parameters(query): Parameters,
+) -> ApiResult<Response> {
+    let found = run_events::read(&app, &caller, id(&event)?, wanted(&query)?).await?;
+    let answer = found.events.first().map(|event| Document::one(resource(event))).ok_or(AppError::NotFound)?;
+    Ok(with_related(answer, &found))
 }

@@ -1,17 +1,18 @@
 //! Runs. Source: `api-docs/run.mdx`; what the CLI sends and reads: `internal/cloud/backend_plan.go`.
 
+mod includes;
+mod query;
+
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde_json::json;
-use terrane_app::plans::PhaseView;
+use terrane_app::App;
 use terrane_app::runs::{self, NewRun, RunAction, RunView};
 use terrane_app::workspaces::WorkspaceKey;
-use terrane_app::{App, configuration_versions as configurations, workspaces};
-use terrane_domain::access::{Action, Caller};
-use terrane_domain::runner_protocol::Phase;
+use terrane_domain::access::Action;
 use terrane_domain::runs::{PlanOptions, RunSource};
-use terrane_jsonapi::{Document, Error, Input, Page, Relationship, Resource};
+use terrane_jsonapi::{ActionBody, Document, Error, Input, Page, Relationship, Resource};
 
 use crate::configuration_versions::is_cloud_integration;
 use crate::error::ApiResult;
@@ -19,20 +20,19 @@ use crate::extract::{Authenticated, Json, MAX_JSON_BYTES, Parameters, address, d
 use crate::routes::{Access, Routes};
 
 pub(crate) fn routes() -> Routes {
-    let (read, act) = (Access::Right(Action::ReadWorkspace), Access::Right(Action::ApplyRun));
+    let read = Access::Right(Action::ReadWorkspace);
+    let act = |action: RunAction| Access::Right(action.right());
     Routes::default()
         .post("/api/v2/runs", Access::Right(Action::QueueRun), create)
         .get("/api/v2/runs/{run}", read, show)
         .get("/api/v2/workspaces/{workspace}/runs", read, list)
-        .post("/api/v2/runs/{run}/actions/apply", act, apply)
-        .post("/api/v2/runs/{run}/actions/discard", act, discard)
-        .post("/api/v2/runs/{run}/actions/cancel", act, cancel)
+        .get("/api/v2/organizations/{organization}/runs", Access::Right(Action::ReadOrganization), list_of_organization)
+        .post("/api/v2/runs/{run}/actions/apply", act(RunAction::Confirm), apply)
+        .post("/api/v2/runs/{run}/actions/discard", act(RunAction::Discard), discard)
+        .post("/api/v2/runs/{run}/actions/cancel", act(RunAction::Cancel), cancel)
+        .post("/api/v2/runs/{run}/actions/force-cancel", act(RunAction::ForceCancel), force_cancel)
+        .post("/api/v2/runs/{run}/actions/force-execute", act(RunAction::ForceExecute), force_execute)
 }
-
-/// Includes that we know. Stages and policies do not exist yet; an error there would break every plan, so they are
-/// known and empty.
-const INCLUDES: &[&str] =
-    &["apply", "configuration_version", "plan", "run_events", "task_stages", "tf_policy_evaluations", "workspace"];
 
 pub(crate) fn resource(app: &App, view: &RunView) -> Resource {
     let run = &view.run;
@@ -43,6 +43,7 @@ pub(crate) fn resource(app: &App, view: &RunView) -> Resource {
             "status-timestamps": run.status_timestamps,
             "created-at": run.created_at,
             "canceled-at": run.canceled_at,
+            "force-cancel-available-at": view.force_cancel_available_at,
             "message": run.message,
             "source": run.source,
             "trigger-reason": "manual",
@@ -57,6 +58,7 @@ pub(crate) fn resource(app: &App, view: &RunView) -> Resource {
             "refresh-only": run.options.refresh_only,
             "target-addrs": run.options.target_addrs,
             "replace-addrs": run.options.replace_addrs,
+            "invoke-action-addrs": run.options.invoke_action_addrs,
             "terraform-version": run.terraform_version,
             "has-changes": run.has_changes,
             "position-in-queue": view.position_in_queue,
@@ -67,15 +69,15 @@ pub(crate) fn resource(app: &App, view: &RunView) -> Resource {
                 "is-cancelable": run.status.is_cancelable(),
                 "is-confirmable": view.is_confirmable,
                 "is-discardable": run.status.is_discardable(),
-                "is-force-cancelable": false,
+                "is-force-cancelable": view.is_force_cancelable,
             },
             "permissions": {
                 "can-apply": can,
                 "can-cancel": can,
-                "can-comment": false,
+                "can-comment": view.can_comment,
                 "can-discard": can,
-                "can-force-execute": false,
-                "can-force-cancel": false,
+                "can-force-execute": can,
+                "can-force-cancel": view.can_force_cancel,
                 "can-override-policy-check": false,
             },
         }))
@@ -94,6 +96,17 @@ pub(crate) fn resource(app: &App, view: &RunView) -> Resource {
             "confirmed-by",
             Relationship::to_optional("users", run.confirmed_by.as_ref().map(terrane_domain::ids::UserId::as_str)),
         )
+        .relation(
+            "comments",
+            Relationship::to_many("comments", view.comment_ids.iter().map(terrane_domain::ids::CommentId::as_str)),
+        )
+        .relation(
+            "input-state-version",
+            Relationship::to_optional(
+                "state-versions",
+                run.input_state_version_id.as_ref().map(terrane_domain::ids::StateVersionId::as_str),
+            ),
+        )
         .relation("cost-estimate", Relationship::to_none())
         .relation("policy-checks", Relationship::to_many("policy-checks", Vec::<String>::new()))
         .relation("task-stages", Relationship::to_many("task-stages", Vec::<String>::new()))
@@ -102,32 +115,6 @@ pub(crate) fn resource(app: &App, view: &RunView) -> Resource {
             Relationship::to_many("run-events", view.event_ids.iter().map(terrane_domain::ids::RunEventId::as_str)),
         )
         .link("self", address(app, &format!("runs/{}", run.id)))
-}
-
-/// The run's document. What is told of its plan and its apply is of the same moment as what is told of the run.
-async fn with_includes(app: &App, caller: &Caller, view: &RunView, includes: &[String]) -> ApiResult<Document> {
-    let mut answer = Document::one(resource(app, view));
-    for include in includes {
-        answer = match include.as_str() {
-            "workspace" => {
-                let key = WorkspaceKey::Id(view.run.workspace_id.clone());
-                let workspace = workspaces::read(app, caller, key).await?;
-                answer.include(crate::workspaces::resource(app, &workspace))
-            }
-            "plan" => answer.include(crate::plans::plan(app, &PhaseView::of_run(app, caller, view, Phase::Plan))),
-            "apply" => answer.include(crate::plans::apply(app, &PhaseView::of_run(app, caller, view, Phase::Apply))),
-            "configuration_version" => {
-                let version = configurations::read(app, caller, view.run.configuration_version_id.clone()).await?;
-                answer.include(crate::configuration_versions::resource(app, &version))
-            }
-            "run_events" => {
-                let events = runs::run_events(app, caller, view.run.id.clone()).await?;
-                answer.include_all(events.iter().map(crate::run_events::resource))
-            }
-            _ => answer,
-        };
-    }
-    Ok(answer)
 }
 
 fn new_run(input: &Input, headers: &HeaderMap) -> ApiResult<NewRun> {
@@ -152,6 +139,7 @@ fn new_run(input: &Input, headers: &HeaderMap) -> ApiResult<NewRun> {
         message: input.attribute("message")?,
         auto_apply: input.attribute("auto-apply")?,
         plan_only: input.attribute("plan-only")?,
+        terraform_version: input.attribute("terraform-version")?,
         save_plan: input.attribute("save-plan")?.unwrap_or(false),
         allow_empty_apply: input.attribute("allow-empty-apply")?.unwrap_or(false),
         options: PlanOptions {
@@ -160,6 +148,7 @@ fn new_run(input: &Input, headers: &HeaderMap) -> ApiResult<NewRun> {
             refresh_only: input.attribute("refresh-only")?.unwrap_or(false),
             target_addrs: input.attribute("target-addrs")?.unwrap_or_default(),
             replace_addrs: input.attribute("replace-addrs")?.unwrap_or_default(),
+            invoke_action_addrs: input.attribute("invoke-action-addrs")?.unwrap_or_default(),
             allow_config_generation: input.attribute("allow-config-generation")?.unwrap_or(false),
             debugging_mode: input.attribute("debugging-mode")?.unwrap_or(false),
         },
@@ -186,9 +175,10 @@ async fn show(
     Path(run): Path<String>,
     Parameters(query): Parameters,
 ) -> ApiResult<Response> {
-    let includes = query.include(INCLUDES)?;
-    let view = runs::read(&app, &caller, id(&run)?).await?;
-    Ok(document(StatusCode::OK, &with_includes(&app, &caller, &view, &includes).await?))
+    let includes = includes::parse(&query)?;
+    let views = [runs::read(&app, &caller, id(&run)?).await?];
+    let answer = Document::one(resource(&app, &views[0]));
+    Ok(document(StatusCode::OK, &includes.add(&app, &caller, answer, &views).await?))
 }
 
 async fn list(
@@ -197,41 +187,54 @@ async fn list(
     Path(workspace): Path<String>,
     Parameters(query): Parameters,
 ) -> ApiResult<Response> {
-    let page = Page::parse(&query)?;
-    let with_plan_only = query.list("filter[operation]").contains(&"plan_only");
+    let (page, includes) = (Page::parse(&query)?, includes::parse(&query)?);
+    let filter = query::filter(&query);
     let key = WorkspaceKey::Id(id(&workspace)?);
-    let (views, total) = runs::list(&app, &caller, key, with_plan_only, page.limit(), page.offset()).await?;
+    let (views, total) = runs::list(&app, &caller, key, filter, (page.limit(), page.offset())).await?;
     let resources = views.iter().map(|view| resource(&app, view)).collect();
     let base = address(&app, &format!("workspaces/{workspace}/runs"));
     let total = u64::try_from(total).unwrap_or(0);
-    Ok(document(StatusCode::OK, &Document::page(resources, page, total, &base, &query)))
+    let answer = Document::page(resources, page, total, &base, &query);
+    Ok(document(StatusCode::OK, &includes.add(&app, &caller, answer, &views).await?))
 }
 
-async fn act(app: &App, caller: &Caller, run: &str, action: RunAction) -> ApiResult<StatusCode> {
-    runs::act(app, caller, id(run)?, action).await?;
-    Ok(StatusCode::ACCEPTED)
-}
-
-async fn apply(
+/// The page tells whether there is a next one, and not how many there are.
+async fn list_of_organization(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
-    Path(run): Path<String>,
-) -> ApiResult<StatusCode> {
-    act(&app, &caller, &run, RunAction::Confirm).await
+    Path(organization): Path<String>,
+    Parameters(query): Parameters,
+) -> ApiResult<Response> {
+    let (page, includes) = (Page::parse(&query)?, includes::parse(&query)?);
+    let filter = query::filter_of_organization(&query, app.store().now())?;
+    let wanted = (page.limit(), page.offset());
+    let (views, has_next) = runs::of_organization(&app, &caller, &organization, filter, wanted).await?;
+    let resources = views.iter().map(|view| resource(&app, view)).collect();
+    let base = address(&app, &format!("organizations/{organization}/runs"));
+    let answer = Document::uncounted_page(resources, page, has_next, &base, &query);
+    Ok(document(StatusCode::OK, &includes.add(&app, &caller, answer, &views).await?))
 }
 
-async fn discard(
-    State(app): State<App>,
-    Authenticated(caller): Authenticated,
-    Path(run): Path<String>,
-) -> ApiResult<StatusCode> {
-    act(&app, &caller, &run, RunAction::Discard).await
+/// One route for each action: all take the same body, and answer before they have taken effect.
+macro_rules! actions {
+    ($($name:ident => $action:ident),+ $(,)?) => {$(
+        async fn $name(
+            State(app): State<App>,
+            Authenticated(caller): Authenticated,
+            Path(run): Path<String>,
+            body: Json,
+        ) -> ApiResult<StatusCode> {
+            let said = ActionBody::parse(&body.0, MAX_JSON_BYTES)?;
+            runs::act(&app, &caller, id(&run)?, RunAction::$action, said.comment).await?;
+            Ok(StatusCode::ACCEPTED)
+        }
+    )+};
 }
 
-async fn cancel(
-    State(app): State<App>,
-    Authenticated(caller): Authenticated,
-    Path(run): Path<String>,
-) -> ApiResult<StatusCode> {
-    act(&app, &caller, &run, RunAction::Cancel).await
+actions! {
+    apply => Confirm,
+    discard => Discard,
+    cancel => Cancel,
+    force_cancel => ForceCancel,
+    force_execute => ForceExecute,
 }

@@ -1,4 +1,4 @@
-//! Work of the server itself: sealing events, compacting logs, noticing lost runners, forgetting expired tokens. Each loop is woken, and polls all
+//! Work of the server itself: sealing events, compacting logs, noticing lost runners, forgetting expired tokens, discarding old saved plans. Each loop is woken, and polls all
 //! the same; a failure is logged and tried again.
 
 use std::time::Duration;
@@ -7,7 +7,7 @@ use terrane_domain::runner_protocol::RENEW_SECONDS;
 use terrane_domain::time::Timestamp;
 use terrane_store::Topic;
 
-use crate::{App, AppResult, callers, jobs, tokens};
+use crate::{App, AppResult, callers, jobs, queue, tokens};
 
 /// Starts the loops; they end with the process.
 pub async fn start(app: &App) -> AppResult<()> {
@@ -16,6 +16,7 @@ pub async fn start(app: &App) -> AppResult<()> {
     tokio::spawn(compact_logs(app.clone()));
     tokio::spawn(sweep(app.clone()));
     tokio::spawn(remove_expired_tokens(app.clone()));
+    tokio::spawn(expire_saved_plans(app.clone()));
     tokio::spawn(store_token_uses(app.clone()));
     Ok(())
 }
@@ -101,6 +102,19 @@ async fn remove_expired_tokens(app: App) {
             tracing::error!(error = &error as &dyn std::error::Error, "expired tokens could not be removed");
         }
         tokio::time::sleep(Duration::from_mins(10)).await;
+    }
+}
+
+async fn expire_saved_plans(app: App) {
+    loop {
+        match queue::expire_saved_plans(&app).await {
+            Ok(0) => tokio::time::sleep(Duration::from_hours(1)).await,
+            Ok(_) => {}
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "old saved plans could not be discarded");
+                tokio::time::sleep(Duration::from_mins(1)).await;
+            }
+        }
     }
 }
 

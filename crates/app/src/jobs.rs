@@ -12,6 +12,7 @@ use terrane_domain::access::{Caller, CredentialKind};
 use terrane_domain::ids::{JobId, RunnerId, StateVersionId};
 use terrane_domain::jobs::JobRecord;
 use terrane_domain::reasons::ReasonCode;
+use terrane_domain::run_events::RunEventAction;
 use terrane_domain::runner_protocol::{
     ClaimRequest, Finish, Job, JobVariable, LEASE_SECONDS, Lease, LogPosition, Outcome, Phase, RENEW_SECONDS, Refusal,
     RefusalCode, StopRequest,
@@ -24,7 +25,7 @@ use terrane_store::runs::{PlanDocument, RunChange};
 use terrane_store::{BlobKind, BlobReader, Topic, Tx};
 
 use crate::streams::{Body, receive, remove_if_refused};
-use crate::{App, AppError, AppResult, entropy, queue, state_uploads};
+use crate::{App, AppError, AppResult, entropy, queue, run_events, state_uploads};
 
 /// How long a claim is held when there is no work.
 const HOLD: Duration = Duration::from_secs(20);
@@ -109,6 +110,10 @@ async fn claim_one(app: &App, runner_id: RunnerId) -> AppResult<Option<Job>> {
                 };
                 if !terrane_store::runs::set_status(tx, &mut run, status, RunChange::default()).await? {
                     return Ok(None);
+                }
+                if job.phase == Phase::Plan {
+                    let state = terrane_store::state_versions::current(tx, &run.workspace_id).await?;
+                    terrane_store::runs::set_input_state(tx, &mut run, state.map(|version| version.id)).await?;
                 }
                 terrane_store::runs::set_phase_status(tx, &mut phase, PhaseStatus::Running, None).await?;
                 describe(&server, tx, &job.id, &run, &phase).await.map(Some)
@@ -249,7 +254,7 @@ pub async fn renew(app: &App, caller: &Caller, id: JobId, fence: i64) -> AppResu
 pub enum JobInput {
     /// The configuration archive.
     Configuration,
-    /// The workspace's newest state.
+    /// The state to plan against, or for an apply the workspace's newest.
     State,
     /// The saved plan.
     Plan,
@@ -262,9 +267,16 @@ pub async fn input(app: &App, caller: &Caller, id: JobId, fence: i64, input: Job
         .store
         .read(move |tx| {
             Box::pin(async move {
-                let (_, run, _) = held(tx, &id, fence).await?;
+                let (job, run, _) = held(tx, &id, fence).await?;
                 let blob = match input {
                     JobInput::Configuration => terrane_store::runs::configuration_blob(tx, &run.id).await?,
+                    // The one against which staleness is judged, even if there is a newer one.
+                    JobInput::State if job.phase == Phase::Plan => match &run.input_state_version_id {
+                        Some(id) => {
+                            terrane_store::state_versions::by_id(tx, id).await?.and_then(|version| version.blob)
+                        }
+                        None => None,
+                    },
                     JobInput::State => terrane_store::state_versions::current(tx, &run.workspace_id)
                         .await?
                         .and_then(|version| version.blob),
@@ -466,11 +478,17 @@ async fn finish_in(tx: &mut Tx, id: &JobId, finish: &Finish, may_wait: bool) -> 
     };
     terrane_store::runs::set_phase_status(tx, &mut phase, status, Some(finish.counts)).await?;
     terrane_store::logs::end(tx, &run.organization_id, &mut phase, b"").await?;
+    if finish.generated_configuration {
+        terrane_store::runs::set_generated_configuration(tx, &phase.id).await?;
+    }
     let reason = finish.reason.map(|code| (code, finish.message.clone()));
     match finish.outcome {
         Outcome::Errored => {
             let reason = reason.or(Some((ReasonCode::Internal, finish.message.clone())));
             queue::end(tx, &mut run, RunStatus::Errored, RunChange { reason, ..RunChange::default() }).await?;
+        }
+        Outcome::Canceled if job.stop == StopRequest::Kill => {
+            queue::end(tx, &mut run, RunStatus::Canceled, queue::by_force()).await?;
         }
         Outcome::Canceled => {
             let reason = reason.or(Some((ReasonCode::Canceled, None)));
@@ -492,13 +510,26 @@ async fn plan_finished(tx: &mut Tx, run: &mut Run, has_changes: bool) -> AppResu
             queue::end(tx, run, next, change).await?;
         }
         RunStatus::Confirmed => {
-            queue::confirm(tx, run, change).await?;
+            if queue::confirm(tx, run, change).await? {
+                run_events::add(tx, run, RunEventAction::Confirmed, None, None).await?;
+            }
+        }
+        // The state is another by now than the one that was planned against: nobody can apply this any more.
+        RunStatus::PlannedAndSaved if is_stale(tx, run).await? => {
+            terrane_store::runs::set_status(tx, run, RunStatus::PlannedAndSaved, change).await?;
+            queue::discard(tx, run, ReasonCode::Superseded).await?;
         }
         next => {
             terrane_store::runs::set_status(tx, run, next, change).await?;
         }
     }
     Ok(())
+}
+
+/// Whether the state has changed since the run's plan began.
+async fn is_stale(tx: &mut Tx, run: &Run) -> AppResult<bool> {
+    let current = terrane_store::state_versions::current(tx, &run.workspace_id).await?;
+    Ok(current.map(|version| version.id) != run.input_state_version_id)
 }
 
 /// Deals with jobs whose runner has not been heard of for a whole lease. Answers how many there were.
@@ -535,6 +566,13 @@ async fn lose(tx: &mut Tx, job: JobRecord) -> AppResult<()> {
         return Ok(());
     }
     if !terrane_store::jobs::lose(tx, &job.id, job.fence).await? {
+        return Ok(());
+    }
+    if job.stop == StopRequest::Kill {
+        terrane_store::runs::set_phase_status(tx, &mut phase, PhaseStatus::Canceled, None).await?;
+        let line = format!("\n{}\n", ReasonCode::ForceCanceled.sentence());
+        terrane_store::logs::end(tx, &run.organization_id, &mut phase, line.as_bytes()).await?;
+        queue::end(tx, &mut run, RunStatus::Canceled, queue::by_force()).await?;
         return Ok(());
     }
     let reason = job.reason_of_loss();

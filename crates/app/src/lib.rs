@@ -9,6 +9,7 @@ pub mod authorization_codes;
 pub mod background;
 pub mod bootstrap;
 pub mod callers;
+pub mod comments;
 pub mod configuration_archives;
 pub mod configuration_versions;
 mod error;
@@ -29,6 +30,7 @@ pub mod projects;
 mod queue;
 pub mod remote_state_consumers;
 pub mod reserved_tag_keys;
+pub mod run_events;
 pub mod runs;
 pub mod sessions;
 pub mod set_up;
@@ -51,6 +53,7 @@ pub mod workspaces;
 
 use std::sync::Arc;
 
+use terrane_domain::runs::FORCE_CANCEL_COOL_OFF;
 use terrane_store::{Key, Store};
 use tokio::sync::watch;
 
@@ -67,6 +70,7 @@ pub struct App {
     pub(crate) callers: Arc<callers::CallerCache>,
     pub(crate) ip_ranges: Arc<ip_ranges::IpRanges>,
     pub(crate) token_uses: Arc<token_uses::TokenUses>,
+    pub(crate) force_cancel_cool_off: std::time::Duration,
     pub(crate) guesses: Arc<guesses::Guesses>,
     pub(crate) passwords: Arc<passwords::Passwords>,
     draining: watch::Receiver<bool>,
@@ -81,7 +85,26 @@ impl App {
         let ip_ranges = Arc::new(ip_ranges::IpRanges { ranges: Vec::new(), since: store.now() });
         let (callers, token_uses) = (Arc::default(), Arc::default());
         let (guesses, passwords) = (Arc::default(), Arc::default());
-        Self { store, public_url, signing_key, callers, ip_ranges, token_uses, guesses, passwords, draining }
+        let force_cancel_cool_off = FORCE_CANCEL_COOL_OFF;
+        Self {
+            store,
+            public_url,
+            signing_key,
+            callers,
+            ip_ranges,
+            token_uses,
+            force_cancel_cool_off,
+            guesses,
+            passwords,
+            draining,
+        }
+    }
+
+    /// Lets people wait so long after a cancel until they may end a run by force.
+    #[must_use]
+    pub const fn with_force_cancel_cool_off(mut self, cool_off: std::time::Duration) -> Self {
+        self.force_cancel_cool_off = cool_off;
+        self
     }
 
     /// What clients reach, without a trailing slash.

@@ -1,6 +1,8 @@
 //! Plans and applies: what documents and log readers need of them.
 
+use serde_json::{Value, json};
 use terrane_domain::access::{Action, Caller};
+use terrane_domain::ids::{PlanId, RunId};
 use terrane_domain::runner_protocol::Phase;
 use terrane_domain::runs::{Run, RunPhase};
 use terrane_store::BlobReader;
@@ -60,6 +62,41 @@ pub async fn redacted(app: &App, caller: &Caller, id: &str) -> AppResult<Option<
         None if view.phase.status.is_final() => Err(AppError::NotFound),
         None => Ok(None),
     }
+}
+
+/// The schemas of what the plan names, for who may read the run. `None` until the plan is done.
+///
+/// They stand in the redacted plan, which is read as a whole for it: clients ask for them seldom.
+pub async fn schemas(app: &App, caller: &Caller, id: &str) -> AppResult<Option<Vec<u8>>> {
+    #[derive(serde::Deserialize)]
+    struct Redacted {
+        provider_format_version: Value,
+        provider_schemas: Value,
+    }
+    let Some(mut reader) = redacted(app, caller, id).await? else { return Ok(None) };
+    let mut whole = Vec::new();
+    while let Some(piece) = reader.next().await? {
+        whole.extend_from_slice(&piece);
+    }
+    let found: Redacted = serde_json::from_slice(&whole)
+        .map_err(|error| AppError::Unavailable(format!("the plan's schemas cannot be read: {error}")))?;
+    let schemas = json!({
+        "format_version": found.provider_format_version,
+        "provider_schemas": found.provider_schemas,
+    });
+    Ok(Some(schemas.to_string().into_bytes()))
+}
+
+/// The id of a run's plan, for routes that name the run.
+pub async fn of_run(app: &App, caller: &Caller, id: RunId) -> AppResult<PlanId> {
+    let caller = caller.clone();
+    app.store
+        .read(move |tx| {
+            Box::pin(
+                async move { Ok(lookups::run(tx, &caller, &id, Action::ReadWorkspace).await?.into_inner().plan_id) },
+            )
+        })
+        .await
 }
 
 /// Where the whole plan can be fetched for a minute. `None` until the plan is done.

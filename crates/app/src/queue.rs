@@ -6,13 +6,14 @@
 use terrane_domain::ids::{JobId, RunnerId, WorkspaceId};
 use terrane_domain::jobs::{JobRecord, JobStatus};
 use terrane_domain::reasons::ReasonCode;
+use terrane_domain::run_events::RunEventAction;
 use terrane_domain::runner_protocol::{Phase, StopRequest};
-use terrane_domain::runs::{PhaseStatus, Run, RunStatus};
+use terrane_domain::runs::{PhaseStatus, Run, RunStatus, SAVED_PLAN_LIFE};
 use terrane_domain::workspaces::{EndedRun, LockHolder, RunStatistics};
 use terrane_store::runs::RunChange;
 use terrane_store::{StoreError, Tx};
 
-use crate::{entropy, events};
+use crate::{App, AppError, AppResult, entropy, events, run_events};
 
 /// How long the runner that planned is preferred for the apply. It keeps the plan's folder longer, but an apply does not
 /// wait longer for one that may be busy.
@@ -131,7 +132,7 @@ pub(crate) async fn end(tx: &mut Tx, run: &mut Run, status: RunStatus, change: R
     events::record_by(tx, "system".to_owned(), &run.organization_id, "run.end", run.id.as_str(), details).await?;
     note_statistics(tx, run).await?;
     if status == RunStatus::Applied {
-        supersede_saved_plans(tx, run).await?;
+        supersede_saved_plans(tx, &run.workspace_id).await?;
     }
     release(tx, run).await
 }
@@ -165,11 +166,42 @@ async fn release(tx: &mut Tx, run: &Run) -> Result<bool, StoreError> {
     Ok(true)
 }
 
-/// Saved plans were made against the state before this apply: they can no longer be applied.
-async fn supersede_saved_plans(tx: &mut Tx, run: &Run) -> Result<(), StoreError> {
-    for mut saved in terrane_store::runs::saved_plans(tx, &run.workspace_id, &run.id).await? {
-        let change = RunChange { reason: Some((ReasonCode::Superseded, None)), ..RunChange::default() };
-        Box::pin(end(tx, &mut saved, RunStatus::Discarded, change)).await?;
+/// Saved plans were made against the state before this change or apply: they can no longer be applied.
+pub(crate) async fn supersede_saved_plans(tx: &mut Tx, workspace_id: &WorkspaceId) -> Result<(), StoreError> {
+    for mut saved in terrane_store::runs::saved_plans(tx, workspace_id).await? {
+        Box::pin(discard(tx, &mut saved, ReasonCode::Superseded)).await?;
     }
     Ok(())
+}
+
+/// Throws a run away without anyone having asked for just that; its history says so.
+pub(crate) async fn discard(tx: &mut Tx, run: &mut Run, reason: ReasonCode) -> Result<bool, StoreError> {
+    let change = RunChange { reason: Some((reason, None)), ..RunChange::default() };
+    let is_discarded = end(tx, run, RunStatus::Discarded, change).await?;
+    if is_discarded {
+        run_events::add(tx, run, RunEventAction::Discarded, None, None).await?;
+    }
+    Ok(is_discarded)
+}
+
+/// What changes when a run was ended by force. Its status is that of every cancelled run, which clients know.
+pub(crate) fn by_force() -> RunChange {
+    RunChange { reason: Some((ReasonCode::ForceCanceled, None)), canceled: true, ..RunChange::default() }
+}
+
+/// Throws away the saved plans of all organizations that waited too long. Answers how many there were.
+pub async fn expire_saved_plans(app: &App) -> AppResult<usize> {
+    app.store
+        .write(|tx| {
+            Box::pin(async move {
+                let moment = tx.now().minus(SAVED_PLAN_LIFE);
+                let expired = terrane_store::runs::expired_plans(tx, moment).await?;
+                let count = expired.len();
+                for mut run in expired {
+                    discard(tx, &mut run, ReasonCode::PlanExpired).await?;
+                }
+                Ok::<_, AppError>(count)
+            })
+        })
+        .await
 }

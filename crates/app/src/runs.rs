@@ -1,21 +1,32 @@
-//! Runs: create, read, list, confirm, discard, cancel.
+//! Runs: create, read, list. What people do to them is in `actions`, what documents show beside them in `related`.
+
+mod actions;
+mod lists;
+mod related;
 
 use std::collections::{BTreeSet, HashMap};
 
 use serde_json::json;
-use terrane_domain::access::{Action, Authorized, Caller, Target, visible_workspaces};
+use terrane_domain::access::{Action, Caller, Target, visible_workspaces};
 use terrane_domain::configuration_versions::{ConfigurationVersion, ConfigurationVersionStatus};
-use terrane_domain::ids::{ApplyId, ConfigurationVersionId, PlanId, RunEventId, RunId, WorkspaceId};
-use terrane_domain::reasons::ReasonCode;
-use terrane_domain::run_events::RunEvent;
-use terrane_domain::runner_protocol::{ChangeCounts, LogFormat, Phase, StopRequest};
-use terrane_domain::runs::{PhaseStatus, PlanOptions, Run, RunPhase, RunSource, RunStatus, RunVariable};
+use terrane_domain::ids::{ApplyId, CommentId, ConfigurationVersionId, PlanId, RunEventId, RunId, WorkspaceId};
+use terrane_domain::run_events::RunEventAction;
+use terrane_domain::runner_protocol::{ChangeCounts, LogFormat, Phase};
+use terrane_domain::runs::{PhaseStatus, PlanOptions, Run, RunMode, RunPhase, RunSource, RunStatus, RunVariable};
+use terrane_domain::terraform_versions::is_allowed;
+use terrane_domain::time::Timestamp;
 use terrane_domain::workspaces::{ExecutionMode, Workspace};
-use terrane_store::runs::RunChange;
-use terrane_store::{StoreError, Topic, Tx, standings};
+use terrane_store::{Topic, Tx, standings};
 
 use crate::lookups::{self, Place, WorkspaceKey};
+use crate::run_events::add;
 use crate::{App, AppError, AppResult, entropy, events, queue};
+
+pub use crate::queue::expire_saved_plans;
+pub use actions::{RunAction, act};
+pub use lists::{list, of_organization};
+pub use related::{Related, Wanted, related};
+pub use terrane_store::runs::RunFilter;
 
 /// What a request for a run says.
 #[derive(Clone)]
@@ -32,6 +43,8 @@ pub struct NewRun {
     pub plan_only: Option<bool>,
     /// Keep the plan beside the queue.
     pub save_plan: bool,
+    /// The engine's version, for a run that never applies; the workspace's if absent.
+    pub terraform_version: Option<String>,
     /// Apply an empty plan too.
     pub allow_empty_apply: bool,
     /// The plan's own flags.
@@ -54,6 +67,7 @@ impl NewRun {
             auto_apply: None,
             plan_only: None,
             save_plan: false,
+            terraform_version: None,
             allow_empty_apply: false,
             options: PlanOptions { refresh: true, ..PlanOptions::default() },
             variables: Vec::new(),
@@ -80,18 +94,28 @@ pub struct RunView {
     pub variables: Vec<RunVariable>,
     /// Ids of the entries of its history.
     pub event_ids: Vec<RunEventId>,
+    /// Ids of what people said about it.
+    pub comment_ids: Vec<CommentId>,
     /// Place among the organization's runs that have not begun: 1 is next, 0 has begun.
     pub position_in_queue: i64,
     /// Whether the caller may see it.
     can_read: bool,
     /// Whether the caller may confirm, discard and cancel.
     pub can_apply: bool,
+    /// Whether the caller may say something about it.
+    pub can_comment: bool,
+    /// Whether the caller may end it by force.
+    pub can_force_cancel: bool,
     /// Whether the run can be confirmed now.
     pub is_confirmable: bool,
+    /// When it may be ended by force.
+    pub force_cancel_available_at: Option<Timestamp>,
+    /// Whether it can be ended by force now.
+    pub is_force_cancelable: bool,
 }
 
 /// The views of an organization's runs, in their order, by as many statements for a page of them as for one.
-async fn views(tx: &mut Tx, caller: &Caller, place: &Place, runs: Vec<Run>) -> AppResult<Vec<RunView>> {
+async fn views(tx: &mut Tx, app: &App, caller: &Caller, place: &Place, runs: Vec<Run>) -> AppResult<Vec<RunView>> {
     let organization = &place.organization;
     let ids: Vec<_> = runs.iter().map(|run| &run.id).collect();
     let workspace_ids: BTreeSet<_> = runs.iter().map(|run| &run.workspace_id).collect();
@@ -104,10 +128,14 @@ async fn views(tx: &mut Tx, caller: &Caller, place: &Place, runs: Vec<Run>) -> A
         half.insert(phase.run_id.clone(), phase);
     }
     let mut variables = terrane_store::runs::variables_of(tx, &organization.id, &ids).await?;
-    let mut event_ids: HashMap<_, Vec<_>> = HashMap::new();
+    let (mut event_ids, mut comment_ids) = (HashMap::<_, Vec<_>>::new(), HashMap::<_, Vec<_>>::new());
     for event in terrane_store::run_events::of_runs(tx, &ids).await? {
+        if let Some(id) = event.comment_id {
+            comment_ids.entry(event.run_id.clone()).or_default().push(id);
+        }
         event_ids.entry(event.run_id).or_default().push(event.id);
     }
+    let (cool_off, now) = (app.force_cancel_cool_off, tx.now());
     let places: Vec<_> = workspaces.values().map(|workspace| (&workspace.project_id, &workspace.id)).collect();
     let grants = standings::grants(tx, &place.standing, &places).await?;
     let waiting: Vec<_> = runs.iter().filter(|run| run.status.has_not_begun()).collect();
@@ -123,9 +151,14 @@ async fn views(tx: &mut Tx, caller: &Caller, place: &Place, runs: Vec<Run>) -> A
             apply: applies.remove(&run.id)?,
             variables: variables.remove(&run.id).unwrap_or_default(),
             event_ids: event_ids.remove(&run.id).unwrap_or_default(),
+            comment_ids: comment_ids.remove(&run.id).unwrap_or_default(),
             position_in_queue: places_in_queue.get(&run.id).copied().unwrap_or(0),
             can_read: may(Action::ReadWorkspace),
             can_apply: may(Action::ApplyRun),
+            can_comment: may(Action::QueueRun),
+            can_force_cancel: may(Action::ForceCancelRun),
+            force_cancel_available_at: run.force_cancel_available_at(cool_off),
+            is_force_cancelable: run.is_force_cancelable(cool_off, now),
             // A saved plan has to get the workspace for itself before it can be confirmed.
             is_confirmable: run.status.is_confirmable()
                 && (run.status != RunStatus::PlannedAndSaved || workspace.lock_holder.is_none()),
@@ -137,27 +170,33 @@ async fn views(tx: &mut Tx, caller: &Caller, place: &Place, runs: Vec<Run>) -> A
 }
 
 /// The views of those of an organization's runs that the caller may read.
-pub(crate) async fn readable(tx: &mut Tx, caller: &Caller, place: &Place, runs: Vec<Run>) -> AppResult<Vec<RunView>> {
+pub(crate) async fn readable(
+    tx: &mut Tx,
+    app: &App,
+    caller: &Caller,
+    place: &Place,
+    runs: Vec<Run>,
+) -> AppResult<Vec<RunView>> {
     if runs.is_empty() {
         return Ok(Vec::new());
     }
-    let mut views = views(tx, caller, place, runs).await?;
+    let mut views = views(tx, app, caller, place, runs).await?;
     views.retain(|view| view.can_read);
     Ok(views)
 }
 
-async fn view(tx: &mut Tx, caller: &Caller, place: &Place, run: Run) -> AppResult<RunView> {
-    views(tx, caller, place, vec![run]).await?.pop().ok_or(AppError::NotFound)
+async fn view(tx: &mut Tx, app: &App, caller: &Caller, place: &Place, run: Run) -> AppResult<RunView> {
+    views(tx, app, caller, place, vec![run]).await?.pop().ok_or(AppError::NotFound)
 }
 
 /// Queues a run.
 pub async fn create(app: &App, caller: &Caller, new: NewRun) -> AppResult<RunView> {
-    let caller = caller.clone();
+    let (app_, caller) = (app.clone(), caller.clone());
     app.store
         .write(move |tx| {
             Box::pin(async move {
                 let (run, place) = create_in(tx, &caller, new).await?;
-                view(tx, &caller, &place, run).await
+                view(tx, &app_, &caller, &place, run).await
             })
         })
         .await
@@ -171,9 +210,15 @@ pub(crate) async fn create_in(tx: &mut Tx, caller: &Caller, new: NewRun) -> AppR
     let blob = configuration.blob.clone().ok_or_else(|| no_configuration(&configuration))?;
     let project = terrane_store::projects::by_id(tx, &workspace.project_id).await?.ok_or(AppError::NotFound)?;
     let execution = workspace.execution(&project.execution(&place.organization));
-    check_options(&workspace, execution.mode, &new)?;
-    let may_apply = place.judge(caller, Action::ApplyRun, Target::Workspace(&workspace.id)).is_ok();
     let plan_only = configuration.speculative || new.plan_only.unwrap_or(false);
+    check_options(&workspace, execution.mode, plan_only, &new)?;
+    let may_apply = place.judge(caller, Action::ApplyRun, Target::Workspace(&workspace.id)).is_ok();
+    // Who may not apply cannot have something applied by asking beforehand.
+    let mode = RunMode {
+        plan_only,
+        save_plan: new.save_plan && !plan_only,
+        allow_empty_apply: may_apply && new.allow_empty_apply,
+    };
     let now = tx.now();
     let log_format = if workspace.structured_run_output_enabled && new.client_renders_json {
         LogFormat::Structured
@@ -194,12 +239,14 @@ pub(crate) async fn create_in(tx: &mut Tx, caller: &Caller, new: NewRun) -> AppR
         created_by: caller.user_id().cloned(),
         confirmed_by: None,
         auto_apply: may_apply && !new.save_plan && new.auto_apply.unwrap_or(workspace.auto_apply),
-        plan_only,
-        save_plan: new.save_plan && !plan_only,
-        allow_empty_apply: new.allow_empty_apply,
+        plan_only: mode.plan_only,
+        save_plan: mode.save_plan,
+        allow_empty_apply: mode.allow_empty_apply,
+        operation: mode.operation(&new.options),
         options: new.options,
         log_format,
-        terraform_version: workspace.terraform_version.clone(),
+        terraform_version: new.terraform_version.unwrap_or_else(|| workspace.terraform_version.clone()),
+        input_state_version_id: None,
         has_changes: false,
         reason: None,
         reason_message: None,
@@ -210,7 +257,7 @@ pub(crate) async fn create_in(tx: &mut Tx, caller: &Caller, new: NewRun) -> AppR
     let apply_status = if plan_only { PhaseStatus::Unreachable } else { PhaseStatus::Pending };
     let apply = new_phase(run.apply_id.to_string(), &run, Phase::Apply, apply_status);
     terrane_store::runs::insert(tx, &run, [&plan, &apply], &new.variables, &blob).await?;
-    add_event(tx, &run, "created", caller).await?;
+    add(tx, &run, RunEventAction::Created, Some(caller), None).await?;
     let details = json!({ "workspace": workspace.name, "plan-only": plan_only, "is-destroy": run.options.is_destroy });
     events::record(tx, caller, &run.organization_id, "run.create", run.id.as_str(), details).await?;
     if run.is_queued_in_turn() {
@@ -245,6 +292,7 @@ fn new_phase(id: String, run: &Run, phase: Phase, status: PhaseStatus) -> RunPha
         plan_blob: None,
         json_blob: None,
         redacted_blob: None,
+        generated_configuration: false,
     }
 }
 
@@ -280,12 +328,34 @@ async fn configuration_for(
     }
 }
 
-fn check_options(workspace: &Workspace, mode: ExecutionMode, new: &NewRun) -> AppResult<()> {
+fn check_options(workspace: &Workspace, mode: ExecutionMode, plan_only: bool, new: &NewRun) -> AppResult<()> {
     if mode == ExecutionMode::Local {
         return Err(AppError::Invalid {
             pointer: Some("/data/relationships/workspace".to_owned()),
             detail: "The workspace runs terraform locally; set its execution mode to remote to queue runs".to_owned(),
         });
+    }
+    if let Some(version) = &new.terraform_version {
+        if !plan_only {
+            let detail = "A version of terraform can be set only for a plan-only run; others use the workspace's";
+            return Err(AppError::invalid("terraform-version", detail));
+        }
+        if !is_allowed(version) {
+            let detail = format!("{version:?} is no version of terraform; give one such as 1.11.4, or latest");
+            return Err(AppError::invalid("terraform-version", detail));
+        }
+    }
+    if !new.options.refresh && new.options.refresh_only {
+        return Err(AppError::invalid("refresh", "A refresh-only run cannot go without refreshing"));
+    }
+    for (attribute, addresses) in [
+        ("target-addrs", &new.options.target_addrs),
+        ("replace-addrs", &new.options.replace_addrs),
+        ("invoke-action-addrs", &new.options.invoke_action_addrs),
+    ] {
+        if addresses.iter().any(|address| address.trim().is_empty() || address.contains('\0')) {
+            return Err(AppError::invalid(attribute, "An address of a resource or module cannot be empty"));
+        }
     }
     if new.options.is_destroy && new.options.refresh_only {
         return Err(AppError::invalid("refresh-only", "A run cannot be both a destroy and a refresh-only run"));
@@ -299,26 +369,14 @@ fn check_options(workspace: &Workspace, mode: ExecutionMode, new: &NewRun) -> Ap
     Ok(())
 }
 
-pub(crate) async fn add_event(tx: &mut Tx, run: &Run, action: &str, caller: &Caller) -> Result<(), StoreError> {
-    let event = RunEvent {
-        id: RunEventId::from_entropy(entropy()),
-        run_id: run.id.clone(),
-        action: action.to_owned(),
-        description: None,
-        actor_id: caller.user_id().cloned(),
-        created_at: tx.now(),
-    };
-    terrane_store::run_events::insert(tx, &event).await
-}
-
 /// One run.
 pub async fn read(app: &App, caller: &Caller, id: RunId) -> AppResult<RunView> {
-    let caller = caller.clone();
+    let (app_, caller) = (app.clone(), caller.clone());
     app.store
         .read(move |tx| {
             Box::pin(async move {
                 let (run, place) = lookups::run_with_place(tx, &caller, &id, Action::ReadWorkspace).await?;
-                view(tx, &caller, &place, run.into_inner()).await
+                view(tx, &app_, &caller, &place, run.into_inner()).await
             })
         })
         .await
@@ -341,29 +399,6 @@ pub async fn changed(app: &App, caller: &Caller, last: &RunView) -> AppResult<Ru
     }
 }
 
-/// One page of a workspace's runs, newest first, and their total number.
-pub async fn list(
-    app: &App,
-    caller: &Caller,
-    key: WorkspaceKey,
-    with_plan_only: bool,
-    limit: i64,
-    offset: i64,
-) -> AppResult<(Vec<RunView>, i64)> {
-    let caller = caller.clone();
-    app.store
-        .read(move |tx| {
-            Box::pin(async move {
-                let (workspace, place) =
-                    lookups::workspace_with_place(tx, &caller, &key, Action::ReadWorkspace).await?;
-                let (rows, total) =
-                    terrane_store::runs::of_workspace(tx, &workspace.id, with_plan_only, limit, offset).await?;
-                Ok((views(tx, &caller, &place, rows).await?, total))
-            })
-        })
-        .await
-}
-
 /// One page of an organization's runs that wait or run and that the caller may see, and their total number.
 pub async fn organization_queue(
     app: &App,
@@ -372,7 +407,7 @@ pub async fn organization_queue(
     limit: i64,
     offset: i64,
 ) -> AppResult<(Vec<RunView>, i64)> {
-    let (caller, organization) = (caller.clone(), organization.to_owned());
+    let (app_, caller, organization) = (app.clone(), caller.clone(), organization.to_owned());
     app.store
         .read(move |tx| {
             Box::pin(async move {
@@ -381,7 +416,7 @@ pub async fn organization_queue(
                 let visibility = visible_workspaces(&caller, id, &found.standing);
                 let (rows, total) =
                     terrane_store::runs::queue_of_organization(tx, id, &visibility, limit, offset).await?;
-                Ok((views(tx, &caller, &found, rows).await?, total))
+                Ok((views(tx, &app_, &caller, &found, rows).await?, total))
             })
         })
         .await
@@ -398,106 +433,4 @@ pub async fn organization_load(app: &App, caller: &Caller, organization: &str) -
             })
         })
         .await
-}
-
-/// A run's history.
-pub async fn run_events(app: &App, caller: &Caller, id: RunId) -> AppResult<Vec<RunEvent>> {
-    let caller = caller.clone();
-    app.store
-        .read(move |tx| {
-            Box::pin(async move {
-                let run = lookups::run(tx, &caller, &id, Action::ReadWorkspace).await?;
-                Ok(terrane_store::run_events::of_run(tx, &run.id).await?)
-            })
-        })
-        .await
-}
-
-fn not_now(run: &Run, wanted: &str) -> AppError {
-    AppError::Conflict(format!("transition not allowed: the run is {}, so it cannot be {wanted}", run.status))
-}
-
-/// What people do to a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RunAction {
-    /// Confirm its plan, so that it is applied.
-    Confirm,
-    /// Throw it away.
-    Discard,
-    /// Stop it in order.
-    Cancel,
-}
-
-/// Confirms, discards or cancels a run.
-pub async fn act(app: &App, caller: &Caller, id: RunId, action: RunAction) -> AppResult<()> {
-    let caller = caller.clone();
-    app.store
-        .write(move |tx| {
-            Box::pin(async move {
-                let run = lookups::run(tx, &caller, &id, Action::ApplyRun).await?;
-                match action {
-                    RunAction::Confirm => confirm(tx, &caller, run).await,
-                    RunAction::Discard => discard(tx, &caller, run).await,
-                    RunAction::Cancel => cancel(tx, &caller, run).await,
-                }
-            })
-        })
-        .await
-}
-
-async fn confirm(tx: &mut Tx, caller: &Caller, run: Authorized<Run>) -> AppResult<()> {
-    let mut run = run.into_inner();
-    if !run.status.is_confirmable() {
-        return Err(not_now(&run, "applied"));
-    }
-    if run.status == RunStatus::PlannedAndSaved && !queue::take_workspace(tx, &run).await? {
-        return Err(AppError::Conflict("the workspace is locked; unlock it, or wait for its run to end".to_owned()));
-    }
-    let change = RunChange { confirmed_by: caller.user_id().cloned(), ..RunChange::default() };
-    let asked = run.clone();
-    if !queue::confirm(tx, &mut run, change).await? {
-        return Err(not_now(&asked, "applied"));
-    }
-    add_event(tx, &run, "confirmed", caller).await?;
-    events::record(tx, caller, &run.organization_id, "run.confirm", run.id.as_str(), json!({})).await?;
-    Ok(())
-}
-
-async fn discard(tx: &mut Tx, caller: &Caller, run: Authorized<Run>) -> AppResult<()> {
-    let mut run = run.into_inner();
-    if !run.status.is_discardable() {
-        return Err(not_now(&run, "discarded"));
-    }
-    let asked = run.clone();
-    let change = RunChange { reason: Some((ReasonCode::Discarded, None)), ..RunChange::default() };
-    if !queue::end(tx, &mut run, RunStatus::Discarded, change).await? {
-        return Err(not_now(&asked, "discarded"));
-    }
-    add_event(tx, &run, "discarded", caller).await?;
-    events::record(tx, caller, &run.organization_id, "run.discard", run.id.as_str(), json!({})).await?;
-    Ok(())
-}
-
-async fn cancel(tx: &mut Tx, caller: &Caller, run: Authorized<Run>) -> AppResult<()> {
-    let mut run = run.into_inner();
-    if !run.status.is_cancelable() {
-        return Err(not_now(&run, "canceled"));
-    }
-    add_event(tx, &run, "canceled", caller).await?;
-    events::record(tx, caller, &run.organization_id, "run.cancel", run.id.as_str(), json!({})).await?;
-    let is_waiting = run.status == RunStatus::Pending || terrane_store::jobs::drop_queued(tx, &run.id).await?;
-    let change = RunChange { reason: Some((ReasonCode::Canceled, None)), canceled: true, ..RunChange::default() };
-    if is_waiting {
-        let asked = run.clone();
-        if !queue::end(tx, &mut run, RunStatus::Canceled, change).await? {
-            return Err(not_now(&asked, "canceled"));
-        }
-        return Ok(());
-    }
-    // A child is at work: it gets a SIGINT and time to save its state, and then reports how it ended.
-    terrane_store::jobs::request_stop(tx, &run.id, StopRequest::Interrupt).await?;
-    if !terrane_store::runs::note_cancel(tx, &run).await? {
-        return Err(not_now(&run, "canceled"));
-    }
-    Ok(())
 }

@@ -9,7 +9,7 @@ use terrane_store::{BlobKind, StoreError, StoredBlob, Tx};
 use crate::signed_urls::{Grant, UPLOAD_TIME};
 use crate::state_documents::StateDocument;
 use crate::streams::{Body, receive, remove_if_refused};
-use crate::{App, AppError, AppResult, entropy, events};
+use crate::{App, AppError, AppResult, entropy, events, queue};
 
 /// Largest JSON form of a state, in bytes. It says more of the same state.
 const MAX_JSON_STATE_BYTES: u64 = 1 << 30;
@@ -86,6 +86,7 @@ pub(crate) async fn finalize(
     }
     terrane_store::workspaces::set_current_state(tx, &version.workspace_id, &version.id, document.managed_count())
         .await?;
+    queue::supersede_saved_plans(tx, &version.workspace_id).await?;
     let details = json!({ "serial": version.serial, "bytes": version.size });
     events::record_by(tx, actor, &version.organization_id, "state-version.create", version.id.as_str(), details)
         .await?;

@@ -76,7 +76,12 @@ fn can_force_delete(place: &Place, permissions: &[Action]) -> bool {
 
 /// The views of an organization's workspaces, by as many statements for a page of them as for one. The caller's
 /// standing in `place` is the one in the organization, or at the only workspace.
-async fn views(tx: &mut Tx, caller: &Caller, place: &Place, rows: Vec<Workspace>) -> AppResult<Vec<WorkspaceView>> {
+pub(crate) async fn views(
+    tx: &mut Tx,
+    caller: &Caller,
+    place: &Place,
+    rows: Vec<Workspace>,
+) -> AppResult<Vec<WorkspaceView>> {
     let places: Vec<_> = rows.iter().map(|row| (&row.project_id, &row.id)).collect();
     let grants = standings::grants(tx, &place.standing, &places).await?;
     let here = |row: &Workspace| Place {

@@ -93,6 +93,8 @@ ids! {
     AgentPoolId = "apool";
     /// An apply; exists from the creation of its run.
     ApplyId = "apply";
+    /// What someone said about a run.
+    CommentId = "wsc";
     /// A configuration version.
     ConfigurationVersionId = "cv";
     /// An event of the audit trail.

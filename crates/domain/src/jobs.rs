@@ -58,9 +58,11 @@ pub struct JobRecord {
 impl JobRecord {
     /// Whether it is given out again after its runner was lost: never once an apply may have begun.
     pub const fn may_repeat(&self) -> bool {
-        match self.phase {
-            Phase::Plan => self.attempts < MAX_PLAN_ATTEMPTS,
-            Phase::Apply => self.admitted_at.is_none() && self.attempts < MAX_APPLY_ATTEMPTS,
+        match (self.stop, self.phase) {
+            // Nobody wants it any more.
+            (StopRequest::Kill, _) => false,
+            (_, Phase::Plan) => self.attempts < MAX_PLAN_ATTEMPTS,
+            (_, Phase::Apply) => self.admitted_at.is_none() && self.attempts < MAX_APPLY_ATTEMPTS,
         }
     }
 

@@ -8,6 +8,7 @@ pub mod access;
 pub mod agent_pools;
 pub mod archive;
 pub mod authorization_codes;
+pub mod comments;
 pub mod configuration_versions;
 pub mod engines;
 pub mod events;

@@ -25,10 +25,16 @@ words! {
         SandboxUnavailable = "sandbox-unavailable",
         /// Someone cancelled the run.
         Canceled = "canceled",
+        /// Someone ended the run by force.
+        ForceCanceled = "force-canceled",
         /// Someone discarded the run.
         Discarded = "discarded",
         /// A newer plan was applied, or the state changed, so that this one is stale.
         Superseded = "superseded",
+        /// A saved plan was not confirmed in time.
+        PlanExpired = "plan-expired",
+        /// Someone made another run go first.
+        ForceExecuted = "force-executed",
         /// The runner disappeared while it planned, too often to try again.
         PlanRunnerLost = "plan-runner-lost",
         /// The runner disappeared before its apply began, too often to try again.
@@ -75,9 +81,18 @@ impl ReasonCode {
                 "The sandbox could not be set up on this runner, so nothing was run. The message names the step that failed."
             }
             Self::Canceled => "The run was cancelled. Queue a new one when you are ready.",
+            Self::ForceCanceled => {
+                "The run was ended by force. What terraform did until then may be missing from the state; compare it with the real resources, then queue a new run."
+            }
             Self::Discarded => "The plan was discarded. Nothing was changed.",
             Self::Superseded => {
                 "Another run changed the workspace after this plan was made. Queue a new run to plan against the new state."
+            }
+            Self::PlanExpired => {
+                "The saved plan was not confirmed within four weeks, so it was discarded. Queue a new run to plan against what is there now."
+            }
+            Self::ForceExecuted => {
+                "Another run was executed by force, so this one was discarded. Queue a new run if its change is still wanted."
             }
             Self::PlanRunnerLost => {
                 "The runner disappeared during the plan, and so did the one after it. Nothing was changed; queue a new run."

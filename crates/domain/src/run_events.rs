@@ -1,7 +1,27 @@
 //! A run's own history, as `GET /runs/:id/run-events` tells it.
 
-use crate::ids::{RunEventId, RunId, UserId};
+use crate::ids::{CommentId, RunEventId, RunId, UserId};
 use crate::time::Timestamp;
+
+words! {
+    /// What happened to a run.
+    pub enum RunEventAction {
+        /// It was queued.
+        Created = "created",
+        /// Someone said something about it.
+        Commented = "commented",
+        /// Its plan was confirmed, by someone or by auto-apply.
+        Confirmed = "confirmed",
+        /// It was thrown away, by someone or because its plan became stale.
+        Discarded = "discarded",
+        /// Someone asked for its end in order.
+        Canceled = "canceled",
+        /// Someone asked for its end at once.
+        ForceCanceled = "force_canceled",
+        /// Someone made it go before all others.
+        ForceExecuted = "force_executed",
+    }
+}
 
 /// One entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,12 +30,14 @@ pub struct RunEvent {
     pub id: RunEventId,
     /// The run.
     pub run_id: RunId,
-    /// What someone did: `created`, `confirmed`, `discarded` or `canceled`.
-    pub action: String,
+    /// What happened.
+    pub action: RunEventAction,
     /// For people.
     pub description: Option<String>,
     /// The person who did it.
     pub actor_id: Option<UserId>,
+    /// What that person said.
+    pub comment_id: Option<CommentId>,
     /// When.
     pub created_at: Timestamp,
 }

@@ -216,6 +216,9 @@ pub struct Finish {
     pub has_changes: bool,
     /// Counts of the phase.
     pub counts: ChangeCounts,
+    /// Whether the plan wrote configuration for what it imports.
+    #[serde(default)]
+    pub generated_configuration: bool,
 }
 
 /// An error answer of the runner protocol.

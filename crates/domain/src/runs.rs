@@ -4,12 +4,23 @@
 //! `run/states.mdx`. Nothing here touches the database: a service reads a status, asks for the next one, and writes
 //! it with a conditional UPDATE on the old one.
 
+mod operations;
+
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{ApplyId, ConfigurationVersionId, OrganizationId, PlanId, RunId, UserId, WorkspaceId};
+use crate::ids::{ApplyId, ConfigurationVersionId, OrganizationId, PlanId, RunId, StateVersionId, UserId, WorkspaceId};
 use crate::reasons::ReasonCode;
 use crate::runner_protocol::{ChangeCounts, LogFormat, Phase};
 use crate::time::Timestamp;
+
+pub use operations::{RunOperation, RunStatusGroup};
+
+/// How long after a cancel people have to wait until they may end a run by force, unless the server says otherwise.
+pub const FORCE_CANCEL_COOL_OFF: Duration = Duration::from_mins(1);
+/// How long a saved plan waits for its confirmation.
+pub const SAVED_PLAN_LIFE: Duration = Duration::from_hours(4 * 7 * 24);
 
 words! {
     /// Status of a run.
@@ -240,7 +251,7 @@ pub struct PlanFacts {
     pub save_plan: bool,
     /// There is something to apply.
     pub has_changes: bool,
-    /// An empty plan is applied all the same.
+    /// An empty plan is applied all the same, and asks nobody.
     pub allow_empty_apply: bool,
     /// No confirmation is needed.
     pub auto_apply: bool,
@@ -252,7 +263,7 @@ pub const fn after_plan(facts: PlanFacts) -> RunStatus {
         S::PlannedAndFinished
     } else if facts.save_plan {
         S::PlannedAndSaved
-    } else if facts.auto_apply {
+    } else if facts.auto_apply || !facts.has_changes {
         S::Confirmed
     } else {
         S::Planned
@@ -315,10 +326,43 @@ pub struct PlanOptions {
     pub target_addrs: Vec<String>,
     /// One `-replace` each.
     pub replace_addrs: Vec<String>,
+    /// One `-invoke` each, which terraform knows from 1.14 on.
+    #[serde(default)]
+    pub invoke_action_addrs: Vec<String>,
     /// `-generate-config-out`.
     pub allow_config_generation: bool,
     /// `TF_LOG=TRACE`.
     pub debugging_mode: bool,
+}
+
+/// How a run is to go, as it was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunMode {
+    /// It may never apply.
+    pub plan_only: bool,
+    /// Its plan is kept beside the queue.
+    pub save_plan: bool,
+    /// An empty plan is applied all the same.
+    pub allow_empty_apply: bool,
+}
+
+impl RunMode {
+    /// What it comes to, together with the plan's flags.
+    pub const fn operation(self, options: &PlanOptions) -> RunOperation {
+        if self.plan_only {
+            RunOperation::PlanOnly
+        } else if self.save_plan {
+            RunOperation::SavePlan
+        } else if options.refresh_only {
+            RunOperation::RefreshOnly
+        } else if options.is_destroy {
+            RunOperation::Destroy
+        } else if self.allow_empty_apply {
+            RunOperation::EmptyApply
+        } else {
+            RunOperation::PlanAndApply
+        }
+    }
 }
 
 /// A variable that belongs to one run; its value is an HCL expression.
@@ -365,12 +409,16 @@ pub struct Run {
     pub save_plan: bool,
     /// An empty plan is applied all the same.
     pub allow_empty_apply: bool,
+    /// What all that comes to.
+    pub operation: RunOperation,
     /// The plan's own flags.
     pub options: PlanOptions,
     /// How its logs are written; frozen at creation.
     pub log_format: LogFormat,
     /// The wanted engine version; frozen at creation.
     pub terraform_version: String,
+    /// The state that the plan was made against; nothing until its plan begins, or if there was none.
+    pub input_state_version_id: Option<StateVersionId>,
     /// Whether the plan found something to do.
     pub has_changes: bool,
     /// Why it ended as it did, or why it waits.
@@ -384,6 +432,16 @@ pub struct Run {
 }
 
 impl Run {
+    /// When it may be ended by force: some time after someone asked for its end in order.
+    pub fn force_cancel_available_at(&self, cool_off: Duration) -> Option<Timestamp> {
+        self.canceled_at.map(|moment| moment.plus(cool_off))
+    }
+
+    /// Whether it may be ended by force now.
+    pub fn is_force_cancelable(&self, cool_off: Duration, now: Timestamp) -> bool {
+        !self.status.is_final() && self.force_cancel_available_at(cool_off).is_some_and(|moment| moment <= now)
+    }
+
     /// Whether the run waits its turn in the workspace's queue, instead of going beside it.
     pub const fn is_queued_in_turn(&self) -> bool {
         !self.plan_only && !self.save_plan
@@ -428,6 +486,8 @@ pub struct RunPhase {
     pub json_blob: Option<String>,
     /// Where the redacted plan lies (plans only).
     pub redacted_blob: Option<String>,
+    /// Whether the plan wrote configuration for what it imports (plans only).
+    pub generated_configuration: bool,
 }
 
 impl RunPhase {
@@ -442,6 +502,39 @@ impl RunPhase {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    fn run() -> Run {
+        let mode = RunMode { plan_only: false, save_plan: false, allow_empty_apply: false };
+        let options = PlanOptions::default();
+        Run {
+            id: RunId::from_entropy(1),
+            organization_id: OrganizationId::from_entropy(1),
+            workspace_id: WorkspaceId::from_entropy(1),
+            configuration_version_id: ConfigurationVersionId::from_entropy(1),
+            plan_id: PlanId::from_entropy(1),
+            apply_id: ApplyId::from_entropy(1),
+            status: S::Pending,
+            status_timestamps: serde_json::json!({}),
+            message: String::new(),
+            source: RunSource::Api,
+            created_by: None,
+            confirmed_by: None,
+            auto_apply: false,
+            plan_only: mode.plan_only,
+            save_plan: mode.save_plan,
+            allow_empty_apply: mode.allow_empty_apply,
+            operation: mode.operation(&options),
+            options,
+            log_format: LogFormat::Text,
+            terraform_version: String::new(),
+            input_state_version_id: None,
+            has_changes: false,
+            reason: None,
+            reason_message: None,
+            canceled_at: None,
+            created_at: Timestamp::from_micros(0),
+        }
+    }
 
     fn any_status() -> impl Strategy<Value = RunStatus> {
         proptest::sample::select(RunStatus::ALL)
@@ -495,6 +588,34 @@ mod tests {
         for status in reachable(S::Confirmed) {
             assert!(!matches!(status, S::Planning | S::PlanQueued | S::Planned), "{status}");
         }
+    }
+
+    #[test]
+    fn a_run_may_be_ended_by_force_once_it_was_asked_to_end_and_did_not() {
+        let (cool_off, asked) = (Duration::from_mins(1), Timestamp::from_micros(0));
+        for (status, canceled_at, now, may) in [
+            (S::Applying, Some(asked), asked.plus(cool_off), true),
+            (S::Applying, Some(asked), asked, false),
+            (S::Applying, None, asked.plus(cool_off), false),
+            (S::Canceled, Some(asked), asked.plus(cool_off), false),
+        ] {
+            let run = Run { status, canceled_at, ..run() };
+            assert_eq!(run.is_force_cancelable(cool_off, now), may, "{status} {canceled_at:?} {now}");
+        }
+    }
+
+    #[test]
+    fn an_empty_plan_that_may_be_applied_asks_nobody() {
+        let facts = PlanFacts {
+            plan_only: false,
+            save_plan: false,
+            has_changes: false,
+            allow_empty_apply: true,
+            auto_apply: false,
+        };
+        assert_eq!(after_plan(facts), S::Confirmed);
+        assert_eq!(after_plan(PlanFacts { has_changes: true, ..facts }), S::Planned);
+        assert_eq!(after_plan(PlanFacts { save_plan: true, ..facts }), S::PlannedAndSaved);
     }
 
     proptest! {

@@ -75,6 +75,13 @@ impl Document {
         document
     }
 
+    /// One page of a list that nobody counts: it tells whether there is a next page, not how many there are.
+    pub fn uncounted_page(resources: Vec<Resource>, page: Page, has_next: bool, address: &str, query: &Query) -> Self {
+        let mut document = Self::many(resources).meta("pagination", &page.uncounted(has_next));
+        document.links = page.uncounted_links(address, query, has_next);
+        document
+    }
+
     /// One page, cut from the whole list.
     pub fn cut(resources: Vec<Resource>, page: Page, address: &str, query: &Query) -> Self {
         let total = resources.len() as u64;

@@ -39,6 +39,17 @@ pub struct Pagination {
     pub total_count: u64,
 }
 
+/// `meta.pagination` of a list whose length is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the names say it all")]
+pub struct UncountedPagination {
+    pub current_page: u32,
+    pub page_size: u32,
+    pub prev_page: Option<u32>,
+    pub next_page: Option<u32>,
+}
+
 impl Page {
     /// Reads the wanted page with the usual default and limit.
     pub fn parse(query: &Query) -> Result<Self, Error> {
@@ -93,6 +104,27 @@ impl Page {
         links
     }
 
+    /// `meta.pagination` of this page in a list that nobody counted.
+    pub fn uncounted(self, has_next: bool) -> UncountedPagination {
+        UncountedPagination {
+            current_page: self.number,
+            page_size: self.size,
+            prev_page: self.previous(),
+            next_page: self.number.checked_add(1).filter(|_| has_next),
+        }
+    }
+
+    /// The links of this page in a list that nobody counted: neither to its first page nor to its last.
+    pub fn uncounted_links(self, address: &str, query: &Query, has_next: bool) -> Links {
+        let pagination = self.uncounted(has_next);
+        let page = |number: u32| Some(self.address(address, query, u64::from(number)));
+        let mut links = Links::default();
+        links.set("self", page(self.number));
+        links.set("prev", pagination.prev_page.and_then(page));
+        links.set("next", pagination.next_page.and_then(page));
+        links
+    }
+
     fn previous(self) -> Option<u32> {
         (self.number > 1).then(|| self.number - 1)
     }
@@ -142,6 +174,17 @@ mod tests {
             assert_eq!(error.status, 400);
             assert!(error.detail.contains("page[size]"), "{}", error.detail);
         }
+    }
+
+    #[test]
+    fn a_list_that_nobody_counted_tells_only_whether_it_goes_on() {
+        let given = page("page[number]=2&page[size]=5");
+        let expected = |next_page| UncountedPagination { current_page: 2, page_size: 5, prev_page: Some(1), next_page };
+        assert_eq!(given.uncounted(true), expected(Some(3)));
+        assert_eq!(given.uncounted(false), expected(None));
+        let links = serde_json::to_value(given.uncounted_links("https://host/list", &Query::default(), true)).unwrap();
+        let names: Vec<_> = links.as_object().unwrap().keys().collect();
+        assert_eq!(names, ["next", "prev", "self"]);
     }
 
     #[test]

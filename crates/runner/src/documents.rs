@@ -1,9 +1,10 @@
 //! What is made of terraform's output: counts, and the redacted plan that clients render.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::{Read, Write};
 
+use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value, json};
 use terrane_domain::runner_protocol::ChangeCounts;
@@ -148,6 +149,40 @@ pub(crate) struct PlanFacts {
     pub(crate) counts: ChangeCounts,
     /// What it names; clients crash without the schema of any of them.
     pub(crate) types: BTreeSet<SchemaName>,
+    /// Whether it wrote configuration for something that it imports.
+    pub(crate) generated_configuration: bool,
+    /// Variables that the root module declares.
+    declared: BTreeSet<String>,
+    /// Variables whose values the plan keeps.
+    kept: BTreeSet<String>,
+}
+
+impl PlanFacts {
+    /// Variables whose values a saved plan does not keep: the ephemeral ones, which an apply needs anew.
+    pub(crate) fn ephemeral_variables(&self) -> Vec<&str> {
+        self.declared.difference(&self.kept).map(String::as_str).collect()
+    }
+
+    fn add_change(&mut self, resource: &Value) {
+        count(&mut self.counts, resource);
+        self.generated_configuration |= resource.pointer("/change/generated_config").is_some();
+    }
+}
+
+/// Names of members whose values do not matter.
+type Names = BTreeMap<String, IgnoredAny>;
+
+/// Of a plan's configuration what is looked at.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Configuration {
+    root_module: RootModule,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct RootModule {
+    variables: Names,
 }
 
 /// Writes the plan as clients render it, from `terraform show -json`: changes with sensitive leaves nulled. Variables,
@@ -219,6 +254,11 @@ impl<'de, W: Write> Visitor<'de> for &mut Redacting<W> {
                     outputs.as_object_mut().into_iter().flat_map(Map::values_mut).for_each(redact_change);
                     self.member(&name, &outputs).map_err(A::Error::custom)?;
                 }
+                "variables" => self.facts.kept = plan.next_value::<Names>()?.into_keys().collect(),
+                "configuration" => {
+                    let configuration: Configuration = plan.next_value()?;
+                    self.facts.declared = configuration.root_module.variables.into_keys().collect();
+                }
                 // Paths only, no values.
                 "relevant_attributes" => {
                     let attributes = plan.next_value()?;
@@ -260,18 +300,18 @@ impl<'de, W: Write> Visitor<'de> for Entries<'_, W> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
         let (list, inside, redact) = *self.list;
-        let PlanFacts { counts, types } = &mut self.plan.facts;
+        let facts = &mut self.plan.facts;
         let mut before = b'[';
         while let Some(mut entry) = entries.next_element::<Value>()? {
             if list == "resource_changes" {
-                count(counts, &entry);
+                facts.add_change(&entry);
             }
             let typed = match inside {
                 Some(inside) => entry.get_mut(inside),
                 None => Some(&mut entry),
             };
             if let Some(typed) = typed {
-                types.insert(schema_of(list, typed));
+                facts.types.insert(schema_of(list, typed));
                 redact(typed);
             }
             self.plan.out.write_all(&[before]).map_err(A::Error::custom)?;

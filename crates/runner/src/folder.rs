@@ -94,6 +94,11 @@ impl RunFolder {
         self.root.join("state").join(workspace).join("terraform.tfstate")
     }
 
+    /// Names of the variables that the apply needs anew.
+    pub(crate) fn ephemeral_file(&self) -> PathBuf {
+        self.root.join("ephemeral")
+    }
+
     pub(crate) fn variables_file(&self) -> PathBuf {
         self.root.join("run.tfvars")
     }

@@ -33,18 +33,31 @@ pub(crate) struct PhaseResult {
     outcome: Outcome,
     has_changes: bool,
     counts: ChangeCounts,
+    /// Whether a plan wrote configuration.
+    generated_configuration: bool,
     /// Whether an apply began, so that it must not be repeated.
     has_begun: bool,
 }
 
 impl PhaseResult {
     pub(crate) const fn finished(has_changes: bool, counts: ChangeCounts) -> Self {
-        Self { outcome: Outcome::Finished, has_changes, counts, has_begun: true }
+        Self { outcome: Outcome::Finished, has_changes, counts, generated_configuration: false, has_begun: true }
+    }
+
+    /// A plan that ended well.
+    pub(crate) const fn planned(has_changes: bool, counts: ChangeCounts, generated_configuration: bool) -> Self {
+        Self { generated_configuration, ..Self::finished(has_changes, counts) }
     }
 
     /// Stopped before anything was changed.
     pub(crate) fn canceled() -> Self {
-        Self { outcome: Outcome::Canceled, has_changes: false, counts: ChangeCounts::default(), has_begun: false }
+        Self {
+            outcome: Outcome::Canceled,
+            has_changes: false,
+            counts: ChangeCounts::default(),
+            generated_configuration: false,
+            has_begun: false,
+        }
     }
 
     /// An apply that was stopped on its way.
@@ -115,6 +128,7 @@ async fn run(runner: &Arc<Runner>, job: Job, lease: Lease, shutdown: watch::Rece
         log_length: 0,
         has_changes: false,
         counts: ChangeCounts::default(),
+        generated_configuration: false,
     };
     let mut deliveries = Vec::new();
     let result = match engine {
@@ -135,6 +149,7 @@ async fn run(runner: &Arc<Runner>, job: Job, lease: Lease, shutdown: watch::Rece
             finish.outcome = result.outcome;
             finish.has_changes = result.has_changes;
             finish.counts = result.counts;
+            finish.generated_configuration = result.generated_configuration;
         }
         Err(error) => {
             explain(&mut finish, &error);
@@ -310,6 +325,7 @@ mod tests {
             log_length: 0,
             has_changes: false,
             counts: ChangeCounts::default(),
+            generated_configuration: false,
         };
         let log = ClosedLog { length: Ok(3), sending: tokio::spawn(async { Ok(3) }) };
         let (client, calls) = fake::server(vec![fake::answer("204 No Content", "", 0)]).await;

@@ -74,6 +74,7 @@ fn arguments(setting: &Setting) -> Vec<OsString> {
         list.push("-refresh=false".into());
     }
     list.extend(options.target_addrs.iter().map(|address| OsString::from(format!("-target={address}"))));
+    list.extend(options.invoke_action_addrs.iter().map(|address| OsString::from(format!("-invoke={address}"))));
     list.extend(options.replace_addrs.iter().map(|address| OsString::from(format!("-replace={address}"))));
     if options.allow_config_generation {
         list.push(path_argument("generate-config-out", &setting.folder.module().join("generated.tf")));
@@ -99,14 +100,20 @@ pub(crate) async fn run(setting: &Setting, log: &Log) -> Result<PhaseResult, Run
         },
     };
     Ok(match send_documents(setting).await? {
-        Some(counts) => PhaseResult::finished(has_changes, counts),
+        Some(documents) => PhaseResult::planned(has_changes, documents.counts, documents.generated_configuration),
         None => PhaseResult::canceled(),
     })
 }
 
+/// What the documents tell of the plan.
+struct Documents {
+    counts: ChangeCounts,
+    generated_configuration: bool,
+}
+
 /// Makes the documents and sends them; nothing if it was stopped meanwhile. They lie beside the run's folder, where the run
 /// cannot lay a hand on them.
-async fn send_documents(setting: &Setting) -> Result<Option<ChangeCounts>, RunnerError> {
+async fn send_documents(setting: &Setting) -> Result<Option<Documents>, RunnerError> {
     let files = ["plan.tar", "plan.json", "redacted.json"].map(|name| setting.folder.root.with_extension(name));
     let sent = send_files(setting, &files).await;
     for file in &files {
@@ -118,26 +125,35 @@ async fn send_documents(setting: &Setting) -> Result<Option<ChangeCounts>, Runne
 async fn send_files(
     setting: &Setting,
     [packed, plan, redacted]: &[PathBuf; 3],
-) -> Result<Option<ChangeCounts>, RunnerError> {
+) -> Result<Option<Documents>, RunnerError> {
     let (client, job) = (&setting.runner.client, &setting.job);
-    pack_plan(setting, packed)?;
     let show = [words(&["show", "-json", "-no-color"]), vec![setting.folder.plan_file().into_os_string()]].concat();
-    let (sent, shown) = tokio::join!(client.put_file(job, "plan", packed), setting.run_into(&show, plan));
-    sent?;
-    match shown? {
+    match setting.run_into(&show, plan).await? {
         (Ended::Exited(status), _) if status.success() => {}
         (Ended::Exited(status), shown) => return Err(Setting::failure(status, &shown, ReasonCode::PlanFailed)),
         (Ended::Stopped(_), _) => return Ok(None),
     }
-    let redaction = async {
+    let rest = async {
         let facts = in_background(plan, redacted, |plan, redacted| Ok(redact_plan(plan, redacted)?)).await?;
-        let Some(schemas) = schemas::of(setting, facts.types).await? else { return Ok(None) };
-        in_background(plan, redacted, move |_, redacted| write_schemas(redacted, &schemas)).await?;
-        client.put_file(job, "redacted-plan", redacted).await.map(|()| Some(facts.counts))
+        let (counts, generated_configuration) = (facts.counts, facts.generated_configuration);
+        let ephemeral = variables::named(&job.variables, &facts.ephemeral_variables());
+        if let Some(names) = &ephemeral {
+            let path = setting.folder.ephemeral_file();
+            folder::write_new(&path, names.as_bytes()).map_err(RunnerError::file(&path))?;
+        }
+        pack_plan(setting, ephemeral.as_deref(), packed)?;
+        let redaction = async {
+            let Some(schemas) = schemas::of(setting, facts.types).await? else { return Ok(None) };
+            in_background(plan, redacted, move |_, redacted| write_schemas(redacted, &schemas)).await?;
+            client.put_file(job, "redacted-plan", redacted).await.map(|()| Some(()))
+        };
+        let (sent, redacted) = tokio::join!(client.put_file(job, "plan", packed), redaction);
+        sent?;
+        Ok(redacted?.map(|()| Documents { counts, generated_configuration }))
     };
-    let (json, counts) = tokio::join!(client.put_file(job, "json-plan", plan), redaction);
+    let (json, documents) = tokio::join!(client.put_file(job, "json-plan", plan), rest);
     json?;
-    counts
+    documents
 }
 
 /// Works on the plan's JSON and on the end of the redacted document, away from what waits for the network.
@@ -161,8 +177,9 @@ fn unreadable(error: &std::io::Error) -> RunnerError {
     RunnerError::job(ReasonCode::PlanFailed, format!("The saved plan cannot be read: {error}."))
 }
 
-/// Packs the saved plan and the lock file beside it: what an apply on another machine needs.
-fn pack_plan(setting: &Setting, packed: &Path) -> Result<(), RunnerError> {
+/// Packs the saved plan, and beside it the lock file and the names of ephemeral variables: what an apply on another machine
+/// needs.
+fn pack_plan(setting: &Setting, ephemeral: Option<&str>, packed: &Path) -> Result<(), RunnerError> {
     let (root, plan_file) = (&setting.folder.root, setting.folder.plan_file());
     let plan = folder::open_for_reading(root, &plan_file).map_err(|error| unreadable(&error))?;
     let length = plan.metadata().map_err(|error| unreadable(&error))?.len();
@@ -183,6 +200,9 @@ fn pack_plan(setting: &Setting, packed: &Path) -> Result<(), RunnerError> {
     if let Ok(lock) = folder::read_inside(root, &setting.folder.lock_file(), MAX_LOCK_BYTES) {
         add("lock.hcl", lock.len() as u64, &mut &lock[..]).map_err(RunnerError::file(packed))?;
     }
+    if let Some(names) = ephemeral {
+        add("ephemeral", names.len() as u64, &mut names.as_bytes()).map_err(RunnerError::file(packed))?;
+    }
     archive.into_inner().and_then(|mut file| file.flush()).map_err(RunnerError::file(packed))
 }
 
@@ -195,6 +215,7 @@ pub(crate) fn unpack_plan(setting: &Setting, packed: &PathBuf) -> Result<(), Run
         let target = match entry.path_bytes().as_ref() {
             b"tfplan" => setting.folder.plan_file(),
             b"lock.hcl" => setting.folder.lock_file(),
+            b"ephemeral" => setting.folder.ephemeral_file(),
             _ => continue,
         };
         folder::write_new(&target, &mut entry).map_err(RunnerError::file(&target))?;

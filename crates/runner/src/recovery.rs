@@ -71,6 +71,7 @@ async fn deliver(runner: &Arc<Runner>, mut job: Job) -> Result<Option<Job>, Runn
                 log_length: offset,
                 has_changes: false,
                 counts: ChangeCounts::default(),
+                generated_configuration: false,
             };
             explain(&mut finish, &RunnerError::job(reason, reason.sentence()));
             finish

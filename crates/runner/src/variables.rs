@@ -49,6 +49,18 @@ pub(crate) fn file(variables: &[JobVariable]) -> String {
     })
 }
 
+/// The given variables of these names, one name a line, if there are any.
+pub(crate) fn named(variables: &[JobVariable], names: &[&str]) -> Option<String> {
+    let given = variables.iter().filter(|variable| names.contains(&&*variable.key)).map(|variable| &*variable.key);
+    Some(given.collect::<Vec<_>>().join("\n")).filter(|text| !text.is_empty())
+}
+
+/// The file's text for an apply, which takes only what its plan could not keep.
+pub(crate) fn file_of(variables: &[JobVariable], names: &str) -> String {
+    let is_named = |variable: &&JobVariable| names.lines().any(|name| name == variable.key);
+    file(&variables.iter().filter(is_named).cloned().collect::<Vec<_>>())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

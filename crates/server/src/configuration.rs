@@ -3,10 +3,12 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use serde::{Deserialize, Serialize};
+use terrane_domain::runs::FORCE_CANCEL_COOL_OFF;
 
 use crate::exit::Fatal;
 
@@ -103,6 +105,9 @@ struct Optional {
     /// Longest log of a plan or an apply, in MiB; of a longer one the beginning and the end are kept [default: 256]
     #[arg(long, env = "TERRANE_RUN_LOG_LIMIT", value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..))]
     run_log_limit: Option<u64>,
+    /// Seconds after a cancel until people may end a run by force [default: 60]
+    #[arg(long, env = "TERRANE_FORCE_CANCEL_AFTER", value_name = "SECONDS")]
+    force_cancel_after: Option<u32>,
     /// Whether runs are kept away from the rest of this machine; off only if you trust everyone who may plan [default: default]
     #[arg(long, env = "TERRANE_SANDBOX", value_name = "MODE")]
     sandbox: Option<Sandbox>,
@@ -139,6 +144,8 @@ pub(crate) struct Settings {
     pub(crate) runners: usize,
     /// Longest log of a phase, in MiB.
     pub(crate) run_log_limit: u64,
+    /// How long after a cancel people may end a run by force.
+    pub(crate) force_cancel_after: Duration,
     /// Sandbox of the embedded runner's runs.
     pub(crate) sandbox: Sandbox,
     /// Filter of the log.
@@ -224,6 +231,10 @@ pub(crate) fn resolve(mode: Mode, arguments: Arguments) -> anyhow::Result<Settin
         root_key_file: std::path::absolute(root_key_file).context("find the root key file")?,
         run_log_limit: given.run_log_limit.or(file.run_log_limit).unwrap_or(DEFAULT_RUN_LOG_LIMIT),
         runners: given.runners.or(file.runners).unwrap_or_else(|| cores().max(FEWEST_DEFAULT_RUNNERS)),
+        force_cancel_after: given
+            .force_cancel_after
+            .or(file.force_cancel_after)
+            .map_or(FORCE_CANCEL_COOL_OFF, |seconds| Duration::from_secs(seconds.into())),
         sandbox: given.sandbox.or(file.sandbox).unwrap_or(Sandbox::Default),
         log: text(given.log).or(file.log).unwrap_or_else(|| "info".to_owned()),
         log_format: given.log_format.or(file.log_format).unwrap_or(LogFormat::Text),

@@ -61,7 +61,9 @@ async fn build(settings: &Settings, secrets: &Secrets, is_first_start: bool) -> 
         error => anyhow::Error::from(error).context("open the database"),
     })?;
     let (drain, draining) = watch::channel(false);
-    let app = App::new(store, &settings.public_url(), draining).with_ip_ranges(settings.ip_ranges.clone());
+    let app = App::new(store, &settings.public_url(), draining)
+        .with_ip_ranges(settings.ip_ranges.clone())
+        .with_force_cancel_cool_off(settings.force_cancel_after);
     terrane_app::callers::set_runner_token(&app, Secret::new(secrets.runner_token.as_str())).await?;
     let facts = match settings.mode {
         Mode::Dev => Facts::Dev(Box::new(dev_facts(&app, settings).await?)),

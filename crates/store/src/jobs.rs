@@ -23,13 +23,15 @@ statements! {
     NEXT: JobRecord = select "WHERE status <> 'done' AND status = 'queued' AND (preferred_runner_id IS NULL OR preferred_runner_id = $1 OR preferred_until < $2) ORDER BY created_at, id LIMIT 1";
     CLAIM = "UPDATE jobs SET status = 'claimed', runner_id = $2, fence = fence + 1, attempts = attempts + 1, lease_until = $3 WHERE id = $1 AND status = 'queued'";
     REATTACH = "UPDATE jobs SET runner_id = $2, fence = fence + 1, lease_until = $3 WHERE id = $1 AND status = 'claimed'";
-    RENEW = "UPDATE jobs SET lease_until = $3 WHERE id = $1 AND fence = $2 AND status = 'claimed'";
-    RENEW_OVERDUE = "UPDATE jobs SET lease_until = $2 WHERE status <> 'done' AND status = 'claimed' AND lease_until < $1";
+    // What was ended by force gets no more time: if its runner does not say so, it counts as lost.
+    RENEW = "UPDATE jobs SET lease_until = CASE WHEN stop = 'kill' THEN lease_until ELSE $3 END WHERE id = $1 AND fence = $2 AND status = 'claimed'";
+    RENEW_OVERDUE = "UPDATE jobs SET lease_until = $2 WHERE status <> 'done' AND status = 'claimed' AND stop <> 'kill' AND lease_until < $1";
     ADMIT = "UPDATE jobs SET admitted_at = COALESCE(admitted_at, $3), admitted_fence = $2 WHERE id = $1 AND fence = $2 AND status = 'claimed' AND (admitted_at IS NULL OR admitted_fence = $2)";
     DONE = "UPDATE jobs SET status = 'done', lease_until = NULL WHERE id = $1 AND fence = $2 AND status = 'claimed'";
     LOSE = "UPDATE jobs SET status = 'done', lease_until = NULL, fence = fence + 1 WHERE id = $1 AND fence = $2 AND status = 'claimed'";
     DROP_QUEUED = "UPDATE jobs SET status = 'done' WHERE run_id = $1 AND status = 'queued'";
     REQUEUE = "UPDATE jobs SET status = 'queued', lease_until = NULL, fence = fence + 1 WHERE id = $1 AND fence = $2 AND status = 'claimed'";
+    KILL = "UPDATE jobs SET stop = 'kill', lease_until = $2 WHERE run_id = $1 AND status = 'claimed'";
     STOP = "UPDATE jobs SET stop = $2 WHERE run_id = $1 AND status <> 'done'";
     LOST: JobRecord = select "WHERE status <> 'done' AND status = 'claimed' AND lease_until < $1 ORDER BY lease_until LIMIT 100";
 }
@@ -108,6 +110,11 @@ pub async fn requeue(tx: &mut Tx, id: &JobId, fence: i64) -> Result<bool, StoreE
 /// Asks the run's child to stop.
 pub async fn request_stop(tx: &mut Tx, run_id: &RunId, stop: StopRequest) -> Result<(), StoreError> {
     tx.execute(&STOP, values![*run_id, stop]).await.map(drop)
+}
+
+/// Asks for the end of the run's child at once, and gives its runner until `until` to say that it is so.
+pub async fn kill(tx: &mut Tx, run_id: &RunId, until: Timestamp) -> Result<bool, StoreError> {
+    tx.changed(&KILL, values![*run_id, until]).await
 }
 
 /// Claimed jobs whose lease ended before `moment`.

@@ -7,6 +7,7 @@ pub mod agent_pools;
 pub mod authorization_codes;
 mod blobs;
 mod clock;
+pub mod comments;
 pub mod configuration_versions;
 mod database;
 mod error;

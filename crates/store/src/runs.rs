@@ -1,12 +1,14 @@
 //! Rows of runs and of their phases.
 
+pub(crate) mod lists;
 use std::collections::HashMap;
 
 use terrane_domain::access::Visibility;
-use terrane_domain::ids::{OrganizationId, RunId, UserId, WorkspaceId};
+use terrane_domain::ids::{OrganizationId, RunId, StateVersionId, UserId, WorkspaceId};
 use terrane_domain::reasons::ReasonCode;
 use terrane_domain::runner_protocol::{ChangeCounts, Phase};
 use terrane_domain::runs::{PhaseStatus, Run, RunPhase, RunStatus, RunVariable};
+use terrane_domain::time::Timestamp;
 
 use crate::error::StoreError;
 use crate::sealing::Place;
@@ -15,14 +17,16 @@ use crate::transaction::{Tx, values};
 use crate::value::Col;
 use crate::workspaces::visible_to;
 
-record!(Run, "runs", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24", {
+pub use lists::{RunFilter, list};
+
+record!(Run, "runs", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26", {
     id, organization_id, workspace_id, configuration_version_id, plan_id, apply_id, status, status_timestamps, message,
-    source, created_by, confirmed_by, auto_apply, plan_only, save_plan, allow_empty_apply, options, log_format,
-    terraform_version, has_changes, reason, reason_message, canceled_at, created_at
+    source, created_by, confirmed_by, auto_apply, plan_only, save_plan, allow_empty_apply, operation, options,
+    log_format, terraform_version, input_state_version_id, has_changes, reason, reason_message, canceled_at, created_at
 });
-record!(RunPhase, "run_phases", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12", {
+record!(RunPhase, "run_phases", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13", {
     id, run_id, phase, status, status_timestamps, counts, log_length, log_ended, log_blob, plan_blob, json_blob,
-    redacted_blob
+    redacted_blob, generated_configuration
 });
 
 struct PrivateRow {
@@ -38,8 +42,6 @@ statements! {
     SEALED_VARIABLES: PrivateRow = select_many "id";
     CONFIGURATION_BLOB = "SELECT configuration_blob FROM runs WHERE id = $1";
     BY_ID: Run = select "WHERE id = $1";
-    OF_WORKSPACE: Run = select "WHERE workspace_id = $1 AND (plan_only = FALSE OR CAST($2 AS TEXT) = 'plan_only') ORDER BY created_at DESC, id DESC LIMIT $3 OFFSET $4";
-    COUNT_OF_WORKSPACE = "SELECT COUNT(*) FROM runs WHERE workspace_id = $1 AND (plan_only = FALSE OR CAST($2 AS TEXT) = 'plan_only')";
     NEXT_IN_QUEUE: Run = select "WHERE workspace_id = $1 AND {open} AND status = 'pending' AND plan_only = FALSE AND save_plan = FALSE ORDER BY created_at, id LIMIT 1";
     QUEUE_OF_ORGANIZATION: Run = select "WHERE organization_id = $1 AND {open} AND status IN ('pending', 'plan_queued', 'planning', 'confirmed', 'apply_queued', 'applying', 'queuing', 'queuing_apply') ORDER BY created_at, id LIMIT $2 OFFSET $3";
     COUNT_QUEUE = "SELECT COUNT(*) FROM runs WHERE organization_id = $1 AND {open} AND status IN ('pending', 'plan_queued', 'planning', 'confirmed', 'apply_queued', 'applying', 'queuing', 'queuing_apply')";
@@ -49,16 +51,20 @@ statements! {
     QUEUE_STATUSES = "SELECT status FROM runs WHERE organization_id = $1 AND {open} AND status IN ('pending', 'plan_queued', 'planning', 'confirmed', 'apply_queued', 'applying', 'queuing', 'queuing_apply')";
     // $2, $3: age and id of the oldest run in question; $4, $5: of the newest. What is before them is only counted.
     WAITING_RUNS = "SELECT id, (SELECT COUNT(*) FROM (SELECT 1 FROM runs WHERE organization_id = $1 AND {open} AND status IN ('pending', 'plan_queued') AND (created_at, id) < ($2, $3) LIMIT 1000) AS older) FROM runs WHERE organization_id = $1 AND {open} AND status IN ('pending', 'plan_queued') AND (created_at, id) >= ($2, $3) AND (created_at, id) <= ($4, $5) ORDER BY created_at, id LIMIT 1000";
-    SAVED_PLANS: Run = select "WHERE workspace_id = $1 AND {open} AND status = 'planned_and_saved' AND id <> $2";
+    SAVED_PLANS: Run = select "WHERE workspace_id = $1 AND {open} AND status = 'planned_and_saved'";
+    EXPIRED_PLANS: Run = select "WHERE {open} AND status = 'planned_and_saved' AND created_at < $1 ORDER BY created_at LIMIT 100";
+    WAITING_BEFORE: Run = select "WHERE workspace_id = $1 AND {open} AND status = 'pending' AND (created_at, id) < ($2, $3) ORDER BY created_at, id";
     ENDED: Run = select "WHERE workspace_id = $1 AND status IN ('applied', 'planned_and_finished', 'policy_soft_failed', 'discarded', 'errored', 'canceled', 'force_canceled') ORDER BY created_at DESC, id DESC LIMIT $2";
     RUNS_BY_IDS: Run = select_many "id";
     SET_STATUS = "UPDATE runs SET status = $3, status_timestamps = $4, has_changes = $5, reason = $6, reason_message = $7, confirmed_by = $8, canceled_at = $9 WHERE id = $1 AND status = $2";
+    SET_INPUT_STATE = "UPDATE runs SET input_state_version_id = $2 WHERE id = $1";
     NOTE_CANCEL = "UPDATE runs SET canceled_at = COALESCE(canceled_at, $3) WHERE id = $1 AND status = $2";
     INSERT_PHASE: RunPhase = insert;
     PHASE: RunPhase = select "WHERE run_id = $1 AND phase = $2";
     PHASES: RunPhase = select_many "run_id";
     PHASE_BY_ID: RunPhase = select "WHERE id = $1";
     SET_PHASE_STATUS = "UPDATE run_phases SET status = $3, status_timestamps = $4, counts = $5 WHERE id = $1 AND status = $2";
+    SET_GENERATED = "UPDATE run_phases SET generated_configuration = TRUE WHERE id = $1";
     SET_PLAN_BLOB = "UPDATE run_phases SET plan_blob = $2 WHERE id = $1";
     SET_JSON_BLOB = "UPDATE run_phases SET json_blob = $2 WHERE id = $1";
     SET_REDACTED_BLOB = "UPDATE run_phases SET redacted_blob = $2 WHERE id = $1";
@@ -121,17 +127,21 @@ pub async fn configuration_blob(tx: &mut Tx, id: &RunId) -> Result<Option<String
     Ok(tx.scalar::<Option<String>>(&CONFIGURATION_BLOB, values![*id]).await?.flatten())
 }
 
-/// One page of a workspace's runs, newest first, and their total number.
-pub async fn of_workspace(
-    tx: &mut Tx,
-    id: &WorkspaceId,
-    with_plan_only: bool,
-    limit: i64,
-    offset: i64,
-) -> Result<(Vec<Run>, i64), StoreError> {
-    let operation = if with_plan_only { "plan_only" } else { "" }.to_owned();
-    let total = tx.scalar(&COUNT_OF_WORKSPACE, values![*id, operation]).await?.unwrap_or(0);
-    Ok((tx.all(&OF_WORKSPACE, values![*id, operation, limit, offset]).await?, total))
+/// Notes against which state the run plans.
+pub async fn set_input_state(tx: &mut Tx, run: &mut Run, state: Option<StateVersionId>) -> Result<(), StoreError> {
+    tx.execute(&SET_INPUT_STATE, values![run.id, state]).await?;
+    run.input_state_version_id = state;
+    Ok(())
+}
+
+/// Saved plans of all organizations that were queued before `moment`, the oldest first, a hundred at most.
+pub async fn expired_plans(tx: &mut Tx, moment: Timestamp) -> Result<Vec<Run>, StoreError> {
+    tx.all(&EXPIRED_PLANS, values![moment]).await
+}
+
+/// The runs of the same workspace that wait before this one.
+pub async fn waiting_before(tx: &mut Tx, run: &Run) -> Result<Vec<Run>, StoreError> {
+    tx.all(&WAITING_BEFORE, values![run.workspace_id, run.created_at, run.id]).await
 }
 
 /// The run whose turn is next.
@@ -186,9 +196,9 @@ pub async fn places_in_queue(
     Ok(places)
 }
 
-/// A workspace's saved plans, other than the given run's.
-pub async fn saved_plans(tx: &mut Tx, id: &WorkspaceId, except: &RunId) -> Result<Vec<Run>, StoreError> {
-    tx.all(&SAVED_PLANS, values![*id, *except]).await
+/// A workspace's saved plans that wait for their confirmation.
+pub async fn saved_plans(tx: &mut Tx, id: &WorkspaceId) -> Result<Vec<Run>, StoreError> {
+    tx.all(&SAVED_PLANS, values![*id]).await
 }
 
 /// What changes together with a run's status.
@@ -215,6 +225,9 @@ pub async fn set_status(tx: &mut Tx, run: &mut Run, next: RunStatus, change: Run
     changed.status = next;
     if let serde_json::Value::Object(timestamps) = &mut changed.status_timestamps {
         timestamps.insert(next.timestamp_key(), now.to_string().into());
+        if matches!(change.reason, Some((ReasonCode::ForceCanceled, _))) {
+            timestamps.insert(RunStatus::ForceCanceled.timestamp_key(), now.to_string().into());
+        }
     }
     changed.has_changes = change.has_changes.unwrap_or(run.has_changes);
     if let Some((code, message)) = change.reason {
@@ -299,6 +312,11 @@ pub async fn set_phase_status(
         *phase = changed;
     }
     Ok(found)
+}
+
+/// Notes that a plan wrote configuration.
+pub async fn set_generated_configuration(tx: &mut Tx, plan_id: &str) -> Result<(), StoreError> {
+    tx.execute(&SET_GENERATED, values![plan_id.to_owned()]).await.map(drop)
 }
 
 /// Which document of a plan a blob is.

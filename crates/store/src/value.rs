@@ -14,8 +14,9 @@ use terrane_domain::jobs::JobStatus;
 use terrane_domain::organization_memberships::MembershipStatus;
 use terrane_domain::organizations::CollaboratorAuthPolicy;
 use terrane_domain::reasons::ReasonCode;
+use terrane_domain::run_events::RunEventAction;
 use terrane_domain::runner_protocol::{ChangeCounts, LogFormat, Phase, StopRequest};
-use terrane_domain::runs::{PhaseStatus, PlanOptions, RunSource, RunStatus};
+use terrane_domain::runs::{PhaseStatus, PlanOptions, RunOperation, RunSource, RunStatus};
 use terrane_domain::state_versions::StateVersionStatus;
 use terrane_domain::teams::TeamVisibility;
 use terrane_domain::time::Timestamp;
@@ -150,6 +151,7 @@ macro_rules! textual {
 textual!(
     ids::AgentPoolId,
     ids::ApplyId,
+    ids::CommentId,
     ids::ConfigurationVersionId,
     ids::EventId,
     ids::JobId,
@@ -185,6 +187,8 @@ textual!(
     PhaseStatus,
     ProjectAccessLevel,
     ReasonCode,
+    RunEventAction,
+    RunOperation,
     RunSource,
     RunStatus,
     StateVersionStatus,

@@ -174,7 +174,7 @@ pub(crate) async fn changes(
 
 async fn act(app: &App, caller: &Caller, path: &RunPath, action: RunAction) -> PageResult<Response> {
     let view = find(app, caller, path).await?;
-    runs::act(app, caller, view.run.id, action).await?;
+    runs::act(app, caller, view.run.id, action, None).await?;
     Ok(Redirect::to(&path.address()).into_response())
 }
 

@@ -22,6 +22,7 @@ mod postgres;
 mod projects;
 mod reserved_tag_keys;
 mod rights;
+mod runs;
 mod statements;
 mod tags;
 mod team_access;

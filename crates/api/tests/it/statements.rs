@@ -31,6 +31,12 @@ const LISTS: &[(&str, u64)] = &[
     ("/api/v2/organizations/demo/reserved-tag-keys", 4),
     ("/api/v2/organizations/demo/runs/queue", 10),
     ("/api/v2/workspaces/{workspace}/runs", 10),
+    (
+        "/api/v2/organizations/demo/runs?filter%5Bstatus_group%5D=non_final&include=workspace%2Ccreated_by%2Cconfiguration_version%2Cplan%2Crun_events%2Ccomments",
+        18,
+    ),
+    ("/api/v2/runs/{run}/run-events?include=actor%2Ccomment", 7),
+    ("/api/v2/runs/{run}/comments", 6),
     ("/api/v2/runs/{run}?include=plan%2Capply", 10),
     ("/api/v2/workspaces/{workspace}/vars", 4),
     ("/api/v2/workspaces/{workspace}/all-vars", 4),

@@ -112,7 +112,13 @@ impl World {
         let tag_key = self.make("/api/v2/organizations/demo/reserved-tag-keys", &json!({"key":"environment"})).await;
         let variable = json!({"key":"region","value":"north","category":"terraform"});
         let variable = self.make(&format!("/api/v2/workspaces/{workspace}/vars"), &variable).await;
+        let comment = self.make(&format!("/api/v2/runs/{}/comments", self.run), &json!({"body":"fine"})).await;
+        let read = format!("/api/v2/comments/{comment}");
+        let event = self.owner_json("GET", &read, &Value::Null).await;
+        let event = text(&event["data"]["relationships"]["run-event"]["data"]["id"]);
         self.ids = vec![
+            ("comments", comment),
+            ("run-events", event),
             ("tags", text(&tags["data"][0]["id"])),
             ("organizations", "demo".to_owned()),
             ("subscriptions", subscription),

@@ -119,7 +119,7 @@ async fn add_runs(
     }
     let run_ids: Vec<_> = run_ids.into_iter().collect();
     let rows = terrane_store::runs::by_ids(tx, &run_ids).await?;
-    related.runs = runs::readable(tx, caller, place, rows).await?;
+    related.runs = runs::readable(tx, app, caller, place, rows).await?;
     if wanted.current_run_plan {
         related.plans =
             related.runs.iter().map(|view| plans::PhaseView::of_run(app, caller, view, Phase::Plan)).collect();

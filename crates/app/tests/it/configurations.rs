@@ -36,7 +36,9 @@ async fn an_upload_queues_a_run_for_who_may_and_arrives_whatever_comes_of_that()
             let (version, address) =
                 configuration_versions::create(&world.app, &world.owner, key.clone(), new).await.unwrap();
             assert!(address.contains(&owner), "the address says who got it");
-            let count = async || runs::list(&world.app, &world.owner, key.clone(), true, 1, 0).await.unwrap().1;
+            let count = async || {
+                runs::list(&world.app, &world.owner, key.clone(), runs::RunFilter::default(), (1, 0)).await.unwrap().1
+            };
             let before = count().await;
             upload(&world.app, &version.id, subject).await.unwrap();
             assert_eq!(count().await - before, i64::from(is_queued), "{subject} in {mode} mode");

@@ -10,6 +10,7 @@ mod lost_runners;
 #[path = "../../../store/tests/it/postgres.rs"]
 mod postgres;
 mod queue;
+mod run_actions;
 mod states;
 mod workspaces;
 mod world;

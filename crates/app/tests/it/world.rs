@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde_json::json;
 use terrane_app::callers::{Secret, authenticate};
 use terrane_app::configuration_versions::NewConfigurationVersion;
 use terrane_app::runs::{NewRun, RunAction, RunView};
@@ -14,7 +15,7 @@ use terrane_domain::access::{Caller, GrantedAccess, WorkspaceAccessLevel};
 use terrane_domain::ids::{
     ConfigurationVersionId, OrganizationId, RunId, RunnerId, TeamId, TeamWorkspaceId, TokenId, WorkspaceId,
 };
-use terrane_domain::runner_protocol::{ChangeCounts, ClaimRequest, Finish, Job, Outcome};
+use terrane_domain::runner_protocol::{ChangeCounts, ClaimRequest, Finish, Job, Outcome, StopRequest};
 use terrane_domain::runs::{PlanOptions, Run, RunSource};
 use terrane_domain::team_access::TeamWorkspace;
 use terrane_domain::teams::{Team, TeamVisibility};
@@ -125,6 +126,7 @@ impl World {
             auto_apply: Some(false),
             plan_only: None,
             save_plan: false,
+            terraform_version: None,
             allow_empty_apply: false,
             options: PlanOptions { refresh: true, ..PlanOptions::default() },
             variables: Vec::new(),
@@ -179,13 +181,28 @@ impl World {
     }
 
     pub(crate) async fn act(&self, id: &RunId, action: RunAction) -> Result<(), AppError> {
-        runs::act(&self.app, &self.owner, id.clone(), action).await
+        runs::act(&self.app, &self.owner, id.clone(), action, None).await
     }
 
     /// Claims the next job; there must be one.
     pub(crate) async fn claim(&self) -> Job {
         let request = ClaimRequest { runner_id: RunnerId::from_entropy(1), name: "test".to_owned() };
         jobs::claim(&self.app, &self.runner, request).await.unwrap().unwrap()
+    }
+
+    /// What the run's people want of the job's child, as its runner hears it.
+    pub(crate) async fn stop_of(&self, job: &Job) -> StopRequest {
+        jobs::renew(&self.app, &self.runner, job.id.clone(), job.fence).await.unwrap().stop
+    }
+
+    /// Sends a state of the job's run.
+    pub(crate) async fn put_state(&self, job: &Job, serial: i64) -> Result<(), AppError> {
+        let state = json!({
+            "version": 4, "terraform_version": "1.11.4", "serial": serial, "lineage": "lineage", "outputs": {},
+            "resources": [],
+        });
+        let body = streams::body(state.to_string().into_bytes());
+        jobs::put_state(&self.app, &self.runner, job.id.clone(), job.fence, body).await
     }
 
     /// A token of the run: nothing hands one out yet.
@@ -230,6 +247,7 @@ impl World {
             log_length: 0,
             has_changes,
             counts: ChangeCounts::default(),
+            generated_configuration: false,
         };
         jobs::finish(&self.app, &self.runner, job.id.clone(), finish).await
     }

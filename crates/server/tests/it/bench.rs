@@ -28,6 +28,11 @@ impl Terrane {
         Self::start_with(&["--runners", "0"])
     }
 
+    /// Runs can be ended by force right after their cancel.
+    pub(crate) fn without_cool_off() -> Self {
+        Self::start_with(&["--force-cancel-after", "0"])
+    }
+
     fn start_with(arguments: &[&str]) -> Self {
         let database = PostgresDatabase::if_chosen();
         let dev = Dev::start_with(|command| {

@@ -279,9 +279,11 @@ CREATE TABLE runs (
     plan_only BOOLEAN NOT NULL,
     save_plan BOOLEAN NOT NULL,
     allow_empty_apply BOOLEAN NOT NULL,
+    operation TEXT COLLATE "C" NOT NULL,
     options TEXT COLLATE "C" NOT NULL,
     log_format TEXT COLLATE "C" NOT NULL,
     terraform_version TEXT COLLATE "C" NOT NULL,
+    input_state_version_id TEXT COLLATE "C",
     has_changes BOOLEAN NOT NULL,
     reason TEXT COLLATE "C",
     reason_message TEXT COLLATE "C",
@@ -291,6 +293,7 @@ CREATE TABLE runs (
     configuration_blob TEXT COLLATE "C"
 );
 CREATE INDEX runs_by_workspace ON runs (workspace_id, created_at);
+CREATE INDEX runs_by_organization ON runs (organization_id, created_at, id);
 -- Final runs are many and never looked for by status; the queue is what is left.
 CREATE INDEX runs_open ON runs (workspace_id, created_at, id)
     WHERE status NOT IN ('applied', 'planned_and_finished', 'policy_soft_failed', 'discarded', 'errored', 'canceled', 'force_canceled');
@@ -310,6 +313,7 @@ CREATE TABLE run_phases (
     plan_blob TEXT COLLATE "C",
     json_blob TEXT COLLATE "C",
     redacted_blob TEXT COLLATE "C",
+    generated_configuration BOOLEAN NOT NULL,
     UNIQUE (run_id, phase)
 );
 CREATE INDEX run_phases_uncompacted ON run_phases (id) WHERE log_ended = TRUE AND log_blob IS NULL;
@@ -328,9 +332,19 @@ CREATE TABLE run_events (
     action TEXT COLLATE "C" NOT NULL,
     description TEXT COLLATE "C",
     actor_id TEXT COLLATE "C",
+    comment_id TEXT COLLATE "C",
     created_at BIGINT NOT NULL
 );
 CREATE INDEX run_events_by_run ON run_events (run_id, created_at);
+
+CREATE TABLE comments (
+    id TEXT COLLATE "C" PRIMARY KEY,
+    organization_id TEXT COLLATE "C" NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    run_id TEXT COLLATE "C" NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    body TEXT COLLATE "C" NOT NULL,
+    created_at BIGINT NOT NULL
+);
+CREATE INDEX comments_by_run ON comments (run_id, created_at);
 
 CREATE TABLE jobs (
     id TEXT COLLATE "C" PRIMARY KEY,

@@ -273,9 +273,11 @@ CREATE TABLE runs (
     plan_only INTEGER NOT NULL,
     save_plan INTEGER NOT NULL,
     allow_empty_apply INTEGER NOT NULL,
+    operation TEXT NOT NULL,
     options TEXT NOT NULL,
     log_format TEXT NOT NULL,
     terraform_version TEXT NOT NULL,
+    input_state_version_id TEXT,
     has_changes INTEGER NOT NULL,
     reason TEXT,
     reason_message TEXT,
@@ -285,6 +287,7 @@ CREATE TABLE runs (
     configuration_blob TEXT
 ) STRICT;
 CREATE INDEX runs_by_workspace ON runs (workspace_id, created_at);
+CREATE INDEX runs_by_organization ON runs (organization_id, created_at, id);
 -- Final runs are many and never looked for by status; the queue is what is left.
 CREATE INDEX runs_open ON runs (workspace_id, created_at, id)
     WHERE status NOT IN ('applied', 'planned_and_finished', 'policy_soft_failed', 'discarded', 'errored', 'canceled', 'force_canceled');
@@ -304,6 +307,7 @@ CREATE TABLE run_phases (
     plan_blob TEXT,
     json_blob TEXT,
     redacted_blob TEXT,
+    generated_configuration INTEGER NOT NULL,
     UNIQUE (run_id, phase)
 ) STRICT;
 CREATE INDEX run_phases_uncompacted ON run_phases (id) WHERE log_ended = TRUE AND log_blob IS NULL;
@@ -322,9 +326,19 @@ CREATE TABLE run_events (
     action TEXT NOT NULL,
     description TEXT,
     actor_id TEXT,
+    comment_id TEXT,
     created_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX run_events_by_run ON run_events (run_id, created_at);
+
+CREATE TABLE comments (
+    id TEXT PRIMARY KEY,
+    organization_id TEXT NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    run_id TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    body TEXT NOT NULL,
+    created_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX comments_by_run ON comments (run_id, created_at);
 
 CREATE TABLE jobs (
     id TEXT PRIMARY KEY,

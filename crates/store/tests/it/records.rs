@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 use sha2::{Digest as _, Sha256};
+use terrane_domain::comments::Comment;
 use terrane_domain::configuration_versions::{ConfigurationVersion, ConfigurationVersionStatus};
 use terrane_domain::events::{Event, GENESIS};
 use terrane_domain::ids::*;
@@ -9,17 +10,17 @@ use terrane_domain::jobs::{JobRecord, JobStatus};
 use terrane_domain::organizations::{CollaboratorAuthPolicy, Organization};
 use terrane_domain::projects::Project;
 use terrane_domain::reasons::ReasonCode;
-use terrane_domain::run_events::RunEvent;
+use terrane_domain::run_events::{RunEvent, RunEventAction};
 use terrane_domain::runner_protocol::{ChangeCounts, LogFormat, Phase, StopRequest};
-use terrane_domain::runs::{PhaseStatus, PlanOptions, Run, RunPhase, RunSource, RunStatus, RunVariable};
+use terrane_domain::runs::{PhaseStatus, PlanOptions, Run, RunOperation, RunPhase, RunSource, RunStatus, RunVariable};
 use terrane_domain::state_versions::{StateVersion, StateVersionOutput, StateVersionStatus};
 use terrane_domain::tokens::{Token, TokenCreator, TokenKind};
 use terrane_domain::users::User;
 use terrane_domain::variables::{Variable, VariableCategory};
 use terrane_domain::workspaces::{ExecutionMode, LockHolder, RunStatistics, Workspace, WorkspaceSource};
 use terrane_store::{
-    configuration_versions, events, hex, jobs, organizations, projects, run_events, runs, state_versions, tokens,
-    users, variables, workspaces,
+    comments, configuration_versions, events, hex, jobs, organizations, projects, run_events, runs, state_versions,
+    tokens, users, variables, workspaces,
 };
 
 use crate::databases::each;
@@ -245,6 +246,7 @@ fn options() -> impl Strategy<Value = PlanOptions> {
         is_destroy: flags[0],
         refresh: flags[1],
         refresh_only: flags[2],
+        invoke_action_addrs: replace_addrs.clone(),
         target_addrs,
         replace_addrs,
         allow_config_generation: flags[3],
@@ -266,7 +268,14 @@ async fn runs_with_their_phases_and_variables() {
     each(async |bench| {
         let world = World::new(&bench.store).await;
         let values = (
-            (any_of(RunStatus::ALL), json(), text(), any_of(RunSource::ALL), any::<[bool; 6]>(), options()),
+            (
+                any_of(RunStatus::ALL),
+                json(),
+                text(),
+                any_of(RunSource::ALL),
+                any::<[bool; 6]>(),
+                (any_of(RunOperation::ALL), options()),
+            ),
             (
                 any_of(LogFormat::ALL),
                 text(),
@@ -278,7 +287,7 @@ async fn runs_with_their_phases_and_variables() {
             (any_of(PhaseStatus::ALL), counts(), any::<i64>(), any::<bool>(), perhaps(text()), words()),
         );
         for (front, middle, back) in some(COUNT * 3, &values) {
-            let (status, status_timestamps, message, source, flags, options) = front;
+            let (status, status_timestamps, message, source, flags, (operation, options)) = front;
             let (log_format, terraform_version, reason, reason_message, canceled_at, created_at) = middle;
             let (phase_status, counts, log_length, log_ended, blob, texts) = back;
             let run = keep(Run {
@@ -291,9 +300,11 @@ async fn runs_with_their_phases_and_variables() {
                 plan_only: flags[3],
                 save_plan: flags[4],
                 allow_empty_apply: flags[5],
+                operation,
                 options,
                 log_format,
                 terraform_version,
+                input_state_version_id: flags[0].then(|| StateVersionId::from_entropy(entropy())),
                 has_changes: log_ended,
                 reason,
                 reason_message,
@@ -311,6 +322,7 @@ async fn runs_with_their_phases_and_variables() {
                 plan_blob: blob.clone(),
                 json_blob: blob.clone(),
                 redacted_blob: blob,
+                generated_configuration: log_ended,
                 ..crate::samples::phase(run, Phase::Plan)
             });
             let apply = keep(crate::samples::phase(run, Phase::Apply));
@@ -332,16 +344,23 @@ async fn runs_with_their_phases_and_variables() {
 }
 
 #[tokio::test]
-async fn jobs_and_run_events() {
+async fn jobs_run_events_and_comments() {
     each(async |bench| {
         let world = World::new(&bench.store).await;
         let values = (
             (any_of(Phase::ALL), any_of(JobStatus::ALL), any_of(StopRequest::ALL), any::<[i64; 2]>(), any::<bool>()),
-            (perhaps(time()), perhaps(time()), perhaps(time()), time(), text(), perhaps(text())),
+            (
+                perhaps(time()),
+                perhaps(time()),
+                perhaps(time()),
+                time(),
+                any_of(RunEventAction::ALL),
+                (text(), perhaps(text())),
+            ),
         );
         for (front, back) in some(COUNT, &values) {
             let (phase, status, stop, [fence, attempts], has_runner) = front;
-            let (lease_until, admitted_at, preferred_until, created_at, action, description) = back;
+            let (lease_until, admitted_at, preferred_until, created_at, action, (message, description)) = back;
             let (run, _) = world.insert_run(&bench.store, world.run(RunStatus::Pending, 0)).await;
             let job = keep(JobRecord {
                 status,
@@ -362,16 +381,28 @@ async fn jobs_and_run_events() {
                 action,
                 description,
                 actor_id: has_runner.then(|| UserId::from_entropy(entropy())),
+                comment_id: has_runner.then(|| CommentId::from_entropy(entropy())),
+                created_at,
+            });
+            let comment = keep(Comment {
+                id: CommentId::from_entropy(entropy()),
+                organization_id: run.organization_id.clone(),
+                run_id: run.id.clone(),
+                body: message,
                 created_at,
             });
             write!(bench.store, tx => {
                 jobs::insert(tx, job).await?;
+                comments::insert(tx, comment).await?;
                 run_events::insert(tx, event).await
             })
             .unwrap();
             read!(bench.store, tx => {
                 assert_eq!(jobs::by_id(tx, &job.id).await?.as_ref(), Some(job));
                 assert_eq!(jobs::of_run(tx, &run.id, phase).await?.as_ref(), Some(job));
+                assert_eq!(comments::by_id(tx, &comment.id).await?.as_ref(), Some(comment));
+                assert_eq!(comments::of_run(tx, &run.id).await?.as_slice(), std::slice::from_ref(comment));
+                assert_eq!(run_events::by_id(tx, &event.id).await?.as_ref(), Some(event));
                 assert_eq!(run_events::of_run(tx, &run.id).await?.as_slice(), std::slice::from_ref(event));
                 Ok(())
             })

@@ -11,7 +11,7 @@ use terrane_domain::jobs::{JobRecord, JobStatus};
 use terrane_domain::organizations::Organization;
 use terrane_domain::projects::Project;
 use terrane_domain::runner_protocol::{ChangeCounts, LogFormat, Phase, StopRequest};
-use terrane_domain::runs::{PhaseStatus, PlanOptions, Run, RunPhase, RunSource, RunStatus};
+use terrane_domain::runs::{PhaseStatus, PlanOptions, Run, RunOperation, RunPhase, RunSource, RunStatus};
 use terrane_domain::time::Timestamp;
 use terrane_domain::users::User;
 use terrane_domain::workspaces::Workspace;
@@ -123,9 +123,11 @@ impl World {
             plan_only: false,
             save_plan: false,
             allow_empty_apply: false,
+            operation: RunOperation::PlanAndApply,
             options: PlanOptions::default(),
             log_format: LogFormat::Text,
             terraform_version: "1.11.4".to_owned(),
+            input_state_version_id: None,
             has_changes: false,
             reason: None,
             reason_message: None,
@@ -173,6 +175,7 @@ pub(crate) fn phase(run: &Run, phase: Phase) -> RunPhase {
         plan_blob: None,
         json_blob: None,
         redacted_blob: None,
+        generated_configuration: false,
     }
 }
 

@@ -2,9 +2,11 @@
 
 use axum::extract::State;
 use maud::{Markup, html};
+use terrane_app::runs::RunFilter;
 use terrane_app::workspaces::WorkspaceView;
 use terrane_app::{App, runs, workspaces};
 use terrane_domain::access::{Action, Caller};
+use terrane_domain::runs::RunOperation;
 use terrane_domain::users::User;
 use terrane_domain::workspaces::LockHolder;
 
@@ -90,7 +92,9 @@ pub(crate) async fn show(
     let view = workspaces::read(&app, &caller, key.clone()).await?;
     let users = related(&app, &caller, std::slice::from_ref(&view)).await?.users;
     let pager = Pager::new(&query);
-    let (runs, total) = runs::list(&app, &caller, key, true, ROWS, pager.offset()).await?;
+    // Plan-only runs too, which the API leaves out unless it is asked for them.
+    let filter = RunFilter { operations: Some(RunOperation::ALL.to_vec()), ..RunFilter::default() };
+    let (runs, total) = runs::list(&app, &caller, key, filter, (ROWS, pager.offset())).await?;
     let here = format!("/app/{organization}/workspaces/{workspace}");
     let now = Now::of(&app);
     let body = html! {

@@ -228,6 +228,7 @@ impl World {
             auto_apply: Some(false),
             plan_only: None,
             save_plan: false,
+            terraform_version: None,
             allow_empty_apply: false,
             options: PlanOptions { refresh: true, ..PlanOptions::default() },
             variables: Vec::new(),
@@ -245,6 +246,7 @@ impl World {
             log_length: 0,
             has_changes: true,
             counts: ChangeCounts::default(),
+            generated_configuration: false,
         };
         jobs::finish(app, &runner, job.id, finish).await.unwrap();
         format!("/app/demo/workspaces/{workspace}/runs/{}", run.id)

@@ -9,6 +9,7 @@ use std::time::Duration;
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
+use serde_json::json;
 
 use crate::bench::Terrane;
 use crate::faults_support::shared_folder;
@@ -78,4 +79,30 @@ fn an_interrupted_plan_goes_on_without_its_reader() {
     let (_, run) = ended.stdout.split_once("/runs/").unwrap();
     let run = format!("runs/{}", run.lines().next().unwrap());
     within(Duration::from_secs(20), || terrane.data(&run)["attributes"]["status"] == "planned_and_finished");
+}
+
+#[test]
+fn an_apply_that_ignores_its_interrupt_is_ended_by_force_and_frees_the_workspace() {
+    let terrane = &Terrane::without_cool_off();
+    let workspace = Workspace::initialized(
+        terrane,
+        r#"
+resource "terraform_data" "stubborn" {
+  provisioner "local-exec" {
+    command = "trap '' INT; echo at work; for i in $(seq 60); do sleep 1; done"
+  }
+}
+"#,
+    );
+    let mut apply = workspace.start(&["apply", "-auto-approve"]);
+    apply.read_until("(local-exec): at work");
+    let run = workspace.runs()[0]["id"].as_str().unwrap().to_owned();
+    let act = |action: &str| terrane.post(&format!("runs/{run}/actions/{action}"), &json!({})).status;
+    assert_eq!(act("force-cancel"), 409);
+    assert_eq!(act("cancel"), 202);
+    assert_eq!(act("force-cancel"), 202);
+    apply.end().with(1);
+    let ended = workspace.runs()[0]["attributes"].clone();
+    assert_eq!((&ended["status"], &ended["reason-code"]), (&"canceled".into(), &"force-canceled".into()));
+    assert_eq!(workspace.document()["attributes"]["locked"], false);
 }

@@ -6,6 +6,7 @@ mod failures;
 mod floods;
 mod interrupts;
 mod local;
+mod options;
 mod organizations;
 mod output_formats;
 mod plan;
