@@ -252,6 +252,7 @@ CREATE TABLE configuration_versions (
     organization_id TEXT COLLATE "C" NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
     workspace_id TEXT COLLATE "C" NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
     status TEXT COLLATE "C" NOT NULL,
+    status_timestamps TEXT NOT NULL,
     source TEXT COLLATE "C" NOT NULL,
     auto_queue_runs BOOLEAN NOT NULL,
     speculative BOOLEAN NOT NULL,

@@ -246,6 +246,7 @@ CREATE TABLE configuration_versions (
     organization_id TEXT NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
     workspace_id TEXT NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
     status TEXT NOT NULL,
+    status_timestamps TEXT NOT NULL,
     source TEXT NOT NULL,
     auto_queue_runs INTEGER NOT NULL,
     speculative INTEGER NOT NULL,

@@ -430,14 +430,14 @@ async fn an_arrival_is_noted_only_where_it_changes_something() {
             let version = keep(ConfigurationVersion { status: before, ..world.configuration_version(0) });
             write!(bench.store, tx => {
                 configuration_versions::insert(tx, version).await?;
-                assert_eq!(configuration_versions::set_arrival(tx, &version.id, arrival).await?, told);
+                assert_eq!(configuration_versions::set_arrival(tx, version, arrival).await?, told);
                 let found = configuration_versions::by_id(tx, &version.id).await?.unwrap();
                 assert_eq!(found.status, told.unwrap_or(before), "{arrival:?}");
                 Ok(())
             })
             .unwrap();
         }
-        let missing = keep(ConfigurationVersionId::from_entropy(entropy()));
+        let missing = keep(world.configuration_version(0));
         let told = write!(bench.store, tx => configuration_versions::set_arrival(tx, missing, Ok("blob")).await);
         assert_eq!(told.unwrap(), None);
     })
