@@ -36,6 +36,7 @@ mod team_tokens;
 mod teams;
 mod tokens;
 mod variables;
+mod workspace_resources;
 mod workspaces;
 
 use axum::Router;
@@ -76,6 +77,7 @@ fn declared() -> Routes {
         .merge(plans::routes())
         .merge(state_versions::routes())
         .merge(state_version_outputs::routes())
+        .merge(workspace_resources::routes())
         .merge(blobs::routes())
         .merge(runner::routes())
 }

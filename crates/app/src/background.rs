@@ -1,4 +1,5 @@
-//! Work of the server itself: sealing events, compacting logs, noticing lost runners, forgetting expired tokens. Each loop is woken, and polls all
+//! Work of the server itself: sealing events, compacting logs, reading the resources of
+//! states, noticing lost runners, forgetting expired tokens. Each loop is woken, and polls all
 //! the same; a failure is logged and tried again.
 
 use std::time::Duration;
@@ -7,13 +8,14 @@ use terrane_domain::runner_protocol::RENEW_SECONDS;
 use terrane_domain::time::Timestamp;
 use terrane_store::Topic;
 
-use crate::{App, AppResult, callers, jobs, tokens};
+use crate::{App, AppResult, callers, jobs, tokens, workspace_resources};
 
 /// Starts the loops; they end with the process.
 pub async fn start(app: &App) -> AppResult<()> {
     jobs::renew_overdue(app).await?;
     tokio::spawn(seal_events(app.clone()));
     tokio::spawn(compact_logs(app.clone()));
+    tokio::spawn(read_resources(app.clone()));
     tokio::spawn(sweep(app.clone()));
     tokio::spawn(remove_expired_tokens(app.clone()));
     tokio::spawn(store_token_uses(app.clone()));
@@ -49,6 +51,24 @@ async fn compact_logs(app: App) {
             Ok(_) => {}
             Err(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "a log could not be compacted");
+                tokio::time::sleep(Duration::from_secs(10)).await;
+            }
+        }
+    }
+}
+
+async fn read_resources(app: App) {
+    let waiter = app.store.waiter(Topic::States);
+    loop {
+        let notified = waiter.notified();
+        match workspace_resources::process_next(&app).await {
+            Ok(true) => {}
+            Ok(false) => tokio::select! {
+                () = notified => {}
+                () = tokio::time::sleep(Duration::from_secs(10)) => {}
+            },
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "the resources of a state could not be read");
                 tokio::time::sleep(Duration::from_secs(10)).await;
             }
         }

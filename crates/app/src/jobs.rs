@@ -396,6 +396,8 @@ pub async fn put_state(app: &App, caller: &Caller, id: JobId, fence: i64, body: 
                     blob: None,
                     json_blob: None,
                     resources: json!([]),
+                    resources_processed: false,
+                    rollback_of: None,
                     created_at: tx.now(),
                 };
                 terrane_store::state_versions::insert(tx, &version).await?;

@@ -137,6 +137,8 @@ ids! {
     VariableId = "var";
     /// A workspace.
     WorkspaceId = "ws";
+    /// One instance of a resource in a workspace's newest state.
+    WorkspaceResourceId = "wsr";
 }
 
 #[cfg(test)]

@@ -142,6 +142,8 @@ async fn add_what_has_no_door(world: &World, number: u32) -> Result<(), StoreErr
                     blob: None,
                     json_blob: None,
                     resources: json!([]),
+                    resources_processed: true,
+                    rollback_of: None,
                     created_at: tx.now(),
                 };
                 terrane_store::state_versions::insert(tx, &state).await?;

@@ -9,7 +9,7 @@ use terrane_domain::execution::ExecutionChange;
 use terrane_domain::ids::ConfigurationVersionId;
 
 use crate::databases::each;
-use crate::world::{World, upload};
+use crate::world::{World, upload, walk};
 
 #[tokio::test]
 async fn an_upload_queues_a_run_for_who_may_and_arrives_whatever_comes_of_that() {
@@ -96,7 +96,7 @@ async fn only_a_configuration_that_no_run_needs_is_archived() {
         let old = world.new_run().configuration_version_id.unwrap();
         assert!(refusal(&old).await.contains("current configuration"));
         let run = world.queue(world.new_run()).await.run.id;
-        let new = add(&world, false).await;
+        let new = add(world, false).await;
         assert!(refusal(&old).await.contains("not ended"));
         world.act(&run, RunAction::Cancel).await.unwrap();
         let blobs = || walk(&world.blob_folder());
@@ -115,18 +115,12 @@ async fn only_a_configuration_that_no_run_needs_is_archived() {
     .await;
 }
 
-/// How many files lie in a folder.
-fn walk(folder: &std::path::Path) -> usize {
-    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    entries.map(|path| if path.is_dir() { walk(&path) } else { 1 }).sum()
-}
-
 #[tokio::test]
 async fn a_provisional_configuration_becomes_current_when_it_is_applied_unless_a_newer_one_is_there() {
     each(async |world| {
         for has_newer in [false, true] {
-            let provisional = add(&world, true).await;
-            let newer = if has_newer { Some(add(&world, false).await) } else { None };
+            let provisional = add(world, true).await;
+            let newer = if has_newer { Some(add(world, false).await) } else { None };
             let key = WorkspaceKey::Id(world.workspace_id.clone());
             let current = async || {
                 let view = workspaces::read(&world.app, &world.owner, key.clone()).await.unwrap();

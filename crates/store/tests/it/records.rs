@@ -470,6 +470,8 @@ async fn states_and_their_outputs() {
                 blob: blob.clone(),
                 json_blob: blob,
                 resources,
+                resources_processed: true,
+                rollback_of: None,
                 created_at,
             });
             let output = keep(StateVersionOutput {
