@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::world::{World, archive, text};
 
 /// When something may be written.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -83,7 +83,7 @@ pub(crate) async fn resources(world: &World) -> Vec<Resource> {
         projects(&pool),
         reserved_tag_keys(),
         runs(world),
-        state_versions(world),
+        state_versions(&plan_only_run(world).await),
         subscriptions(),
         teams(),
         tokens(),
@@ -410,7 +410,16 @@ fn configuration_versions() -> Resource {
         at_creation("speculative", json!(true)),
         at_creation("provisional", json!(true)),
     ];
-    let fixed = &["status", "source", "error", "error-message", "changed-files", "upload-url", "@ingress-attributes"];
+    let fixed = &[
+        "status",
+        "status-timestamps",
+        "source",
+        "error",
+        "error-message",
+        "changed-files",
+        "upload-url",
+        "@ingress-attributes",
+    ];
     resource("configuration-versions", written, fixed)
 }
 
@@ -459,13 +468,27 @@ fn runs(world: &World) -> Resource {
     resource("runs", written, fixed)
 }
 
-fn state_versions(world: &World) -> Resource {
+/// A run in a workspace of its own, `states`, which it does not lock.
+async fn plan_only_run(world: &World) -> String {
+    let workspace = world.make("/api/v2/organizations/demo/workspaces", &json!({"name": "states"})).await;
+    let path = format!("/api/v2/workspaces/{workspace}/configuration-versions");
+    let version = json!({"data": {"attributes": {"auto-queue-runs": false}}});
+    let version = world.owner_json("POST", &path, &version).await;
+    let upload = text(&version["data"]["attributes"]["upload-url"]).replace("http://localhost", "");
+    assert!(world.send("PUT", &upload, None, archive()).await.status.is_success());
+    let run = json!({"data": {
+        "attributes": {"plan-only": true}, "relationships": {"workspace": relation("workspaces", &workspace)},
+    }});
+    text(&world.owner_json("POST", "/api/v2/runs", &run).await["data"]["id"])
+}
+
+fn state_versions(run: &str) -> Resource {
     let written = vec![
         at_creation("serial", json!(7)),
         at_creation("lineage", json!("another")),
         at_creation("md5", json!("00000000000000000000000000000000")),
         // The client says which run makes the state.
-        at_creation("@run", relation("runs", world.id("runs"))),
+        at_creation("@run", relation("runs", run)),
     ];
     let fixed = &[
         "status",
@@ -480,9 +503,14 @@ fn state_versions(world: &World) -> Resource {
         "hosted-json-state-upload-url",
         "resources",
         "resources-processed",
+        "modules",
+        "providers",
+        "vcs-commit-sha",
+        "vcs-commit-url",
         "@workspace",
         "@created-by",
         "@outputs",
+        "@rollback-state-version",
     ];
     resource("state-versions", written, fixed)
 }
