@@ -193,6 +193,8 @@ pub async fn upload(app: &App, grant: &Grant, body: Body) -> AppResult<()> {
         .write(move |tx| {
             Box::pin(async move {
                 let arrival = told.as_deref().map_or(Ok(key.as_str()), Err);
+                // Before the version's own row, in the order in which a deletion takes them.
+                terrane_store::workspaces::hold(tx, &version.workspace_id).await?;
                 let Some(found) = terrane_store::configuration_versions::by_id(tx, &id).await? else {
                     return Ok(false);
                 };

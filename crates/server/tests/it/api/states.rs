@@ -140,7 +140,8 @@ fn a_rollback_is_a_new_state_that_names_the_old_one() {
     let old = id(&states.current().json()["data"]);
     assert_eq!(states.write(2, LINEAGE, false).status, 200);
     let relation = json!({ "data": { "type": "state-versions", "id": old } });
-    let document = json!({ "data": { "type": "state-versions", "relationships": { "rollback-state-version": relation } } });
+    let document =
+        json!({ "data": { "type": "state-versions", "relationships": { "rollback-state-version": relation } } });
     let path = format!("workspaces/{}/state-versions", states.workspace);
     let rolled = terrane.patch(&path, &document);
     assert_eq!(rolled.status, 201, "{}", rolled.text());
