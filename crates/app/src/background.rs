@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use terrane_domain::runner_protocol::RENEW_SECONDS;
 use terrane_domain::time::Timestamp;
-use terrane_store::Topic;
+use terrane_store::{StoreError, Topic};
 
-use crate::{App, AppResult, callers, jobs, tokens, workspace_resources};
+use crate::{App, AppError, AppResult, callers, jobs, tokens, workspace_resources};
 
 /// Starts the loops; they end with the process.
 pub async fn start(app: &App) -> AppResult<()> {
@@ -67,6 +67,7 @@ async fn read_resources(app: App) {
                 () = notified => {}
                 () = tokio::time::sleep(Duration::from_secs(10)) => {}
             },
+            Err(AppError::Store(StoreError::Closed)) => return,
             Err(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "the resources of a state could not be read");
                 tokio::time::sleep(Duration::from_secs(10)).await;

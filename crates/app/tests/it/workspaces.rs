@@ -71,11 +71,11 @@ async fn a_workspace_that_is_deleted_waits_for_nobody_who_waits_for_it() {
             let configuration_version_id = Some(configuration.clone());
             world.queue(NewRun { workspace_id, configuration_version_id, ..world.new_run() }).await;
             let job = world.claim().await;
-            let (deleted, finished, uploaded) = join3(
+            let (deleted, finished, uploaded) = Box::pin(join3(
                 workspaces::delete(&world.app, &world.owner, key),
                 world.finish(&job, false),
                 upload(&world.app, &configuration, "nobody"),
-            )
+            ))
             .await;
             deleted.unwrap();
             for told in [finished, uploaded] {

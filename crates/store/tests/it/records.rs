@@ -16,10 +16,11 @@ use terrane_domain::state_versions::{StateVersion, StateVersionOutput, StateVers
 use terrane_domain::tokens::{Token, TokenCreator, TokenKind};
 use terrane_domain::users::User;
 use terrane_domain::variables::{Variable, VariableCategory};
+use terrane_domain::workspace_resources::WorkspaceResource;
 use terrane_domain::workspaces::{ExecutionMode, LockHolder, RunStatistics, Workspace, WorkspaceSource};
 use terrane_store::{
     configuration_versions, events, hex, jobs, organizations, projects, run_events, runs, state_versions, tokens,
-    users, variables, workspaces,
+    users, variables, workspace_resources, workspaces,
 };
 
 use crate::databases::each;
@@ -493,6 +494,53 @@ async fn states_and_their_outputs() {
                 assert_eq!(state_versions::current(tx, &world.workspace.id).await?.as_ref(), Some(version));
                 assert!(state_versions::outputs(tx, &version.id).await?.as_slice() == std::slice::from_ref(output));
                 assert!(state_versions::output_by_id(tx, &output.id).await?.as_ref() == Some(output));
+                Ok(())
+            })
+            .unwrap();
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn resources_of_a_workspace() {
+    each(async |bench| {
+        let world = World::new(&bench.store).await;
+        let values = (text(), text(), perhaps(text()), any::<i64>(), any::<[i64; 2]>(), time());
+        for (number, (name, provider, name_index, fingerprint, later, created_at)) in
+            some(COUNT, &values).into_iter().enumerate()
+        {
+            let resource = keep(WorkspaceResource {
+                id: WorkspaceResourceId::from_entropy(entropy()),
+                organization_id: world.organization.id.clone(),
+                workspace_id: world.workspace.id.clone(),
+                address: format!("module_{number}.{name}"),
+                module: name.clone(),
+                name,
+                provider: provider.clone(),
+                provider_type: provider,
+                name_index,
+                fingerprint,
+                modified_by_state_version_id: StateVersionId::from_entropy(entropy()),
+                created_at,
+                updated_at: created_at,
+            });
+            let changed = keep(WorkspaceResource {
+                fingerprint: later[0],
+                modified_by_state_version_id: StateVersionId::from_entropy(entropy()),
+                ..resource.clone()
+            });
+            write!(bench.store, tx => {
+                let id = &world.workspace.id;
+                workspace_resources::insert(tx, resource).await?;
+                assert_eq!(workspace_resources::all(tx, id).await?.as_slice(), std::slice::from_ref(resource));
+                assert!(workspace_resources::update(tx, changed).await?);
+                let part = format!("MODULE_{number}.");
+                let (found, total) = workspace_resources::list(tx, id, &part, 1, 0).await?;
+                assert_eq!((found.as_slice(), total), (std::slice::from_ref(changed), 1));
+                assert_eq!(workspace_resources::list(tx, id, "module%", 1, 0).await?.1, 0);
+                assert!(workspace_resources::remove(tx, &changed.id).await?);
+                assert!(!workspace_resources::update(tx, changed).await?);
                 Ok(())
             })
             .unwrap();
