@@ -4,29 +4,37 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
-use terrane_app::App;
 use terrane_app::configuration_versions::{self, NewConfigurationVersion};
 use terrane_app::workspaces::WorkspaceKey;
-use terrane_domain::access::Action;
+use terrane_app::{App, runs};
+use terrane_domain::access::{Action, Caller};
 use terrane_domain::configuration_versions::ConfigurationVersion;
-use terrane_jsonapi::{Document, Input, Relationship, Resource};
+use terrane_jsonapi::{Document, Input, Page, Query, Relationship, Resource};
 
 use crate::error::ApiResult;
-use crate::extract::{Authenticated, Json, MAX_JSON_BYTES, address, document, id};
+use crate::extract::{Authenticated, Json, MAX_JSON_BYTES, Parameters, address, document, id};
 use crate::routes::{Access, Routes};
 
 pub(crate) fn routes() -> Routes {
     let read = Access::Right(Action::ReadWorkspace);
     Routes::default()
         .post("/api/v2/workspaces/{workspace}/configuration-versions", Access::Right(Action::QueueRun), create)
+        .get("/api/v2/workspaces/{workspace}/configuration-versions", read, list)
         .get("/api/v2/configuration-versions/{version}", read, show)
         .get("/api/v2/configuration-versions/{version}/download", read, download)
+        .post("/api/v2/configuration-versions/{version}/actions/archive", Access::Right(Action::QueueRun), archive)
+        .get("/api/v2/runs/{run}/configuration-version", read, show_of_run)
+        .get("/api/v2/runs/{run}/configuration-version/download", read, download_of_run)
 }
+
+/// Configurations from a repository do not exist yet: what they would bring is known and empty.
+const INCLUDES: &[&str] = &["ingress_attributes", "run"];
 
 pub(crate) fn resource(app: &App, version: &ConfigurationVersion) -> Resource {
     Resource::new("configuration-versions", version.id.as_str())
         .attributes(&json!({
             "status": version.status,
+            "status-timestamps": version.status_timestamps,
             "source": version.source,
             "auto-queue-runs": version.auto_queue_runs,
             "speculative": version.speculative,
@@ -65,13 +73,61 @@ async fn create(
     Ok(document(StatusCode::CREATED, &Document::one(resource)))
 }
 
+async fn list(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(workspace): Path<String>,
+    Parameters(query): Parameters,
+) -> ApiResult<Response> {
+    let page = Page::parse(&query)?;
+    query.include(&INCLUDES[..1])?;
+    let key = WorkspaceKey::Id(id(&workspace)?);
+    let (versions, total) = configuration_versions::list(&app, &caller, key, page.limit(), page.offset()).await?;
+    let resources = versions.iter().map(|version| resource(&app, version)).collect();
+    let base = address(&app, &format!("workspaces/{workspace}/configuration-versions"));
+    let total = u64::try_from(total).unwrap_or(0);
+    Ok(document(StatusCode::OK, &Document::page(resources, page, total, &base, &query)))
+}
+
+/// The document of one, with what the query asks for beside it.
+async fn answer(app: &App, caller: &Caller, version: &ConfigurationVersion, query: &Query) -> ApiResult<Response> {
+    let includes = query.include(INCLUDES)?;
+    let mut answer = Document::one(resource(app, version));
+    if includes.iter().any(|include| include == "run")
+        && let Some(run_id) = configuration_versions::newest_run(app, version).await?
+    {
+        answer = answer.include(crate::runs::resource(app, &runs::read(app, caller, run_id).await?));
+    }
+    Ok(document(StatusCode::OK, &answer))
+}
+
 async fn show(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(version): Path<String>,
+    Parameters(query): Parameters,
 ) -> ApiResult<Response> {
     let version = configuration_versions::read(&app, &caller, id(&version)?).await?;
-    Ok(document(StatusCode::OK, &Document::one(resource(&app, &version))))
+    answer(&app, &caller, &version, &query).await
+}
+
+async fn show_of_run(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(run): Path<String>,
+    Parameters(query): Parameters,
+) -> ApiResult<Response> {
+    let version = configuration_versions::of_run(&app, &caller, id(&run)?).await?;
+    answer(&app, &caller, &version, &query).await
+}
+
+async fn archive(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(version): Path<String>,
+) -> ApiResult<StatusCode> {
+    configuration_versions::archive(&app, &caller, id(&version)?).await?;
+    Ok(StatusCode::ACCEPTED)
 }
 
 async fn download(
@@ -80,5 +136,14 @@ async fn download(
     Path(version): Path<String>,
 ) -> ApiResult<Response> {
     let location = configuration_versions::download_address(&app, &caller, id(&version)?).await?;
+    Ok((StatusCode::FOUND, [(header::LOCATION, location)]).into_response())
+}
+
+async fn download_of_run(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(run): Path<String>,
+) -> ApiResult<Response> {
+    let location = configuration_versions::download_address_of_run(&app, &caller, id(&run)?).await?;
     Ok((StatusCode::FOUND, [(header::LOCATION, location)]).into_response())
 }

@@ -37,6 +37,7 @@ mod team_tokens;
 mod teams;
 mod tokens;
 mod variables;
+mod workspace_resources;
 mod workspaces;
 
 use axum::Router;
@@ -79,6 +80,7 @@ fn declared() -> Routes {
         .merge(plans::routes())
         .merge(state_versions::routes())
         .merge(state_version_outputs::routes())
+        .merge(workspace_resources::routes())
         .merge(blobs::routes())
         .merge(runner::routes())
 }

@@ -24,12 +24,12 @@ pub(crate) fn routes() -> Routes {
 
 /// Whether sensitive values are shown.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Sensitive {
+pub(crate) enum Sensitive {
     Shown,
     Hidden,
 }
 
-fn resource(app: &App, output: &StateVersionOutput, sensitive: Sensitive) -> Resource {
+pub(crate) fn resource(app: &App, output: &StateVersionOutput, sensitive: Sensitive) -> Resource {
     let is_shown = !output.sensitive || sensitive == Sensitive::Shown;
     Resource::new("state-version-outputs", output.id.as_str())
         .attributes(&json!({

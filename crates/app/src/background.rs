@@ -1,19 +1,21 @@
-//! Work of the server itself: sealing events, compacting logs, noticing lost runners, forgetting expired tokens, discarding old saved plans. Each loop is woken, and polls all
+//! Work of the server itself: sealing events, compacting logs, reading the resources of states, noticing lost runners,
+//! forgetting expired tokens, discarding old saved plans. Each loop is woken, and polls all
 //! the same; a failure is logged and tried again.
 
 use std::time::Duration;
 
 use terrane_domain::runner_protocol::RENEW_SECONDS;
 use terrane_domain::time::Timestamp;
-use terrane_store::Topic;
+use terrane_store::{StoreError, Topic};
 
-use crate::{App, AppResult, callers, jobs, queue, tokens};
+use crate::{App, AppError, AppResult, callers, jobs, queue, tokens, workspace_resources};
 
 /// Starts the loops; they end with the process.
 pub async fn start(app: &App) -> AppResult<()> {
     jobs::renew_overdue(app).await?;
     tokio::spawn(seal_events(app.clone()));
     tokio::spawn(compact_logs(app.clone()));
+    tokio::spawn(read_resources(app.clone()));
     tokio::spawn(sweep(app.clone()));
     tokio::spawn(remove_expired_tokens(app.clone()));
     tokio::spawn(expire_saved_plans(app.clone()));
@@ -50,6 +52,25 @@ async fn compact_logs(app: App) {
             Ok(_) => {}
             Err(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "a log could not be compacted");
+                tokio::time::sleep(Duration::from_secs(10)).await;
+            }
+        }
+    }
+}
+
+async fn read_resources(app: App) {
+    let waiter = app.store.waiter(Topic::States);
+    loop {
+        let notified = waiter.notified();
+        match workspace_resources::process_next(&app).await {
+            Ok(true) => {}
+            Ok(false) => tokio::select! {
+                () = notified => {}
+                () = tokio::time::sleep(Duration::from_secs(10)) => {}
+            },
+            Err(AppError::Store(StoreError::Closed)) => return,
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "the resources of a state could not be read");
                 tokio::time::sleep(Duration::from_secs(10)).await;
             }
         }

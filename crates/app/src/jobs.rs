@@ -60,6 +60,14 @@ async fn held(tx: &mut Tx, id: &JobId, fence: i64) -> AppResult<(JobRecord, Run,
     Ok((job, run, phase))
 }
 
+/// Holds the workspace of a job's run, before a row below it is written: who deletes the workspace, or ends its runs,
+/// takes the rows in this order too, and neither waits for the other. `false` if the run is gone.
+async fn hold_workspace(tx: &mut Tx, job: &JobRecord) -> AppResult<bool> {
+    let Some(run) = terrane_store::runs::by_id(tx, &job.run_id).await? else { return Ok(false) };
+    terrane_store::workspaces::hold(tx, &run.workspace_id).await?;
+    Ok(true)
+}
+
 /// Gives the caller a job, or `None` after a while without work.
 pub async fn claim(app: &App, caller: &Caller, request: ClaimRequest) -> AppResult<Option<Job>> {
     require_runner(caller)?;
@@ -97,6 +105,9 @@ async fn claim_one(app: &App, runner_id: RunnerId) -> AppResult<Option<Job>> {
         .write(move |tx| {
             Box::pin(async move {
                 let Some(job) = terrane_store::jobs::next_for(tx, &runner_id).await? else { return Ok(None) };
+                if !hold_workspace(tx, &job).await? {
+                    return Ok(None);
+                }
                 let until = tx.now().plus(Duration::from_secs(LEASE_SECONDS));
                 if !terrane_store::jobs::claim(tx, &job.id, &runner_id, until).await? {
                     return Ok(None);
@@ -408,6 +419,8 @@ pub async fn put_state(app: &App, caller: &Caller, id: JobId, fence: i64, body: 
                     blob: None,
                     json_blob: None,
                     resources: json!([]),
+                    resources_processed: false,
+                    rollback_of: None,
                     created_at: tx.now(),
                 };
                 terrane_store::state_versions::insert(tx, &version).await?;
@@ -453,6 +466,9 @@ async fn finish_in(tx: &mut Tx, id: &JobId, finish: &Finish, may_wait: bool) -> 
     let job = terrane_store::jobs::by_id(tx, id).await?.ok_or(AppError::NotFound)?;
     if job.status == terrane_domain::jobs::JobStatus::Done && job.fence == finish.fence {
         return Ok(None);
+    }
+    if !hold_workspace(tx, &job).await? {
+        return Err(AppError::NotFound);
     }
     let (job, mut run, mut phase) = held(tx, id, finish.fence).await?;
     if u64::try_from(phase.log_length).unwrap_or(0) != finish.log_length {
@@ -550,6 +566,9 @@ pub async fn sweep_lost(app: &App) -> AppResult<usize> {
 }
 
 async fn lose(tx: &mut Tx, job: JobRecord) -> AppResult<()> {
+    if !hold_workspace(tx, &job).await? {
+        return Ok(());
+    }
     let Some(mut run) = terrane_store::runs::by_id(tx, &job.run_id).await? else { return Ok(()) };
     let Some(mut phase) = terrane_store::runs::phase(tx, &job.run_id, job.phase).await? else { return Ok(()) };
     tracing::warn!(job = %job.id, run = %run.id, phase = %job.phase, "the runner of a job is lost");

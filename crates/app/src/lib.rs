@@ -49,6 +49,7 @@ mod token_uses;
 pub mod tokens;
 pub mod users;
 pub mod variables;
+pub mod workspace_resources;
 pub mod workspaces;
 
 use std::sync::Arc;

@@ -132,6 +132,8 @@ pub(crate) async fn end(tx: &mut Tx, run: &mut Run, status: RunStatus, change: R
     events::record_by(tx, "system".to_owned(), &run.organization_id, "run.end", run.id.as_str(), details).await?;
     note_statistics(tx, run).await?;
     if status == RunStatus::Applied {
+        let configuration = &run.configuration_version_id;
+        terrane_store::configuration_versions::set_current_if_newest(tx, &run.workspace_id, configuration).await?;
         supersede_saved_plans(tx, &run.workspace_id).await?;
     }
     release(tx, run).await

@@ -1,6 +1,8 @@
 //! What the server reads of a state: serial, lineage, version, outputs and a list of resources. Streamed: instances
 //! and their attributes are skipped, never held.
 
+mod passes;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Read;
@@ -9,9 +11,17 @@ use serde::Deserialize;
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde_json::{Value, json};
 
+pub(crate) use passes::{Instance, instances, serial_span};
+
 /// The parts of a state that documents show. No `Debug`: outputs hold secrets.
 #[derive(Default, Deserialize)]
 pub(crate) struct StateDocument {
+    /// Version of the format.
+    #[serde(default)]
+    version: Option<u64>,
+    /// What OpenTofu has encrypted: everything but serial and lineage.
+    #[serde(default, deserialize_with = "present")]
+    encrypted_data: bool,
     #[serde(default)]
     pub(crate) serial: i64,
     #[serde(default)]
@@ -22,6 +32,10 @@ pub(crate) struct StateDocument {
     pub(crate) outputs: BTreeMap<String, OutputDocument>,
     #[serde(default)]
     resources: Vec<ResourceDocument>,
+}
+
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(deserializer).map(|_| true)
 }
 
 /// One output as terraform writes it.
@@ -74,9 +88,19 @@ impl<'de> Deserialize<'de> for Count {
 }
 
 impl StateDocument {
-    /// Reads a state of version 4.
-    pub(crate) fn read(reader: &mut dyn Read) -> Result<Self, serde_json::Error> {
-        serde_json::from_reader(std::io::BufReader::with_capacity(64 * 1024, reader))
+    /// Reads a state, or the envelope of one that its client has encrypted.
+    pub(crate) fn read(reader: &mut dyn Read) -> Result<Self, String> {
+        let reader = std::io::BufReader::with_capacity(64 * 1024, reader);
+        let document: Self = serde_json::from_reader(reader).map_err(|error| error.to_string())?;
+        if document.version.is_none() && !document.encrypted_data {
+            return Err("it has neither a version nor encrypted data, so it is no state".to_owned());
+        }
+        Ok(document)
+    }
+
+    /// Whether only its client can read what it holds.
+    pub(crate) const fn is_encrypted(&self) -> bool {
+        self.encrypted_data
     }
 
     /// How many things it manages; what is only read does not count.
@@ -120,5 +144,14 @@ mod tests {
     fn what_is_no_state_is_refused() {
         assert!(StateDocument::read(&mut &b"{\"version\":4"[..]).is_err());
         assert!(StateDocument::read(&mut &b"hello"[..]).is_err());
+        assert!(StateDocument::read(&mut &b"{\"serial\":4}"[..]).is_err());
+    }
+
+    #[test]
+    fn an_encrypted_state_tells_its_serial_and_lineage_only() {
+        let text = br#"{"serial":4,"lineage":"l","meta":{"k":"bWV0YQ=="},"encrypted_data":"c2VjcmV0","encryption_version":"v0"}"#;
+        let state = StateDocument::read(&mut &text[..]).unwrap();
+        assert!(state.is_encrypted());
+        assert_eq!((state.serial, state.lineage.as_str(), state.managed_count()), (4, "l", 0));
     }
 }

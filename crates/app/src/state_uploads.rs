@@ -1,29 +1,41 @@
 //! The bytes of states on their way in: from clients in one or two steps, and from runners.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
-use terrane_domain::ids::{StateVersionId, StateVersionOutputId, WorkspaceId};
+use terrane_domain::ids::{OrganizationId, StateVersionId, StateVersionOutputId, WorkspaceId};
 use terrane_domain::state_versions::{MAX_STATE_BYTES, StateVersion, StateVersionOutput, StateVersionStatus};
 use terrane_domain::workspaces::LockConflict;
 use terrane_store::{BlobKind, StoreError, StoredBlob, Tx};
 
 use crate::signed_urls::{Grant, UPLOAD_TIME};
-use crate::state_documents::StateDocument;
+use crate::state_documents::{OutputDocument, StateDocument};
 use crate::streams::{Body, receive, remove_if_refused};
 use crate::{App, AppError, AppResult, entropy, events, queue};
 
 /// Largest JSON form of a state, in bytes. It says more of the same state.
 const MAX_JSON_STATE_BYTES: u64 = 1 << 30;
 
+/// Streams the JSON form of a state into a blob.
+pub(crate) async fn store_json(
+    app: &App,
+    organization_id: &OrganizationId,
+    name: &str,
+    body: Body,
+) -> AppResult<StoredBlob> {
+    let writer = app.store.blob_writer(organization_id, BlobKind::JsonState, name).await?;
+    Ok(receive(body, writer, MAX_JSON_STATE_BYTES, |_| ()).await?.0)
+}
+
 /// Streams a raw state into a blob and reads what documents show of it.
 pub(crate) async fn store_state(
     app: &App,
-    organization_id: &terrane_domain::ids::OrganizationId,
+    organization_id: &OrganizationId,
     name: &str,
     body: Body,
 ) -> AppResult<(StoredBlob, Result<StateDocument, String>)> {
     let writer = app.store.blob_writer(organization_id, BlobKind::State, name).await?;
-    receive(body, writer, MAX_STATE_BYTES, |reader| StateDocument::read(reader).map_err(|error| error.to_string()))
-        .await
+    receive(body, writer, MAX_STATE_BYTES, |reader| StateDocument::read(reader)).await
 }
 
 /// A workspace's newest state, which nobody else replaces before this transaction ends.
@@ -53,6 +65,26 @@ pub(crate) async fn expire_announced(tx: &mut Tx, workspace_id: &WorkspaceId) ->
     Ok(terrane_store::state_versions::discard_pending(tx, workspace_id).await?)
 }
 
+/// Inserts a state's outputs.
+pub(crate) async fn insert_outputs(
+    tx: &mut Tx,
+    version: &StateVersion,
+    outputs: &BTreeMap<String, OutputDocument>,
+) -> Result<(), StoreError> {
+    for (name, output) in outputs {
+        let output = StateVersionOutput {
+            id: StateVersionOutputId::from_entropy(entropy()),
+            state_version_id: version.id.clone(),
+            name: name.clone(),
+            sensitive: output.sensitive,
+            detailed_type: output.detailed_type.clone(),
+            value: output.value.clone(),
+        };
+        terrane_store::state_versions::insert_output(tx, &version.organization_id, &output).await?;
+    }
+    Ok(())
+}
+
 /// Makes an announced state whole: status, size, outputs, current state of the workspace, which is held. One that was
 /// announced before another came is not taken any more.
 pub(crate) async fn finalize(
@@ -73,16 +105,10 @@ pub(crate) async fn finalize(
     }
     version.status = StateVersionStatus::Finalized;
     terrane_store::state_versions::discard_pending(tx, &version.workspace_id).await?;
-    for (name, output) in &document.outputs {
-        let output = StateVersionOutput {
-            id: StateVersionOutputId::from_entropy(entropy()),
-            state_version_id: version.id.clone(),
-            name: name.clone(),
-            sensitive: output.sensitive,
-            detailed_type: output.detailed_type.clone(),
-            value: output.value.clone(),
-        };
-        terrane_store::state_versions::insert_output(tx, &version.organization_id, &output).await?;
+    // Of an encrypted state there is only what its client said when it announced it.
+    if !document.is_encrypted() {
+        terrane_store::state_versions::remove_outputs(tx, &version.id).await?;
+        insert_outputs(tx, version, &document.outputs).await?;
     }
     terrane_store::workspaces::set_current_state(tx, &version.workspace_id, &version.id, document.managed_count())
         .await?;
@@ -145,8 +171,7 @@ pub async fn upload(app: &App, grant: &Grant, body: Body) -> AppResult<()> {
 /// Takes the JSON form of a state.
 pub async fn upload_json(app: &App, grant: &Grant, body: Body) -> AppResult<()> {
     let version = announced(app, grant).await?;
-    let writer = app.store.blob_writer(&version.organization_id, BlobKind::JsonState, version.id.as_str()).await?;
-    let (blob, ()) = receive(body, writer, MAX_JSON_STATE_BYTES, |_| ()).await?;
+    let blob = store_json(app, &version.organization_id, version.id.as_str(), body).await?;
     let (key, actor) = (blob.key.clone(), format!("upload {}", grant.subject));
     let is_first = app
         .store

@@ -1,5 +1,11 @@
 //! State versions: read, list, announce, roll in.
 
+mod related;
+mod rollback;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use base64::Engine as _;
 use md5::{Digest as _, Md5};
 use serde_json::json;
@@ -7,11 +13,16 @@ use terrane_domain::access::{Action, Authorized, Caller};
 use terrane_domain::ids::{RunId, StateVersionId, StateVersionOutputId, WorkspaceId};
 use terrane_domain::state_versions::{NewState, StateVersion, StateVersionOutput, StateVersionStatus, may_follow};
 use terrane_domain::workspaces::Workspace;
-use terrane_store::{BlobReader, Tx, hex};
+use terrane_store::{BlobReader, StoreError, StoredBlob, Tx, hex};
+
+pub use related::{Related, Wanted, related};
+pub use rollback::rollback;
 
 use crate::lookups::{self, WorkspaceKey};
 use crate::signed_urls::{Grant, Purpose, sign};
-use crate::state_uploads::{announce, finalize, hold_current, store_state};
+use crate::state_documents::{OutputDocument, StateDocument};
+use crate::state_uploads::{announce, finalize, hold_current, insert_outputs, store_json, store_state};
+use crate::streams::remove_if_refused;
 use crate::{App, AppError, AppResult, entropy, events, streams, workspaces};
 
 /// Most bytes of a state inside a request; larger ones are sent to the upload address.
@@ -34,7 +45,7 @@ pub struct StateVersionView {
     pub json_upload_url: Option<String>,
 }
 
-fn view(app: &App, caller: &Caller, version: StateVersion, outputs: &[StateVersionOutput]) -> StateVersionView {
+fn view(app: &App, caller: &Caller, version: StateVersion, output_ids: Vec<StateVersionOutputId>) -> StateVersionView {
     let id = version.id.as_str();
     let download = |purpose| sign(app, caller, purpose, id);
     StateVersionView {
@@ -42,9 +53,13 @@ fn view(app: &App, caller: &Caller, version: StateVersion, outputs: &[StateVersi
         json_download_url: version.json_blob.as_ref().map(|_| download(Purpose::JsonStateDownload)),
         upload_url: None,
         json_upload_url: None,
-        output_ids: outputs.iter().map(|output| output.id.clone()).collect(),
+        output_ids,
         version,
     }
+}
+
+async fn output_ids(tx: &mut Tx, id: &StateVersionId) -> Result<Vec<StateVersionOutputId>, StoreError> {
+    Ok(terrane_store::state_versions::output_ids_of(tx, &[id]).await?.remove(id).unwrap_or_default())
 }
 
 /// The state versions of these ids, of workspaces whose states the caller was found to read.
@@ -55,11 +70,22 @@ pub(crate) async fn some(
     ids: &[&StateVersionId],
 ) -> AppResult<Vec<StateVersionView>> {
     let versions = terrane_store::state_versions::by_ids(tx, ids).await?;
-    let outputs = terrane_store::state_versions::outputs_of(tx, ids).await?;
-    let of = |version: &StateVersion| -> Vec<_> {
-        outputs.iter().filter(|output| output.state_version_id == version.id).cloned().collect()
+    views(tx, app, caller, versions).await
+}
+
+async fn views(
+    tx: &mut Tx,
+    app: &App,
+    caller: &Caller,
+    versions: Vec<StateVersion>,
+) -> AppResult<Vec<StateVersionView>> {
+    let ids: Vec<_> = versions.iter().map(|version| &version.id).collect();
+    let mut outputs = terrane_store::state_versions::output_ids_of(tx, &ids).await?;
+    let mut view = |version: StateVersion| {
+        let ids = outputs.remove(&version.id).unwrap_or_default();
+        view(app, caller, version, ids)
     };
-    Ok(versions.into_iter().map(|version| view(app, caller, version.clone(), &of(&version))).collect())
+    Ok(versions.into_iter().map(&mut view).collect())
 }
 
 /// What a request for a new state version says.
@@ -77,6 +103,11 @@ pub struct NewStateVersion {
     pub run_id: Option<RunId>,
     /// The raw state in base64, from clients that send it inside the request.
     pub state: Option<String>,
+    /// Its JSON form in base64.
+    pub json_state: Option<String>,
+    /// Its outputs in base64, as `terraform output -json` writes them. They are all that is known of the outputs of an
+    /// encrypted state.
+    pub json_state_outputs: Option<String>,
 }
 
 fn new_version(tx: &Tx, caller: &Caller, workspace: &Workspace, new: &NewStateVersion) -> StateVersion {
@@ -95,25 +126,104 @@ fn new_version(tx: &Tx, caller: &Caller, workspace: &Workspace, new: &NewStateVe
         blob: None,
         json_blob: None,
         resources: json!([]),
+        resources_processed: false,
+        rollback_of: None,
         created_at: tx.now(),
     }
+}
+
+/// Refuses who does not hold the workspace's lock. The workspace is held.
+async fn require_lock(tx: &mut Tx, caller: &Caller, id: &WorkspaceId) -> AppResult<()> {
+    let workspace = terrane_store::workspaces::by_id(tx, id).await?.ok_or(AppError::NotFound)?;
+    if workspace.is_locked_by(&workspaces::holder_of(caller)?) {
+        return Ok(());
+    }
+    Err(AppError::Conflict(match &workspace.lock_holder {
+        Some(holder) => {
+            format!("The workspace is locked by {}; only the holder may write its state", holder.describe())
+        }
+        None => "The workspace must be locked by you before you write its state".to_owned(),
+    }))
 }
 
 /// Whether the caller may write this state now; the answer holds until the transaction ends.
 async fn check(tx: &mut Tx, caller: &Caller, id: &WorkspaceId, new: &NewStateVersion) -> AppResult<()> {
     let current = hold_current(tx, id).await?;
-    let workspace = terrane_store::workspaces::by_id(tx, id).await?.ok_or(AppError::NotFound)?;
-    if !workspace.is_locked_by(&workspaces::holder_of(caller)?) {
-        return Err(AppError::Conflict(match &workspace.lock_holder {
-            Some(holder) => {
-                format!("The workspace is locked by {}; only the holder may write its state", holder.describe())
-            }
-            None => "The workspace must be locked by you before you write its state".to_owned(),
-        }));
+    require_lock(tx, caller, id).await?;
+    if let Some(run_id) = &new.run_id {
+        let run = terrane_store::runs::by_id(tx, run_id).await?;
+        if run.is_none_or(|run| run.workspace_id != *id) {
+            return Err(AppError::invalid_relation("run", "The workspace has no such run"));
+        }
     }
     let state =
         NewState { serial: new.serial, lineage: &new.lineage, md5: &new.md5.to_ascii_lowercase(), force: new.force };
     may_follow(current.as_ref(), &state).map_err(|conflict| AppError::Conflict(conflict.to_string()))
+}
+
+/// The bytes of an attribute in base64.
+fn decoded(attribute: &str, encoded: Option<&str>) -> AppResult<Option<Vec<u8>>> {
+    let Some(encoded) = encoded else { return Ok(None) };
+    if encoded.len() / 4 * 3 > MAX_INLINE_BYTES {
+        return Err(AppError::TooLarge(format!(
+            "{attribute} is larger than 32 MiB; leave `state` and `json-state` out and send the state to \
+             hosted-state-upload-url, its JSON form to hosted-json-state-upload-url"
+        )));
+    }
+    let bytes = base64::engine::general_purpose::STANDARD.decode(encoded);
+    bytes.map(Some).map_err(|_| AppError::invalid(attribute, format!("{attribute} must be base64")))
+}
+
+/// What came inside the request, stored before the lock is looked at.
+#[derive(Default)]
+struct Inline {
+    state: Option<(StoredBlob, StateDocument)>,
+    json: Option<StoredBlob>,
+}
+
+impl Inline {
+    /// Stores the bytes, if there are any; the caller's right comes first.
+    async fn store(
+        app: &App,
+        caller: &Caller,
+        key: &WorkspaceKey,
+        state: Option<Vec<u8>>,
+        json: Option<Vec<u8>>,
+    ) -> AppResult<Self> {
+        if state.is_none() && json.is_none() {
+            return Ok(Self::default());
+        }
+        let (actor, wanted) = (caller.clone(), key.clone());
+        let organization_id = app
+            .store
+            .read(move |tx| {
+                Box::pin(async move {
+                    let workspace = lookups::workspace(tx, &actor, &wanted, Action::WriteState).await?;
+                    Ok::<_, AppError>(workspace.organization_id.clone())
+                })
+            })
+            .await?;
+        let mut inline = Self::default();
+        if let Some(bytes) = state {
+            let (blob, document) = store_state(app, &organization_id, "inline", streams::body(bytes)).await?;
+            let document =
+                document.map_err(|error| AppError::invalid("state", format!("State cannot be read: {error}")));
+            remove_if_refused(app, &blob.key, &document).await;
+            inline.state = Some((blob, document?));
+        }
+        if let Some(bytes) = json {
+            let stored = store_json(app, &organization_id, "inline", streams::body(bytes)).await;
+            inline.remove_if_refused(app, &stored).await;
+            inline.json = Some(stored?);
+        }
+        Ok(inline)
+    }
+
+    async fn remove_if_refused<T>(&self, app: &App, written: &AppResult<T>) {
+        for blob in self.state.iter().map(|(blob, _)| blob).chain(&self.json) {
+            remove_if_refused(app, &blob.key, written).await;
+        }
+    }
 }
 
 /// Announces a state; the answer says where its bytes are to be sent. Bytes inside the request are taken at once.
@@ -121,92 +231,65 @@ pub async fn create(
     app: &App,
     caller: &Caller,
     key: WorkspaceKey,
-    new: NewStateVersion,
+    mut new: NewStateVersion,
 ) -> AppResult<StateVersionView> {
     if new.md5.len() != 32 || !new.md5.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(AppError::invalid("md5", "MD5 must be 32 hexadecimal digits"));
     }
-    if new.state.is_some() {
-        return create_inline(app, caller, key, new).await;
+    let state = decoded("state", new.state.take().as_deref())?;
+    let json = decoded("json-state", new.json_state.take().as_deref())?;
+    let outputs = match decoded("json-state-outputs", new.json_state_outputs.take().as_deref())? {
+        Some(bytes) => serde_json::from_slice(&bytes)
+            .map_err(|error| AppError::invalid("json-state-outputs", format!("The outputs cannot be read: {error}")))?,
+        None => BTreeMap::new(),
+    };
+    if let Some(bytes) = &state {
+        let md5 = hex(&Md5::digest(bytes));
+        if !md5.eq_ignore_ascii_case(&new.md5) {
+            return Err(AppError::invalid("md5", format!("MD5 of the state is {md5}, not {}", new.md5)));
+        }
     }
-    let actor = caller.clone();
-    let version = app
+    let inline = Arc::new(Inline::store(app, caller, &key, state, json).await?);
+    let (actor, stored) = (caller.clone(), inline.clone());
+    let written = app
         .store
-        .write(move |tx| {
-            Box::pin(async move {
-                let workspace = lookups::workspace(tx, &actor, &key, Action::WriteState).await?;
-                check(tx, &actor, &workspace.id, &new).await?;
-                let version = new_version(tx, &actor, &workspace, &new);
-                announce(tx, &version).await?;
-                let (details, subject) = (json!({ "serial": version.serial }), version.id.as_str());
-                events::record(tx, &actor, &version.organization_id, "state-version.announce", subject, details)
-                    .await?;
-                Ok::<_, AppError>(version)
-            })
-        })
-        .await?;
-    let id = version.id.to_string();
-    let mut view = view(app, caller, version, &[]);
-    view.upload_url = Some(sign(app, caller, Purpose::StateUpload, &id));
-    view.json_upload_url = Some(sign(app, caller, Purpose::JsonStateUpload, &id));
+        .write(move |tx| Box::pin(async move { create_in(tx, &actor, &key, &new, &outputs, &stored).await }))
+        .await;
+    inline.remove_if_refused(app, &written).await;
+    let (version, outputs) = written?;
+    let (id, is_pending) = (version.id.to_string(), version.status == StateVersionStatus::Pending);
+    let has_json = version.json_blob.is_some();
+    let mut view = view(app, caller, version, outputs);
+    view.upload_url = is_pending.then(|| sign(app, caller, Purpose::StateUpload, &id));
+    view.json_upload_url = (is_pending && !has_json).then(|| sign(app, caller, Purpose::JsonStateUpload, &id));
     Ok(view)
 }
 
-async fn create_inline(
-    app: &App,
+async fn create_in(
+    tx: &mut Tx,
     caller: &Caller,
-    key: WorkspaceKey,
-    new: NewStateVersion,
-) -> AppResult<StateVersionView> {
-    let encoded = new.state.as_deref().unwrap_or_default();
-    if encoded.len() / 4 * 3 > MAX_INLINE_BYTES {
-        return Err(AppError::TooLarge(
-            "the state is larger than 32 MiB; leave `state` out and send it to hosted-state-upload-url".to_owned(),
-        ));
+    key: &WorkspaceKey,
+    new: &NewStateVersion,
+    told: &BTreeMap<String, OutputDocument>,
+    inline: &Inline,
+) -> AppResult<(StateVersion, Vec<StateVersionOutputId>)> {
+    let workspace = lookups::workspace(tx, caller, key, Action::WriteState).await?;
+    check(tx, caller, &workspace.id, new).await?;
+    let mut version = new_version(tx, caller, &workspace, new);
+    version.json_blob = inline.json.as_ref().map(|blob| blob.key.clone());
+    if let Some((_, document)) = inline.state.as_ref().filter(|_| version.lineage.is_empty()) {
+        version.lineage.clone_from(&document.lineage);
     }
-    let bytes = base64::engine::general_purpose::STANDARD
-        .decode(encoded)
-        .map_err(|_| AppError::invalid("state", "State must be base64"))?;
-    let md5 = hex(&Md5::digest(&bytes));
-    if !md5.eq_ignore_ascii_case(&new.md5) {
-        return Err(AppError::invalid("md5", format!("MD5 of the state is {md5}, not {}", new.md5)));
-    }
-    // The blob is written before the lock is looked at, so the right comes first.
-    let (actor, wanted) = (caller.clone(), key.clone());
-    let organization_id = app
-        .store
-        .read(move |tx| {
-            Box::pin(async move {
-                let workspace = lookups::workspace(tx, &actor, &wanted, Action::WriteState).await?;
-                Ok::<_, AppError>(workspace.organization_id.clone())
-            })
-        })
-        .await?;
-    let (blob, document) = store_state(app, &organization_id, "inline", streams::body(bytes)).await?;
-    let document = document.map_err(|error| AppError::invalid("state", format!("State cannot be read: {error}")));
-    streams::remove_if_refused(app, &blob.key, &document).await;
-    let document = document?;
-    let (actor, key_of_blob) = (caller.clone(), blob.key.clone());
-    let written = app
-        .store
-        .write(move |tx| {
-            Box::pin(async move {
-                let workspace = lookups::workspace(tx, &actor, &key, Action::WriteState).await?;
-                check(tx, &actor, &workspace.id, &new).await?;
-                let mut version = new_version(tx, &actor, &workspace, &new);
-                if version.lineage.is_empty() {
-                    version.lineage.clone_from(&document.lineage);
-                }
-                announce(tx, &version).await?;
-                finalize(tx, &mut version, &blob, &document, actor.actor()).await?;
-                let outputs = terrane_store::state_versions::outputs(tx, &version.id).await?;
-                Ok::<_, AppError>((version, outputs))
-            })
-        })
-        .await;
-    streams::remove_if_refused(app, &key_of_blob, &written).await;
-    let (version, outputs) = written?;
-    Ok(view(app, caller, version, &outputs))
+    announce(tx, &version).await?;
+    insert_outputs(tx, &version, told).await?;
+    let Some((blob, document)) = &inline.state else {
+        let (details, subject) = (json!({ "serial": version.serial }), version.id.as_str());
+        events::record(tx, caller, &version.organization_id, "state-version.announce", subject, details).await?;
+        return Ok((version, Vec::new()));
+    };
+    finalize(tx, &mut version, blob, document, caller.actor()).await?;
+    let outputs = output_ids(tx, &version.id).await?;
+    Ok((version, outputs))
 }
 
 async fn authorized(
@@ -228,12 +311,12 @@ pub async fn read(app: &App, caller: &Caller, id: StateVersionId) -> AppResult<S
             Box::pin(async move {
                 let version = terrane_store::state_versions::by_id(tx, &id).await?.ok_or(AppError::NotFound)?;
                 let version = authorized(tx, &actor, version, Action::ReadState).await?;
-                let outputs = terrane_store::state_versions::outputs(tx, &version.id).await?;
+                let outputs = output_ids(tx, &version.id).await?;
                 Ok::<_, AppError>((version.into_inner(), outputs))
             })
         })
         .await?;
-    Ok(view(app, caller, version, &outputs))
+    Ok(view(app, caller, version, outputs))
 }
 
 /// A workspace's newest finalized state.
@@ -246,33 +329,35 @@ pub async fn current(app: &App, caller: &Caller, key: WorkspaceKey) -> AppResult
                 let workspace = lookups::workspace(tx, &actor, &key, Action::ReadState).await?;
                 let version =
                     terrane_store::state_versions::current(tx, &workspace.id).await?.ok_or(AppError::NotFound)?;
-                let outputs = terrane_store::state_versions::outputs(tx, &version.id).await?;
+                let outputs = output_ids(tx, &version.id).await?;
                 Ok::<_, AppError>((version, outputs))
             })
         })
         .await?;
-    Ok(view(app, caller, version, &outputs))
+    Ok(view(app, caller, version, outputs))
 }
 
-/// One page of a workspace's states, newest first, and their total number.
+/// One page of a workspace's states with one of these statuses, newest first, and their total number.
 pub async fn list(
     app: &App,
     caller: &Caller,
     key: WorkspaceKey,
+    statuses: Vec<StateVersionStatus>,
     limit: i64,
     offset: i64,
 ) -> AppResult<(Vec<StateVersionView>, i64)> {
     let actor = caller.clone();
-    let (versions, total) = app
-        .store
+    let server = app.clone();
+    app.store
         .read(move |tx| {
             Box::pin(async move {
                 let workspace = lookups::workspace(tx, &actor, &key, Action::ReadState).await?;
-                Ok::<_, AppError>(terrane_store::state_versions::list(tx, &workspace.id, limit, offset).await?)
+                let (versions, total) =
+                    terrane_store::state_versions::list(tx, &workspace.id, &statuses, limit, offset).await?;
+                Ok((views(tx, &server, &actor, versions).await?, total))
             })
         })
-        .await?;
-    Ok((versions.into_iter().map(|version| view(app, caller, version, &[])).collect(), total))
+        .await
 }
 
 /// The outputs of a workspace's newest state; none if it has no state: clients take a 404 for a failure.
@@ -299,6 +384,13 @@ pub async fn outputs(app: &App, caller: &Caller, id: StateVersionId) -> AppResul
             Box::pin(async move {
                 let version = terrane_store::state_versions::by_id(tx, &id).await?.ok_or(AppError::NotFound)?;
                 let version = authorized(tx, &caller, version, Action::ReadState).await?;
+                if version.status == StateVersionStatus::Pending {
+                    // Clients try again when they find these two words, in lower case.
+                    return Err(AppError::Unavailable(
+                        "service unavailable: the state has not come yet, and its outputs are not known; try again soon"
+                            .to_owned(),
+                    ));
+                }
                 Ok(terrane_store::state_versions::outputs(tx, &version.id).await?)
             })
         })

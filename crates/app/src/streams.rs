@@ -6,7 +6,7 @@ use std::io::Read;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{Stream, StreamExt as _};
-use terrane_store::{BlobWriter, StoredBlob};
+use terrane_store::{BlobReader, BlobWriter, StoredBlob};
 use tokio::sync::mpsc;
 
 use crate::{App, AppError, AppResult};
@@ -51,6 +51,36 @@ pub(crate) async fn remove_if_refused<T>(app: &App, key: &str, written: &AppResu
     if !may_be_there && let Err(error) = app.store.remove_blob(key).await {
         tracing::warn!(error = &error as &dyn std::error::Error, "a blob that nothing names could not be removed");
     }
+}
+
+/// A blob as a body.
+pub(crate) fn body_of(reader: BlobReader) -> Body {
+    futures_util::stream::unfold(Some(reader), |reader| async move {
+        let mut reader = reader?;
+        match reader.next().await {
+            Ok(Some(frame)) => Some((Ok(frame), Some(reader))),
+            Ok(None) => None,
+            Err(error) => Some((Err(std::io::Error::other(error)), None)),
+        }
+    })
+    .boxed()
+}
+
+/// Reads a blob by `parse`, which runs on a blocking thread.
+pub(crate) async fn read_blob<T: Send + 'static>(
+    mut reader: BlobReader,
+    parse: impl FnOnce(&mut dyn Read) -> T + Send + 'static,
+) -> AppResult<T> {
+    let (pieces, receiver) = mpsc::channel::<Bytes>(8);
+    let parser =
+        tokio::task::spawn_blocking(move || parse(&mut ChannelReader { pieces: receiver, rest: Bytes::new() }));
+    while let Some(frame) = reader.next().await? {
+        if pieces.send(frame).await.is_err() {
+            break;
+        }
+    }
+    drop(pieces);
+    parser.await.map_err(|_| AppError::BadRequest("the stored bytes could not be read".to_owned()))
 }
 
 /// Streams `body` into `writer` and into `parse`, which runs on a blocking thread. More than `limit` bytes are

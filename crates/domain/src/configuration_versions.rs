@@ -17,6 +17,18 @@ words! {
     }
 }
 
+impl ConfigurationVersionStatus {
+    /// The key of this status in `status-timestamps`; what is still awaited has none. Source: go-tfe's
+    /// `CVStatusTimestamps`.
+    pub const fn timestamp_key(self) -> Option<&'static str> {
+        match self {
+            Self::Pending => None,
+            Self::Uploaded | Self::Errored => Some("finished-at"),
+            Self::Archived => Some("archived-at"),
+        }
+    }
+}
+
 /// A configuration version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigurationVersion {
@@ -28,6 +40,8 @@ pub struct ConfigurationVersion {
     pub workspace_id: WorkspaceId,
     /// Where it stands.
     pub status: ConfigurationVersionStatus,
+    /// When it came to be what, by [`ConfigurationVersionStatus::timestamp_key`].
+    pub status_timestamps: serde_json::Value,
     /// `tfe-api` or `terraform+cloud`.
     pub source: String,
     /// Whether a run is queued once the archive has come.

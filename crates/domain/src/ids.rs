@@ -139,6 +139,8 @@ ids! {
     VariableId = "var";
     /// A workspace.
     WorkspaceId = "ws";
+    /// One instance of a resource in a workspace's newest state.
+    WorkspaceResourceId = "wsr";
 }
 
 #[cfg(test)]

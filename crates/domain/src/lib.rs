@@ -34,4 +34,5 @@ pub mod time;
 pub mod tokens;
 pub mod users;
 pub mod variables;
+pub mod workspace_resources;
 pub mod workspaces;

@@ -49,6 +49,10 @@ pub struct StateVersion {
     pub json_blob: Option<String>,
     /// Resources of the state, as the API lists them: a JSON array.
     pub resources: serde_json::Value,
+    /// Whether the workspace's resources are known by this state, or by a later one.
+    pub resources_processed: bool,
+    /// The state version of which this is a copy, if the workspace was rolled back to it.
+    pub rollback_of: Option<StateVersionId>,
     /// When it was announced.
     pub created_at: Timestamp,
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use flate2::read::GzDecoder;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 use nix::sys::stat::Mode;
-use terrane_domain::archive::{ArchiveRules, EntryKind, unpacked_limit};
+use terrane_domain::archive::{ArchiveError, ArchiveRules, Entry, Judged, unpacked_limit};
 use terrane_domain::ids::RunId;
 use terrane_domain::reasons::ReasonCode;
 use terrane_domain::runner_protocol::Job;
@@ -144,17 +144,8 @@ impl RunFolder {
         let mut rules = ArchiveRules::default();
         for entry in tar.entries().map_err(|error| invalid(&error))? {
             let mut entry = entry.map_err(|error| invalid(&error))?;
-            let path = String::from_utf8(entry.path_bytes().into_owned()).map_err(|error| invalid(&error))?;
-            let link = entry.link_name_bytes().map(|link| String::from_utf8_lossy(&link).into_owned());
-            let kind = match entry.header().entry_type() {
-                tar::EntryType::Regular | tar::EntryType::Continuous => EntryKind::File(entry.size()),
-                tar::EntryType::Directory => EntryKind::Directory,
-                tar::EntryType::Symlink => EntryKind::Symlink(link.as_deref().unwrap_or_default()),
-                tar::EntryType::XGlobalHeader => continue,
-                _ => EntryKind::Other,
-            };
-            let target = root.join(rules.check(&path, kind).map_err(|error| invalid(&error))?);
-            write_entry(&mut entry, kind, &target).map_err(RunnerError::file(&target))?;
+            let judged = judge(&mut rules, &mut entry).map_err(|error| invalid(&error))?;
+            write_entry(&mut entry, &judged, &root).map_err(RunnerError::file(&root))?;
         }
         std::fs::remove_file(&archive).map_err(RunnerError::file(&archive))
     }
@@ -170,20 +161,46 @@ pub(crate) fn write_new(path: &Path, mut bytes: impl Read) -> std::io::Result<()
     std::io::copy(&mut bytes, &mut file).map(drop)
 }
 
-fn write_entry(entry: &mut tar::Entry<'_, impl Read>, kind: EntryKind<'_>, target: &Path) -> std::io::Result<()> {
-    if let Some(parent) = target.parent() {
-        std::fs::create_dir_all(parent)?;
+/// Asks the rules that the server asked when the archive was uploaded.
+fn judge(rules: &mut ArchiveRules, entry: &mut tar::Entry<'_, impl Read>) -> Result<Judged, ArchiveError> {
+    let broken = |error: &dyn std::fmt::Display| ArchiveError::Broken(error.to_string());
+    let mut names = Vec::new();
+    for extension in entry.pax_extensions().map_err(|error| broken(&error))?.into_iter().flatten() {
+        let extension = extension.map_err(|error| broken(&error))?;
+        names.push(extension.key().map_err(|error| broken(&error))?.to_owned());
     }
-    match kind {
-        EntryKind::Directory => std::fs::create_dir_all(target),
-        EntryKind::Symlink(to) => std::os::unix::fs::symlink(to, target),
-        EntryKind::File(_) | EntryKind::Other => {
-            // The owner's execute bit is all that matters of the mode.
-            let mode = if entry.header().mode()? & 0o100 == 0 { 0o600 } else { 0o700 };
+    let header = entry.header();
+    rules.check(&Entry {
+        path: &entry.path_bytes(),
+        link: entry.link_name_bytes().as_deref(),
+        flag: header.entry_type().as_byte(),
+        size: entry.size(),
+        mode: header.mode().unwrap_or(0),
+        extensions: &names.iter().map(String::as_str).collect::<Vec<_>>(),
+    })
+}
+
+fn write_entry(entry: &mut tar::Entry<'_, impl Read>, judged: &Judged, root: &Path) -> std::io::Result<()> {
+    match judged {
+        Judged::Nothing => Ok(()),
+        Judged::Directory { path } => std::fs::create_dir_all(root.join(path)),
+        Judged::Symlink { path, target } => std::os::unix::fs::symlink(target, beneath(root, path)?),
+        Judged::File { path, is_executable } => {
+            let mode = if *is_executable { 0o700 } else { 0o600 };
+            let target = beneath(root, path)?;
             let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(target)?;
             std::io::copy(entry, &mut file).map(drop)
         }
     }
+}
+
+/// The place of an entry, whose folder is made.
+fn beneath(root: &Path, path: &str) -> std::io::Result<PathBuf> {
+    let target = root.join(path);
+    if let Some(parent) = target.parent() {
+        std::fs::create_dir_all(parent)?;
+    }
+    Ok(target)
 }
 
 pub(crate) fn path_of(data_dir: &Path, run_id: &RunId) -> PathBuf {

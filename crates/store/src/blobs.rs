@@ -170,7 +170,7 @@ impl Store {
         let sealed = length.checked_sub(HEADER_BYTES as u64).ok_or(StoreError::Sealed("blobs"))?;
         let frames = sealed.div_ceil(SEALED_FRAME_BYTES).max(1);
         let size = sealed.checked_sub(frames * TAG_BYTES as u64).ok_or(StoreError::Sealed("blobs"))?;
-        Ok(BlobReader { path, file, cipher: data_key.cipher(), prefix, frame: 0, frames, size })
+        Ok(BlobReader { path, file, cipher: data_key.cipher(), prefix, frame: 0, frames, size, skip: 0 })
     }
 
     /// Removes blobs whose rows are gone. A blob that is missing already is no error.
@@ -279,6 +279,8 @@ pub struct BlobReader {
     frame: u64,
     frames: u64,
     size: u64,
+    /// Bytes of the next frame that come before what is wanted.
+    skip: usize,
 }
 
 impl BlobReader {
@@ -303,7 +305,16 @@ impl BlobReader {
         let clear = open_with(&self.cipher, &nonce, &associated_data(self.frame, is_last), &sealed)
             .ok_or(StoreError::Sealed("blobs"))?;
         self.frame += 1;
-        Ok(Some(clear.into()))
+        let skip = std::mem::take(&mut self.skip).min(clear.len());
+        Ok(Some(Bytes::from(clear).slice(skip..)))
+    }
+
+    /// Goes to a place before the end: what is read next begins there.
+    pub async fn seek(&mut self, offset: u64) -> Result<(), StoreError> {
+        self.frame = offset / FRAME_BYTES as u64;
+        self.skip = usize::try_from(offset % FRAME_BYTES as u64).unwrap_or(0);
+        let position = HEADER_BYTES as u64 + self.frame * SEALED_FRAME_BYTES;
+        self.file.seek(std::io::SeekFrom::Start(position)).await.map(drop).map_err(StoreError::file(&self.path))
     }
 
     /// At most `limit` bytes from `offset` on.
@@ -311,15 +322,10 @@ impl BlobReader {
         if offset >= self.size {
             return Ok(Bytes::new());
         }
-        self.frame = offset / FRAME_BYTES as u64;
-        let position = HEADER_BYTES as u64 + self.frame * SEALED_FRAME_BYTES;
-        self.file.seek(std::io::SeekFrom::Start(position)).await.map_err(StoreError::file(&self.path))?;
-        let mut skip = usize::try_from(offset % FRAME_BYTES as u64).unwrap_or(0);
+        self.seek(offset).await?;
         let mut bytes = Vec::with_capacity(limit.min(FRAME_BYTES));
         while bytes.len() < limit {
             let Some(frame) = self.next().await? else { break };
-            let frame = frame.slice(skip.min(frame.len())..);
-            skip = 0;
             bytes.extend_from_slice(&frame[..frame.len().min(limit - bytes.len())]);
         }
         Ok(bytes.into())

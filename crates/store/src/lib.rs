@@ -42,6 +42,7 @@ pub mod users;
 mod value;
 pub mod variables;
 mod wake;
+pub mod workspace_resources;
 pub mod workspaces;
 mod writer;
 

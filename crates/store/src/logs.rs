@@ -1,7 +1,7 @@
 //! Logs: sealed rows while a phase runs, one blob afterwards.
 
 use bytes::Bytes;
-use terrane_domain::ids::OrganizationId;
+use terrane_domain::ids::{OrganizationId, WorkspaceId};
 use terrane_domain::runner_protocol::{ETX, STX};
 use terrane_domain::runs::RunPhase;
 
@@ -11,6 +11,7 @@ use crate::sealing::Place;
 use crate::statement::statements;
 use crate::store::Store;
 use crate::transaction::{Tx, values};
+use crate::value::Col;
 use crate::wake::Topic;
 
 statements! {
@@ -24,7 +25,7 @@ statements! {
     DELETE = "DELETE FROM log_chunks WHERE phase_id = $1";
     UNCOMPACTED = "SELECT p.id FROM run_phases p WHERE p.log_ended = TRUE AND p.log_blob IS NULL AND p.log_length > 0 LIMIT 20";
     PLACE_OF_LOG = "SELECT log_length, log_blob FROM run_phases WHERE id = $1";
-    ORGANIZATION = "SELECT r.organization_id FROM runs r JOIN run_phases p ON p.run_id = r.id WHERE p.id = $1";
+    PLACE_OF_PHASE = "SELECT r.organization_id, r.workspace_id FROM runs r JOIN run_phases p ON p.run_id = r.id WHERE p.id = $1";
 }
 
 fn place(chunk: &str) -> Place<'_> {
@@ -94,8 +95,8 @@ pub async fn read_live(
     let mut bytes = Vec::new();
     let mut next = offset;
     for row in &rows {
-        let start: i64 = crate::value::Col::get(row, 0)?;
-        let sealed: Vec<u8> = crate::value::Col::get(row, 1)?;
+        let start: i64 = Col::get(row, 0)?;
+        let sealed: Vec<u8> = Col::get(row, 1)?;
         let clear = tx.open(organization_id, place(&format!("{phase_id} {start}")), &sealed).await?;
         let fresh = usize::try_from(next - start).ok().and_then(|skip| clear.get(skip..));
         bytes.extend_from_slice(fresh.ok_or(StoreError::Sealed("log_chunks"))?);
@@ -141,7 +142,7 @@ impl Store {
             .read(|tx| {
                 Box::pin(async move {
                     let rows = tx.rows(&UNCOMPACTED, Vec::new()).await?;
-                    let ids = rows.iter().map(|row| crate::value::Col::get(row, 0)).collect::<Result<_, _>>()?;
+                    let ids = rows.iter().map(|row| Col::get(row, 0)).collect::<Result<_, _>>()?;
                     Ok::<_, StoreError>(ids)
                 })
             })
@@ -160,9 +161,9 @@ impl Store {
 
     async fn compact_log(&self, phase_id: String) -> Result<bool, StoreError> {
         let id = phase_id.clone();
-        let organization_id: Option<OrganizationId> =
-            self.read(move |tx| Box::pin(async move { tx.scalar(&ORGANIZATION, values![id]).await })).await?;
-        let Some(organization_id) = organization_id else { return Ok(false) };
+        let rows = self.read(move |tx| Box::pin(async move { tx.rows(&PLACE_OF_PHASE, values![id]).await })).await?;
+        let Some(row) = rows.first() else { return Ok(false) };
+        let (organization_id, workspace_id): (OrganizationId, WorkspaceId) = (Col::get(row, 0)?, Col::get(row, 1)?);
         let mut writer = self.blob_writer(&organization_id, BlobKind::Log, &phase_id).await?;
         loop {
             let (organization_id, phase_id) = (organization_id.clone(), phase_id.clone());
@@ -183,6 +184,8 @@ impl Store {
             .write(move |tx| {
                 Box::pin(async move {
                     let length = i64::try_from(blob.size).unwrap_or(i64::MAX);
+                    // Before its log, in the order in which a deletion takes them.
+                    crate::workspaces::hold(tx, &workspace_id).await?;
                     let is_moved = tx.changed(&SET_BLOB, values![phase_id, key, length]).await?;
                     if is_moved {
                         tx.execute(&DELETE, values![phase_id]).await?;
@@ -203,8 +206,8 @@ impl Store {
 async fn moved_to(tx: &mut Tx, phase_id: &str, offset: i64) -> Result<Option<String>, StoreError> {
     let rows = tx.rows(&PLACE_OF_LOG, values![phase_id.to_owned()]).await?;
     let Some(row) = rows.first() else { return Ok(None) };
-    let length: i64 = crate::value::Col::get(row, 0)?;
-    let blob: Option<String> = crate::value::Col::get(row, 1)?;
+    let length: i64 = Col::get(row, 0)?;
+    let blob: Option<String> = Col::get(row, 1)?;
     if blob.is_none() && offset < length {
         return Err(StoreError::Sealed("log_chunks"));
     }

@@ -31,6 +31,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Statement> {
         crate::tokens::STATEMENTS,
         crate::users::STATEMENTS,
         crate::variables::STATEMENTS,
+        crate::workspace_resources::STATEMENTS,
         crate::workspaces::STATEMENTS,
         crate::workspaces::deletion::STATEMENTS,
         crate::workspaces::lists::STATEMENTS,

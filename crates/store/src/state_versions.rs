@@ -1,17 +1,20 @@
 //! Rows of state versions and their outputs.
 
+use std::collections::HashMap;
+
 use terrane_domain::ids::{OrganizationId, StateVersionId, StateVersionOutputId, WorkspaceId};
-use terrane_domain::state_versions::{StateVersion, StateVersionOutput};
+use terrane_domain::state_versions::{StateVersion, StateVersionOutput, StateVersionStatus};
 use terrane_domain::time::Timestamp;
 
 use crate::error::StoreError;
 use crate::sealing::Place;
 use crate::statement::{Record as _, record, statements};
 use crate::transaction::{Tx, values};
+use crate::wake::Topic;
 
-record!(StateVersion, "state_versions", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15", {
+record!(StateVersion, "state_versions", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17", {
     id, organization_id, workspace_id, run_id, created_by, status, serial, lineage, md5, size, terraform_version, blob,
-    json_blob, resources, created_at
+    json_blob, resources, resources_processed, rollback_of, created_at
 });
 
 struct OutputRow {
@@ -35,12 +38,15 @@ statements! {
     OUTPUTS_OF_STATES: OutputRow = select_many "state_version_id";
     CURRENT: StateVersion = select "WHERE id = (SELECT current_state_version_id FROM workspaces WHERE id = $1)";
     PENDING: StateVersion = select "WHERE workspace_id = $1 AND status = 'pending' AND created_at > $2 ORDER BY created_at DESC LIMIT 1";
-    LIST: StateVersion = select "WHERE workspace_id = $1 AND status = 'finalized' ORDER BY created_at DESC, id DESC LIMIT $2 OFFSET $3";
-    COUNT = "SELECT COUNT(*) FROM state_versions WHERE workspace_id = $1 AND status = 'finalized'";
+    LIST: StateVersion = select "WHERE workspace_id = $1 AND status IN ($2, $3, $4) ORDER BY created_at DESC, id DESC LIMIT $5 OFFSET $6";
+    COUNT = "SELECT COUNT(*) FROM state_versions WHERE workspace_id = $1 AND status IN ($2, $3, $4)";
+    UNPROCESSED: StateVersion = select "WHERE status = 'finalized' AND resources_processed = FALSE ORDER BY created_at LIMIT 1";
+    SET_PROCESSED = "UPDATE state_versions SET resources_processed = TRUE WHERE id = $1 AND resources_processed = FALSE";
     FINALIZE = "UPDATE state_versions SET status = 'finalized', blob = $2, size = $3, terraform_version = $4, resources = $5 WHERE id = $1 AND status = 'pending'";
     SET_JSON_BLOB = "UPDATE state_versions SET json_blob = $2 WHERE id = $1 AND json_blob IS NULL";
     DISCARD_PENDING = "UPDATE state_versions SET status = 'discarded' WHERE workspace_id = $1 AND status = 'pending'";
     INSERT_OUTPUT: OutputRow = insert;
+    REMOVE_OUTPUTS = "DELETE FROM state_version_outputs WHERE state_version_id = $1";
     OUTPUTS: OutputRow = select "WHERE state_version_id = $1 ORDER BY name";
     OUTPUT_BY_ID: OutputRow = select "WHERE id = $1";
 }
@@ -71,6 +77,20 @@ pub async fn outputs_of(tx: &mut Tx, ids: &[&StateVersionId]) -> Result<Vec<Stat
     Ok(outputs)
 }
 
+/// The ids of the outputs of several state versions, by name.
+pub async fn output_ids_of(
+    tx: &mut Tx,
+    ids: &[&StateVersionId],
+) -> Result<HashMap<StateVersionId, Vec<StateVersionOutputId>>, StoreError> {
+    let mut rows: Vec<OutputRow> = tx.many(&OUTPUTS_OF_STATES, ids).await?;
+    rows.sort_by(|left, right| left.name.cmp(&right.name));
+    let mut outputs: HashMap<_, Vec<_>> = HashMap::new();
+    for row in rows {
+        outputs.entry(row.state_version_id).or_default().push(row.id);
+    }
+    Ok(outputs)
+}
+
 /// A workspace's newest finalized state.
 pub async fn current(tx: &mut Tx, id: &WorkspaceId) -> Result<Option<StateVersion>, StoreError> {
     tx.one(&CURRENT, values![*id]).await
@@ -81,20 +101,36 @@ pub async fn pending(tx: &mut Tx, id: &WorkspaceId, moment: Timestamp) -> Result
     tx.one(&PENDING, values![*id, moment]).await
 }
 
-/// One page of a workspace's finalized states, newest first, and their total number.
+/// One page of a workspace's states with one of these statuses, newest first, and their total number.
 pub async fn list(
     tx: &mut Tx,
     id: &WorkspaceId,
+    statuses: &[StateVersionStatus],
     limit: i64,
     offset: i64,
 ) -> Result<(Vec<StateVersion>, i64), StoreError> {
-    let total = tx.scalar(&COUNT, values![*id]).await?.unwrap_or(0);
-    Ok((tx.all(&LIST, values![*id, limit, offset]).await?, total))
+    let Some(first) = statuses.first() else { return Ok((Vec::new(), 0)) };
+    let status = |index: usize| *statuses.get(index).unwrap_or(first);
+    let filter = values![*id, status(0), status(1), status(2)];
+    let total = tx.scalar(&COUNT, filter.clone()).await?.unwrap_or(0);
+    let page = [filter, values![limit, offset]].concat();
+    Ok((tx.all(&LIST, page).await?, total))
 }
 
-/// Notes that the bytes of a pending state have come.
+/// The oldest finalized state whose resources have not been read.
+pub async fn unprocessed(tx: &mut Tx) -> Result<Option<StateVersion>, StoreError> {
+    tx.one(&UNPROCESSED, values![]).await
+}
+
+/// Notes that the workspace's resources are known by this state, or by a later one.
+pub async fn set_processed(tx: &mut Tx, id: &StateVersionId) -> Result<bool, StoreError> {
+    tx.changed(&SET_PROCESSED, values![*id]).await
+}
+
+/// Notes that the bytes of a pending state have come; its resources wait to be read.
 pub async fn finalize(tx: &mut Tx, version: &StateVersion) -> Result<bool, StoreError> {
     let values = values![version.id, version.blob, version.size, version.terraform_version, version.resources];
+    tx.wake(Topic::States);
     tx.changed(&FINALIZE, values).await
 }
 
@@ -129,6 +165,11 @@ pub async fn insert_output(
         sealed_value,
     };
     tx.execute(&INSERT_OUTPUT, row.values()).await.map(drop)
+}
+
+/// Removes what an announcement said of a state's outputs.
+pub async fn remove_outputs(tx: &mut Tx, id: &StateVersionId) -> Result<(), StoreError> {
+    tx.execute(&REMOVE_OUTPUTS, values![*id]).await.map(drop)
 }
 
 async fn open(tx: &mut Tx, row: OutputRow) -> Result<StateVersionOutput, StoreError> {

@@ -173,6 +173,7 @@ textual!(
     ids::TokenId,
     ids::UserId,
     ids::VariableId,
+    ids::WorkspaceResourceId,
     ids::WorkspaceId,
     CollaboratorAuthPolicy,
     ConfigurationVersionStatus,

@@ -17,6 +17,8 @@ pub enum Topic {
     Log(String),
     /// A run changed: its id.
     Run(String),
+    /// A state's resources wait to be read.
+    States,
     /// Tokens were removed.
     Tokens,
 }

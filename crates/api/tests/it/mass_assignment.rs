@@ -56,6 +56,7 @@ pub(crate) const WRITERS: &[Writer] = &[
     patch("/api/v2/reserved-tags/{reserved_tag_key}", "reserved-tag-keys")
         .shown_at("/api/v2/organizations/{organization}/reserved-tag-keys"),
     post("/api/v2/runs", "runs"),
+    post("/api/v2/runs/{run}/comments", "comments"),
     post("/api/v2/team-projects", "team-projects"),
     patch("/api/v2/team-projects/{access}", "team-projects"),
     post("/api/v2/team-workspaces", "team-workspaces"),
@@ -73,11 +74,13 @@ pub(crate) const WRITERS: &[Writer] = &[
     patch("/api/v2/workspaces/{workspace}/vars/{variable}", "vars"),
 ];
 
-/// Whether the route takes something else than the document of one thing: lists of references, or a remark on an action.
+/// Whether the route takes something else than the document of one thing: lists of references, the one state to go back
+/// to, or a remark on an action.
 fn takes_no_document(route: &Route) -> bool {
     let path = route.path;
     let is_list = path.contains("/relationships/") || path.ends_with("/tag-bindings");
-    let is_other = path.starts_with("/oauth/") || path.starts_with("/api/runner/");
+    let is_rollback = route.method == "PATCH" && path.ends_with("/state-versions");
+    let is_other = is_rollback || path.starts_with("/oauth/") || path.starts_with("/api/runner/");
     !matches!(route.method, "POST" | "PATCH") || is_list || is_other || path.contains("/actions/")
 }
 
@@ -326,6 +329,7 @@ pub(crate) async fn creation(world: &World, path: &'static str, number: u32) -> 
         }
         "vars" => json!({"key": name, "category": "env"}),
         "authentication-tokens" => json!({ "description": name }),
+        "comments" => json!({ "body": name }),
         "runs" => json!({"@workspace": relation("workspaces", world.id("workspaces"))}),
         "team-workspaces" => {
             let (team, workspace) = (world.id("teams"), new_workspace().await);
@@ -337,8 +341,15 @@ pub(crate) async fn creation(world: &World, path: &'static str, number: u32) -> 
             json!({"access": "custom", "@team": relation("teams", team), "@project": relation("projects", &project)})
         }
         "state-versions" => {
-            let workspace = new_workspace().await;
-            world.owner_json("POST", &format!("/api/v2/workspaces/{workspace}/actions/lock"), &Value::Null).await;
+            // In the workspace of the run that is said to have made the state, where there is one.
+            let path = "/api/v2/organizations/demo/workspaces/states";
+            let found = world.send("GET", path, Some(&world.owner), Vec::new()).await;
+            let workspace =
+                if found.status.is_success() { text(&found.json()["data"]["id"]) } else { new_workspace().await };
+            // The same person's lock is no hindrance.
+            world
+                .status("POST", &format!("/api/v2/workspaces/{workspace}/actions/lock"), &world.owner, &Value::Null)
+                .await;
             concrete = format!("/api/v2/workspaces/{workspace}/state-versions");
             json!({"serial": 1, "lineage": "lineage", "md5": "4a8fa7d5bd0dbf62a23a9dbc9a9f7bd6"})
         }

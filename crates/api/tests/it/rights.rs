@@ -76,7 +76,10 @@ fn document(world: &World, route: &Route) -> Vec<u8> {
         return Vec::new();
     }
     let one = |kind: &str| json!({ "data": { "type": kind, "id": world.id(kind) } });
-    let relationships = json!({ "workspace": one("workspaces"), "project": one("projects"), "team": one("teams") });
+    let relationships = json!({
+        "workspace": one("workspaces"), "project": one("projects"), "team": one("teams"),
+        "rollback-state-version": { "data": { "type": "state-versions", "id": "sv-1111111111111111" } },
+    });
     let attributes = json!({
         "name": "made-by-the-matrix", "email": "matrix@example.org", "key": "matrix", "value": "1", "category": "env",
         "reason": "matrix", "access": "read", "serial": 1, "md5": "00000000000000000000000000000000",

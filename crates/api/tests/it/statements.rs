@@ -1,8 +1,12 @@
 //! How many SQL statements a list costs: few, and as many for forty rows as for three.
 
 use serde_json::json;
-use terrane_domain::ids::{StateVersionId, StateVersionOutputId};
+use terrane_domain::configuration_versions::{ConfigurationVersion, ConfigurationVersionStatus};
+use terrane_domain::ids::{
+    ConfigurationVersionId, StateVersionId, StateVersionOutputId, WorkspaceId, WorkspaceResourceId,
+};
 use terrane_domain::state_versions::{StateVersion, StateVersionOutput, StateVersionStatus};
+use terrane_domain::workspace_resources::WorkspaceResource;
 use terrane_store::StoreError;
 
 use crate::world::World;
@@ -42,7 +46,13 @@ const LISTS: &[(&str, u64)] = &[
     ("/api/v2/workspaces/{workspace}/all-vars", 4),
     ("/api/v2/vars?filter%5Borganization%5D%5Bname%5D=demo&filter%5Bworkspace%5D%5Bname%5D=app", 4),
     ("/api/v2/runs/{run}/run-events", 5),
-    ("/api/v2/state-versions?filter%5Borganization%5D%5Bname%5D=demo&filter%5Bworkspace%5D%5Bname%5D=app", 5),
+    ("/api/v2/workspaces/{workspace}/configuration-versions?include=ingress-attributes", 5),
+    ("/api/v2/workspaces/{workspace}/resources?q=one", 5),
+    ("/api/v2/state-versions?filter%5Borganization%5D%5Bname%5D=demo&filter%5Bworkspace%5D%5Bname%5D=app", 6),
+    (
+        "/api/v2/state-versions?filter%5Borganization%5D%5Bname%5D=demo&filter%5Bworkspace%5D%5Bname%5D=app&include=outputs,created_by,run.created_by,run.configuration_version",
+        20,
+    ),
     ("/api/v2/state-versions/{state}/outputs", 5),
     ("/api/v2/workspaces/{workspace}/current-state-version-outputs", 5),
     ("/api/v2/organizations/demo/teams", 4),
@@ -125,7 +135,8 @@ async fn add_people(world: &World, number: u32) {
 }
 
 async fn add_what_has_no_door(world: &World, number: u32) -> Result<(), StoreError> {
-    let workspace_id = world.id("workspaces").parse().unwrap();
+    let workspace_id: WorkspaceId = world.id("workspaces").parse().unwrap();
+    let run_id = world.run.parse().unwrap();
     let entropy = STATE + u128::from(number);
     world
         .store
@@ -137,7 +148,7 @@ async fn add_what_has_no_door(world: &World, number: u32) -> Result<(), StoreErr
                     id: StateVersionId::from_entropy(entropy),
                     organization_id: organization_id.clone(),
                     workspace_id: workspace_id.clone(),
-                    run_id: None,
+                    run_id: Some(run_id),
                     created_by: None,
                     status: StateVersionStatus::Finalized,
                     serial: number.into(),
@@ -148,6 +159,8 @@ async fn add_what_has_no_door(world: &World, number: u32) -> Result<(), StoreErr
                     blob: None,
                     json_blob: None,
                     resources: json!([]),
+                    resources_processed: true,
+                    rollback_of: None,
                     created_at: tx.now(),
                 };
                 terrane_store::state_versions::insert(tx, &state).await?;
@@ -160,7 +173,38 @@ async fn add_what_has_no_door(world: &World, number: u32) -> Result<(), StoreErr
                     detailed_type: json!("string"),
                     value: json!("value"),
                 };
-                terrane_store::state_versions::insert_output(tx, &organization_id, &output).await
+                terrane_store::state_versions::insert_output(tx, &organization_id, &output).await?;
+                let resource = WorkspaceResource {
+                    id: WorkspaceResourceId::from_entropy(entropy),
+                    organization_id: organization_id.clone(),
+                    workspace_id: workspace_id.clone(),
+                    address: format!("null_resource.one[{number}]"),
+                    module: "root".to_owned(),
+                    name: "one".to_owned(),
+                    provider: "hashicorp/null".to_owned(),
+                    provider_type: "null_resource".to_owned(),
+                    name_index: Some(number.to_string()),
+                    fingerprint: 0,
+                    modified_by_state_version_id: state.id.clone(),
+                    created_at: tx.now(),
+                    updated_at: tx.now(),
+                };
+                terrane_store::workspace_resources::insert(tx, &resource).await?;
+                let configuration = ConfigurationVersion {
+                    id: ConfigurationVersionId::from_entropy(entropy),
+                    organization_id,
+                    workspace_id,
+                    status: ConfigurationVersionStatus::Pending,
+                    status_timestamps: json!({}),
+                    source: "tfe-api".to_owned(),
+                    auto_queue_runs: false,
+                    speculative: false,
+                    provisional: true,
+                    error_message: None,
+                    blob: None,
+                    created_at: tx.now(),
+                };
+                terrane_store::configuration_versions::insert(tx, &configuration).await
             })
         })
         .await

@@ -43,6 +43,9 @@ pub async fn safe_delete(app: &App, caller: &Caller, key: WorkspaceKey) -> AppRe
         .write(move |tx| {
             Box::pin(async move {
                 let found = lookups::workspace(tx, &actor, &key, Action::DeleteWorkspace).await?;
+                // What is found empty here stays empty until it is gone.
+                terrane_store::workspaces::hold(tx, &found.id).await?;
+                let found = terrane_store::workspaces::by_id(tx, &found.id).await?.ok_or(AppError::NotFound)?;
                 let conflict = |why: &str| {
                     AppError::Conflict(format!("Workspace {} cannot be safely deleted because {why}", found.name))
                 };

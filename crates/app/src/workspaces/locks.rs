@@ -81,6 +81,8 @@ pub async fn force_unlock(app: &App, caller: &Caller, key: WorkspaceKey) -> AppR
                         found.name
                     )));
                 }
+                // Before its states, in the order in which a deletion takes them.
+                terrane_store::workspaces::hold(tx, &found.id).await?;
                 terrane_store::state_versions::discard_pending(tx, &found.id).await?;
                 if !terrane_store::workspaces::unlock(tx, &found.id, &holder).await? {
                     return Err(LockConflict::NotLocked.into());

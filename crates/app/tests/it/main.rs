@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
 mod callers;
+mod configuration_archives;
 mod configurations;
 mod databases;
 mod logs;

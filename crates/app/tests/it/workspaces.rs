@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use terrane_app::runs::RunAction;
+use futures_util::future::join3;
+use terrane_app::AppError;
+use terrane_app::runs::{NewRun, RunAction};
 use terrane_app::workspaces::{self, WorkspaceKey};
 use terrane_domain::runner_protocol::Outcome;
 
 use crate::databases::each;
+use crate::world::{upload, walk};
 
 #[tokio::test]
 async fn the_averages_are_those_of_the_runs_that_ended() {
@@ -50,11 +53,7 @@ async fn the_averages_are_those_of_the_runs_that_ended() {
 #[tokio::test]
 async fn nothing_of_a_deleted_workspace_is_left_on_disk() {
     each(async |world| {
-        let blobs = || {
-            let folders = std::fs::read_dir(world.blob_folder()).unwrap();
-            let count = |folder: std::io::Result<std::fs::DirEntry>| files(&folder.unwrap().path());
-            folders.map(count).sum::<usize>()
-        };
+        let blobs = || walk(&world.blob_folder());
         assert_eq!(blobs(), 1);
         world.queue(world.new_run()).await;
         workspaces::delete(&world.app, &world.owner, WorkspaceKey::Id(world.workspace_id.clone())).await.unwrap();
@@ -63,9 +62,26 @@ async fn nothing_of_a_deleted_workspace_is_left_on_disk() {
     .await;
 }
 
-fn files(path: &std::path::Path) -> usize {
-    if path.is_file() {
-        return 1;
-    }
-    std::fs::read_dir(path).unwrap().map(|entry| files(&entry.unwrap().path())).sum()
+#[tokio::test]
+async fn a_workspace_that_is_deleted_waits_for_nobody_who_waits_for_it() {
+    each(async |world| {
+        for round in 0..20 {
+            let (workspace_id, configuration) = world.add_workspace(&format!("round-{round}"), false).await;
+            let key = WorkspaceKey::Id(workspace_id.clone());
+            let configuration_version_id = Some(configuration.clone());
+            world.queue(NewRun { workspace_id, configuration_version_id, ..world.new_run() }).await;
+            let job = world.claim().await;
+            let (deleted, finished, uploaded) = Box::pin(join3(
+                workspaces::delete(&world.app, &world.owner, key),
+                world.finish(&job, false),
+                upload(&world.app, &configuration, "nobody"),
+            ))
+            .await;
+            deleted.unwrap();
+            for told in [finished, uploaded] {
+                assert!(!matches!(told, Err(AppError::Store(_))), "{told:?}");
+            }
+        }
+    })
+    .await;
 }

@@ -85,6 +85,12 @@ pub(crate) async fn upload(app: &App, id: &ConfigurationVersionId, subject: &str
     configuration_versions::upload(app, &grant, streams::body(archive())).await
 }
 
+/// How many files lie in a folder.
+pub(crate) fn walk(folder: &std::path::Path) -> usize {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.map(|path| if path.is_dir() { walk(&path) } else { 1 }).sum()
+}
+
 impl World {
     /// In PostgreSQL's database at `postgres`, else in one of SQLite.
     pub(crate) async fn new(postgres: Option<String>) -> Self {

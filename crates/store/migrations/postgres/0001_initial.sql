@@ -252,6 +252,7 @@ CREATE TABLE configuration_versions (
     organization_id TEXT COLLATE "C" NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
     workspace_id TEXT COLLATE "C" NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
     status TEXT COLLATE "C" NOT NULL,
+    status_timestamps TEXT NOT NULL,
     source TEXT COLLATE "C" NOT NULL,
     auto_queue_runs BOOLEAN NOT NULL,
     speculative BOOLEAN NOT NULL,
@@ -383,9 +384,12 @@ CREATE TABLE state_versions (
     blob TEXT COLLATE "C",
     json_blob TEXT COLLATE "C",
     resources TEXT COLLATE "C" NOT NULL,
+    resources_processed BOOLEAN NOT NULL,
+    rollback_of TEXT COLLATE "C",
     created_at BIGINT NOT NULL
 );
 CREATE INDEX state_versions_by_workspace ON state_versions (workspace_id, created_at);
+CREATE INDEX state_versions_unprocessed ON state_versions (created_at) WHERE status = 'finalized' AND resources_processed = FALSE;
 
 CREATE TABLE state_version_outputs (
     id TEXT COLLATE "C" PRIMARY KEY,
@@ -396,6 +400,23 @@ CREATE TABLE state_version_outputs (
     detailed_type TEXT COLLATE "C" NOT NULL,
     sealed_value BYTEA NOT NULL,
     UNIQUE (state_version_id, name)
+);
+
+CREATE TABLE workspace_resources (
+    id TEXT COLLATE "C" PRIMARY KEY,
+    organization_id TEXT COLLATE "C" NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    workspace_id TEXT COLLATE "C" NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
+    address TEXT COLLATE "C" NOT NULL,
+    module TEXT COLLATE "C" NOT NULL,
+    name TEXT COLLATE "C" NOT NULL,
+    provider TEXT COLLATE "C" NOT NULL,
+    provider_type TEXT COLLATE "C" NOT NULL,
+    name_index TEXT COLLATE "C",
+    fingerprint BIGINT NOT NULL,
+    modified_by_state_version_id TEXT COLLATE "C" NOT NULL,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    UNIQUE (workspace_id, address)
 );
 
 CREATE TABLE variables (

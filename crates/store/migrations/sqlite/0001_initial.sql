@@ -246,6 +246,7 @@ CREATE TABLE configuration_versions (
     organization_id TEXT NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
     workspace_id TEXT NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
     status TEXT NOT NULL,
+    status_timestamps TEXT NOT NULL,
     source TEXT NOT NULL,
     auto_queue_runs INTEGER NOT NULL,
     speculative INTEGER NOT NULL,
@@ -377,9 +378,12 @@ CREATE TABLE state_versions (
     blob TEXT,
     json_blob TEXT,
     resources TEXT NOT NULL,
+    resources_processed INTEGER NOT NULL,
+    rollback_of TEXT,
     created_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX state_versions_by_workspace ON state_versions (workspace_id, created_at);
+CREATE INDEX state_versions_unprocessed ON state_versions (created_at) WHERE status = 'finalized' AND resources_processed = FALSE;
 
 CREATE TABLE state_version_outputs (
     id TEXT PRIMARY KEY,
@@ -390,6 +394,23 @@ CREATE TABLE state_version_outputs (
     detailed_type TEXT NOT NULL,
     sealed_value BLOB NOT NULL,
     UNIQUE (state_version_id, name)
+) STRICT;
+
+CREATE TABLE workspace_resources (
+    id TEXT PRIMARY KEY,
+    organization_id TEXT NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    workspace_id TEXT NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
+    address TEXT NOT NULL,
+    module TEXT NOT NULL,
+    name TEXT NOT NULL,
+    provider TEXT NOT NULL,
+    provider_type TEXT NOT NULL,
+    name_index TEXT,
+    fingerprint INTEGER NOT NULL,
+    modified_by_state_version_id TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    UNIQUE (workspace_id, address)
 ) STRICT;
 
 CREATE TABLE variables (

@@ -26,6 +26,7 @@ pub struct Deleted {
 
 /// Deletes a workspace with its runs, states, variables and logs.
 pub async fn delete(tx: &mut Tx, id: &WorkspaceId) -> Result<Deleted, StoreError> {
+    super::hold(tx, id).await?;
     let rows = tx.rows(&BLOBS_OF_WORKSPACE, values![*id]).await?;
     let blobs = rows.iter().map(|row| Option::<String>::get(row, 0)).collect::<Result<Vec<_>, _>>()?;
     let rows = tx.rows(&OPEN_RUNS, values![*id]).await?;

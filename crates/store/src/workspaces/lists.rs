@@ -189,7 +189,7 @@ pub async fn list(
         let total = tx.scalar(&COUNT_ALL, values![*id]).await?;
         return Ok((tx.all(&LIST_ALL, values![*id, limit, offset]).await?, total.unwrap_or(0)));
     }
-    let shared = [filter.values(id), all_or_visible_to(visibility)].concat();
+    let shared = [filter.values(id), all_or_visible_to(visibility), values![filter.is_locked]].concat();
     let total = tx.scalar(&COUNT, shared.clone()).await?;
     let rows = tx.all(&LIST, [shared, values![filter.sort, limit, offset]].concat()).await?;
     Ok((rows, total.unwrap_or(0)))

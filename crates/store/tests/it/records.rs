@@ -17,10 +17,11 @@ use terrane_domain::state_versions::{StateVersion, StateVersionOutput, StateVers
 use terrane_domain::tokens::{Token, TokenCreator, TokenKind};
 use terrane_domain::users::User;
 use terrane_domain::variables::{Variable, VariableCategory};
+use terrane_domain::workspace_resources::WorkspaceResource;
 use terrane_domain::workspaces::{ExecutionMode, LockHolder, RunStatistics, Workspace, WorkspaceSource};
 use terrane_store::{
     comments, configuration_versions, events, hex, jobs, organizations, projects, run_events, runs, state_versions,
-    tokens, users, variables, workspaces,
+    tokens, users, variables, workspace_resources, workspaces,
 };
 
 use crate::databases::each;
@@ -461,14 +462,14 @@ async fn an_arrival_is_noted_only_where_it_changes_something() {
             let version = keep(ConfigurationVersion { status: before, ..world.configuration_version(0) });
             write!(bench.store, tx => {
                 configuration_versions::insert(tx, version).await?;
-                assert_eq!(configuration_versions::set_arrival(tx, &version.id, arrival).await?, told);
+                assert_eq!(configuration_versions::set_arrival(tx, version, arrival).await?, told);
                 let found = configuration_versions::by_id(tx, &version.id).await?.unwrap();
                 assert_eq!(found.status, told.unwrap_or(before), "{arrival:?}");
                 Ok(())
             })
             .unwrap();
         }
-        let missing = keep(ConfigurationVersionId::from_entropy(entropy()));
+        let missing = keep(world.configuration_version(0));
         let told = write!(bench.store, tx => configuration_versions::set_arrival(tx, missing, Ok("blob")).await);
         assert_eq!(told.unwrap(), None);
     })
@@ -501,6 +502,8 @@ async fn states_and_their_outputs() {
                 blob: blob.clone(),
                 json_blob: blob,
                 resources,
+                resources_processed: true,
+                rollback_of: None,
                 created_at,
             });
             let output = keep(StateVersionOutput {
@@ -522,6 +525,53 @@ async fn states_and_their_outputs() {
                 assert_eq!(state_versions::current(tx, &world.workspace.id).await?.as_ref(), Some(version));
                 assert!(state_versions::outputs(tx, &version.id).await?.as_slice() == std::slice::from_ref(output));
                 assert!(state_versions::output_by_id(tx, &output.id).await?.as_ref() == Some(output));
+                Ok(())
+            })
+            .unwrap();
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn resources_of_a_workspace() {
+    each(async |bench| {
+        let world = World::new(&bench.store).await;
+        let values = (text(), text(), perhaps(text()), any::<i64>(), any::<[i64; 2]>(), time());
+        for (number, (name, provider, name_index, fingerprint, later, created_at)) in
+            some(COUNT, &values).into_iter().enumerate()
+        {
+            let resource = keep(WorkspaceResource {
+                id: WorkspaceResourceId::from_entropy(entropy()),
+                organization_id: world.organization.id.clone(),
+                workspace_id: world.workspace.id.clone(),
+                address: format!("module_{number}.{name}"),
+                module: name.clone(),
+                name,
+                provider: provider.clone(),
+                provider_type: provider,
+                name_index,
+                fingerprint,
+                modified_by_state_version_id: StateVersionId::from_entropy(entropy()),
+                created_at,
+                updated_at: created_at,
+            });
+            let changed = keep(WorkspaceResource {
+                fingerprint: later[0],
+                modified_by_state_version_id: StateVersionId::from_entropy(entropy()),
+                ..resource.clone()
+            });
+            write!(bench.store, tx => {
+                let id = &world.workspace.id;
+                workspace_resources::insert(tx, resource).await?;
+                assert_eq!(workspace_resources::all(tx, id).await?.as_slice(), std::slice::from_ref(resource));
+                assert!(workspace_resources::update(tx, changed).await?);
+                let part = format!("MODULE_{number}.");
+                let (found, total) = workspace_resources::list(tx, id, &part, 1, 0).await?;
+                assert_eq!((found.as_slice(), total), (std::slice::from_ref(changed), 1));
+                assert_eq!(workspace_resources::list(tx, id, "module%", 1, 0).await?.1, 0);
+                assert!(workspace_resources::remove(tx, &changed.id).await?);
+                assert!(!workspace_resources::update(tx, changed).await?);
                 Ok(())
             })
             .unwrap();

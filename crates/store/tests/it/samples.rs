@@ -150,6 +150,7 @@ impl World {
             organization_id: self.organization.id.clone(),
             workspace_id: self.workspace.id.clone(),
             status: ConfigurationVersionStatus::Pending,
+            status_timestamps: serde_json::json!({}),
             source: "tfe-api".to_owned(),
             auto_queue_runs: true,
             speculative: false,

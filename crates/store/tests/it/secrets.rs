@@ -64,6 +64,8 @@ async fn plant(bench: &Bench) {
         blob: None,
         json_blob: None,
         resources: serde_json::json!([]),
+        resources_processed: true,
+        rollback_of: None,
         created_at: moment(0),
     });
     write!(bench.store, tx => {

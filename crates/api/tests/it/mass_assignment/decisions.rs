@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::world::{World, archive, text};
 
 /// When something may be written.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -76,6 +76,7 @@ pub(crate) async fn resources(world: &World) -> Vec<Resource> {
         access_to_workspaces(),
         account(),
         agent_pools(world),
+        comments(),
         configuration_versions(),
         memberships(world),
         organizations(&pool),
@@ -83,7 +84,7 @@ pub(crate) async fn resources(world: &World) -> Vec<Resource> {
         projects(&pool),
         reserved_tag_keys(),
         runs(world),
-        state_versions(world),
+        state_versions(&plan_only_run(world).await),
         subscriptions(),
         teams(),
         tokens(),
@@ -404,13 +405,26 @@ fn workspaces(project: &str, pool: &str) -> Resource {
     Resource { moves: &["latest-change-at", "updated-at"], ..resource("workspaces", written, fixed) }
 }
 
+fn comments() -> Resource {
+    resource("comments", vec![at_creation("body", json!("said"))], &["created-at", "@run-event"])
+}
+
 fn configuration_versions() -> Resource {
     let written = vec![
         at_creation("auto-queue-runs", json!(false)),
         at_creation("speculative", json!(true)),
         at_creation("provisional", json!(true)),
     ];
-    let fixed = &["status", "source", "error", "error-message", "changed-files", "upload-url", "@ingress-attributes"];
+    let fixed = &[
+        "status",
+        "status-timestamps",
+        "source",
+        "error",
+        "error-message",
+        "changed-files",
+        "upload-url",
+        "@ingress-attributes",
+    ];
     resource("configuration-versions", written, fixed)
 }
 
@@ -429,6 +443,8 @@ fn runs(world: &World) -> Resource {
         at_creation("replace-addrs", json!(["a.b"])),
         at_creation("allow-config-generation", json!(true)),
         at_creation("debugging-mode", json!(true)),
+        at_creation("invoke-action-addrs", json!(["action.a.b"])),
+        at_creation("terraform-version", json!("1.11.4")).beside(json!({"plan-only": true})),
         at_creation("variables", json!([{"key": "a", "value": "\"b\""}])),
         at_creation("@workspace", Value::Null).unseen(),
         at_creation("@configuration-version", relation("configuration-versions", version)),
@@ -438,6 +454,7 @@ fn runs(world: &World) -> Resource {
         "status-timestamps",
         "created-at",
         "canceled-at",
+        "force-cancel-available-at",
         "source",
         "trigger-reason",
         "has-changes",
@@ -446,7 +463,6 @@ fn runs(world: &World) -> Resource {
         "reason",
         "actions",
         "permissions",
-        "terraform-version",
         "@plan",
         "@apply",
         "@created-by",
@@ -455,17 +471,33 @@ fn runs(world: &World) -> Resource {
         "@policy-checks",
         "@task-stages",
         "@run-events",
+        "@comments",
+        "@input-state-version",
     ];
     resource("runs", written, fixed)
 }
 
-fn state_versions(world: &World) -> Resource {
+/// A run in a workspace of its own, `states`, which it does not lock.
+async fn plan_only_run(world: &World) -> String {
+    let workspace = world.make("/api/v2/organizations/demo/workspaces", &json!({"name": "states"})).await;
+    let path = format!("/api/v2/workspaces/{workspace}/configuration-versions");
+    let version = json!({"data": {"attributes": {"auto-queue-runs": false}}});
+    let version = world.owner_json("POST", &path, &version).await;
+    let upload = text(&version["data"]["attributes"]["upload-url"]).replace("http://localhost", "");
+    assert!(world.send("PUT", &upload, None, archive()).await.status.is_success());
+    let run = json!({"data": {
+        "attributes": {"plan-only": true}, "relationships": {"workspace": relation("workspaces", &workspace)},
+    }});
+    text(&world.owner_json("POST", "/api/v2/runs", &run).await["data"]["id"])
+}
+
+fn state_versions(run: &str) -> Resource {
     let written = vec![
         at_creation("serial", json!(7)),
         at_creation("lineage", json!("another")),
         at_creation("md5", json!("00000000000000000000000000000000")),
         // The client says which run makes the state.
-        at_creation("@run", relation("runs", world.id("runs"))),
+        at_creation("@run", relation("runs", run)),
     ];
     let fixed = &[
         "status",
@@ -480,9 +512,14 @@ fn state_versions(world: &World) -> Resource {
         "hosted-json-state-upload-url",
         "resources",
         "resources-processed",
+        "modules",
+        "providers",
+        "vcs-commit-sha",
+        "vcs-commit-url",
         "@workspace",
         "@created-by",
         "@outputs",
+        "@rollback-state-version",
     ];
     resource("state-versions", written, fixed)
 }

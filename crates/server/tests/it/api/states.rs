@@ -1,11 +1,11 @@
-//! States that do not fit.
+//! States that do not fit, that go back, and what can be fetched of them.
 
 use md5::{Digest as _, Md5};
 use serde_json::{Value, json};
 use terrane_store::hex;
 
-use crate::bench::Terrane;
-use crate::http::Answer;
+use crate::bench::{Terrane, id};
+use crate::http::{Answer, request};
 
 const LINEAGE: &str = "3b1c4ad8-0000-4000-8000-000000000001";
 
@@ -130,4 +130,59 @@ fn a_workspace_is_unlocked_once_the_announced_state_has_come() {
     assert_eq!(terrane.ask("PUT", address(&announced), &bytes).status, 200);
     assert_eq!(terrane.call("POST", &unlock, b"").status, 200);
     assert_eq!(terrane.call("POST", &unlock, b"").status, 409);
+}
+
+#[test]
+fn a_rollback_is_a_new_state_that_names_the_old_one() {
+    let terrane = Terrane::without_runner();
+    let states = States::locked(&terrane);
+    assert_eq!(states.write(1, LINEAGE, false).status, 200);
+    let old = id(&states.current().json()["data"]);
+    assert_eq!(states.write(2, LINEAGE, false).status, 200);
+    let relation = json!({ "data": { "type": "state-versions", "id": old } });
+    let document =
+        json!({ "data": { "type": "state-versions", "relationships": { "rollback-state-version": relation } } });
+    let path = format!("workspaces/{}/state-versions", states.workspace);
+    let rolled = terrane.patch(&path, &document);
+    assert_eq!(rolled.status, 201, "{}", rolled.text());
+    assert_eq!(states.serial(), 3);
+    let filter = "filter%5Borganization%5D%5Bname%5D=demo&filter%5Bworkspace%5D%5Bname%5D=app";
+    let listed = terrane.data(&format!("state-versions?{filter}"));
+    assert_eq!(listed[0]["relationships"]["rollback-state-version"], relation);
+    assert_eq!(listed.as_array().unwrap().len(), 3);
+
+    let announced = states.announce(4, LINEAGE, b"x", false);
+    assert_eq!(announced.status, 201);
+    let waiting = terrane.data(&format!("state-versions?{filter}&filter%5Bstatus%5D=pending"));
+    assert_eq!(waiting[0]["id"], announced.json()["data"]["id"]);
+    let outputs = terrane.get(&format!("state-versions/{}/outputs", id(&waiting[0])));
+    assert_eq!(outputs.status, 503);
+    assert!(outputs.error()["detail"].as_str().unwrap().contains("service unavailable"));
+    assert_eq!(terrane.get("state-versions").status, 400);
+    assert_eq!(terrane.get(&format!("state-versions?{filter}&filter%5Bstatus%5D=lost")).status, 400);
+}
+
+#[test]
+fn a_download_goes_on_where_it_broke_off() {
+    let terrane = Terrane::without_runner();
+    let states = States::locked(&terrane);
+    assert_eq!(states.write(1, LINEAGE, false).status, 200);
+    let whole = state(1, LINEAGE);
+    let document = states.current().json();
+    let address = document["data"]["attributes"]["hosted-state-download-url"].as_str().unwrap();
+    let length = whole.len();
+    for (asked, status, wanted) in [
+        ("bytes=0-9", 206, &whole[..10]),
+        ("bytes=10-", 206, &whole[10..]),
+        ("bytes=10-100000", 206, &whole[10..]),
+        ("bytes=-5", 206, &whole[length - 5..]),
+        ("bytes=100000-", 416, &[]),
+        ("bytes=9-0", 200, &whole[..]),
+        ("bytes=0-1,3-4", 200, &whole[..]),
+        ("lines=0-1", 200, &whole[..]),
+    ] {
+        let answer = request(terrane.port(), "GET", address, &[("Range", asked)], b"");
+        assert_eq!((answer.status, answer.body.as_slice()), (status, wanted), "{asked}");
+        assert_eq!(answer.head.to_ascii_lowercase().contains("content-range: bytes "), status != 200, "{asked}");
+    }
 }
