@@ -245,6 +245,7 @@ fn new_phase(id: String, run: &Run, phase: Phase, status: PhaseStatus) -> RunPha
         plan_blob: None,
         json_blob: None,
         redacted_blob: None,
+        sandbox_level: None,
     }
 }
 

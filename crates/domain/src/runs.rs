@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{ApplyId, ConfigurationVersionId, OrganizationId, PlanId, RunId, UserId, WorkspaceId};
 use crate::reasons::ReasonCode;
-use crate::runner_protocol::{ChangeCounts, LogFormat, Phase};
+use crate::runner_protocol::{ChangeCounts, LogFormat, Phase, SandboxLevel};
 use crate::time::Timestamp;
 
 words! {
@@ -428,6 +428,8 @@ pub struct RunPhase {
     pub json_blob: Option<String>,
     /// Where the redacted plan lies (plans only).
     pub redacted_blob: Option<String>,
+    /// The sandbox it is done in, once a runner has taken it.
+    pub sandbox_level: Option<SandboxLevel>,
 }
 
 impl RunPhase {

@@ -4,15 +4,14 @@ use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::ExitStatus;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use nix::sys::signal::{Signal, killpg};
-use nix::unistd::{Pid, getuid};
+use nix::unistd::Pid;
 use terrane_domain::reasons::ReasonCode;
-use terrane_domain::runner_protocol::{Job, StopRequest};
+use terrane_domain::runner_protocol::{Job, Phase, SandboxLevel, StopRequest};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::unix::pipe;
 use tokio::process::Child;
@@ -22,13 +21,11 @@ use crate::documents::Scanner;
 use crate::engines::FoundEngine;
 use crate::folder::{self, RunFolder};
 use crate::lease::{Lease, Standing};
+use crate::limits::{Exceeded, Watch};
 use crate::log::Log;
-use crate::sandbox::{SETUP_FAILED, SETUP_MESSAGE, SandboxMode, message};
+use crate::sandbox::{Group, SETUP_FAILED, SETUP_MESSAGE, message};
 use crate::start::Sandbox;
 use crate::{Runner, RunnerError};
-
-/// First of 65,536 user ids, one for each run; high enough to be nobody's.
-const FIRST_UID: u32 = 700_000;
 
 /// Without a sandbox, what a run left behind may keep the output open; we do not wait longer for it than this.
 const LINGER: Duration = Duration::from_secs(1);
@@ -50,6 +47,9 @@ pub(crate) struct Setting {
     pub(crate) lease: Arc<Lease>,
     pub(crate) uid: Option<u32>,
     pub(crate) ready: Mutex<Option<Sandbox>>,
+    /// Goes after what is ready, which is in it.
+    pub(crate) group: Option<Group>,
+    until: Instant,
 }
 
 /// Where the output of a start goes.
@@ -85,11 +85,22 @@ pub(crate) enum Ended {
 }
 
 impl Setting {
-    pub(crate) fn new(runner: Arc<Runner>, job: Job, engine: FoundEngine, lease: Arc<Lease>) -> Self {
+    pub(crate) fn new(
+        runner: Arc<Runner>,
+        job: Job,
+        engine: FoundEngine,
+        lease: Arc<Lease>,
+    ) -> Result<Self, RunnerError> {
         let folder = RunFolder::of(&runner.config.data_dir, &job);
-        let is_separate = getuid().is_root() && runner.config.sandbox == SandboxMode::Default;
-        let uid = is_separate.then(|| FIRST_UID + runner.next_uid.fetch_add(1, Ordering::Relaxed) % 65_536);
-        Self { runner, job, folder, engine, lease, uid, ready: Mutex::new(None) }
+        let group = runner.protection.group(&runner.config, &format!("{}-{}", job.id, job.fence));
+        let group = group.map_err(|error| unavailable(&format!("make a control group: {error}")))?;
+        let time = match job.phase {
+            Phase::Plan => runner.config.limits.plan_time,
+            Phase::Apply => runner.config.limits.apply_time,
+        };
+        let uid = runner.protection.next_user();
+        let until = Instant::now() + time;
+        Ok(Self { runner, job, folder, engine, lease, uid, ready: Mutex::new(None), group, until })
     }
 
     /// Gives the folder to the run's own user.
@@ -108,9 +119,12 @@ impl Setting {
             return Ok((Ended::Stopped(None), Vec::new()));
         }
         let (child, output) = self.start(arguments).await?;
-        let (ended, kept) = self.follow(child, output, sink).await?;
+        let (ended, kept, exceeded) = self.follow(child, output, sink).await?;
         if self.lease.is_lost() {
             return Err(RunnerError::LeaseLost);
+        }
+        if let Some(exceeded) = exceeded.or_else(|| self.exceeded_in_group(&ended)) {
+            return Err(exceeded.explain(&self.runner.config.limits));
         }
         Ok((ended, kept.ok_or_else(|| too_long(arguments))?))
     }
@@ -132,23 +146,41 @@ impl Setting {
         Ok((child, output))
     }
 
-    /// Goes with terraform to its end. Answers also what is kept of its output, or nothing if that was too much.
+    /// Which limit of its group made a run fail.
+    fn exceeded_in_group(&self, ended: &Ended) -> Option<Exceeded> {
+        // A plan with changes ends with 2.
+        let failed = matches!(ended, Ended::Exited(status) if !matches!(status.code(), Some(0 | 2)));
+        self.group.as_ref().filter(|_| failed)?.exceeded().map(Exceeded::from)
+    }
+
+    /// Goes with terraform to its end. Answers also what is kept of its output, or nothing if that was too much; and the
+    /// limit for which it was ended.
     async fn follow(
         &self,
         mut child: Child,
         mut output: pipe::Receiver,
         mut sink: Sink<'_>,
-    ) -> Result<(Ended, Option<Vec<u8>>), RunnerError> {
+    ) -> Result<(Ended, Option<Vec<u8>>, Option<Exceeded>), RunnerError> {
         let group = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
         let mut standing = self.lease.watch();
         let mut buffer = vec![0; 64 * 1024];
         let (mut is_open, mut was_asked, mut ended) = (true, false, None);
         let mut kept = Some(Vec::new());
-        let lingering = tokio::time::sleep(Duration::MAX);
+        let watch = Watch {
+            limits: &self.runner.config.limits,
+            phase: self.job.phase,
+            until: self.until,
+            folder: &self.folder.root,
+            process: child.id().filter(|_| self.group.is_none()),
+        };
+        let (watched, mut exceeded) = (watch.exceeded(), None);
+        let (graced, lingering) = (tokio::time::sleep(Duration::MAX), tokio::time::sleep(Duration::MAX));
+        tokio::pin!(watched, graced);
         tokio::pin!(lingering);
         loop {
             if let (Some(status), false) = (ended, is_open) {
-                return Ok((if was_asked { Ended::Stopped(Some(status)) } else { Ended::Exited(status) }, kept));
+                let ended = if was_asked { Ended::Stopped(Some(status)) } else { Ended::Exited(status) };
+                return Ok((ended, kept, exceeded));
             }
             let group = group.filter(|_| ended.is_none());
             tokio::select! {
@@ -175,6 +207,20 @@ impl Setting {
                         }
                     },
                 },
+                over = &mut watched, if exceeded.is_none() && ended.is_none() => {
+                    exceeded = Some(over);
+                    let signal = if over.grace().is_some() { Signal::SIGINT } else { Signal::SIGKILL };
+                    graced.as_mut().reset(Instant::now() + over.grace().unwrap_or_default());
+                    if let Some(group) = group {
+                        let _ = killpg(group, signal);
+                    }
+                }
+                () = &mut graced, if exceeded.is_some() && ended.is_none() => {
+                    graced.as_mut().reset(Instant::now() + LINGER);
+                    if let Some(group) = group {
+                        let _ = killpg(group, Signal::SIGKILL);
+                    }
+                }
                 () = &mut lingering, if ended.is_some() => is_open = false,
             }
         }
@@ -202,10 +248,12 @@ impl Setting {
             terrane_domain::engines::EngineKind::OpenTofu => "OpenTofu",
         };
         let version = &self.engine.engine.version;
-        let text = format!("{name} v{version}\non {}\nInitializing plugins and modules...", platform());
+        let level = self.runner.protection.level;
+        let text =
+            format!("{name} v{version}\non {}\nInitializing plugins and modules... (sandbox {level})", platform());
         log.line(&text).await;
-        if let Some(warning) = &self.runner.unguarded {
-            log.line(warning).await;
+        if level == SandboxLevel::L0 {
+            log.line("Warning: this run is not sandboxed; it can read what the runner can.").await;
         }
     }
 
@@ -228,12 +276,7 @@ impl Setting {
         if status.code() == Some(i32::from(SETUP_FAILED)) {
             let step = text.lines().rev().find(|line| line.starts_with(SETUP_MESSAGE));
             let step = step.and_then(|line| line.strip_prefix(SETUP_MESSAGE)).unwrap_or("it did not say at which step");
-            return RunnerError::job(
-                ReasonCode::SandboxUnavailable,
-                format!(
-                    "The sandbox of terraform could not be set up: {step}. Correct this on the runner, then queue a new run."
-                ),
-            );
+            return unavailable(step);
         }
         let signal = status.signal().or(status.code().filter(|code| *code > 128).map(|code| code - 128));
         match signal {
@@ -256,6 +299,16 @@ impl Setting {
 #[expect(clippy::needless_pass_by_value, reason = "it is for `map_err`")]
 fn broken(error: std::io::Error) -> RunnerError {
     RunnerError::job(ReasonCode::Internal, format!("terraform could not be started: {error}"))
+}
+
+/// A step of the sandbox that failed.
+fn unavailable(step: &str) -> RunnerError {
+    RunnerError::job(
+        ReasonCode::SandboxUnavailable,
+        format!(
+            "The sandbox of terraform could not be set up: {step}. Correct this on the runner, then queue a new run."
+        ),
+    )
 }
 
 /// What a change of the lease means for the child. One that may change things ends in order even if the lease is lost:

@@ -9,7 +9,7 @@ use tokio::net::unix::pipe;
 use tokio::process::{Child, Command};
 
 use crate::child::{INIT, Setting};
-use crate::sandbox::{Guard, Order, Settings, message};
+use crate::sandbox::{Group, Order, Settings, message};
 
 /// Variables that would take the state or the plan out of the run's folder.
 const RESERVED: &[&str] = &["TF_DATA_DIR", "TF_CLI_CONFIG_FILE", "TERRAFORM_CONFIG"];
@@ -42,7 +42,8 @@ impl Setting {
         let settings = Settings {
             uid: self.uid,
             engine: Some(self.engine.path.clone()),
-            ..Settings::new(config, self.runner.guard, folder, self.folder.temporary())
+            groups: self.group.as_ref().map(Group::folders).unwrap_or_default(),
+            ..Settings::new(config, self.runner.protection.guard, folder, self.folder.temporary())
         };
         let (reader, writer) = std::io::pipe()?;
         let (input, mut orders) = std::io::pipe()?;
@@ -85,7 +86,7 @@ impl Setting {
         let path = std::env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".to_owned());
         let folder = |name: &str| self.folder.root.join(name).display().to_string();
         // Short where it can be: providers put sockets there, whose names must not be long.
-        let has_own = self.runner.guard == Guard::Namespaces && Path::new("/tmp").is_dir();
+        let has_own = self.runner.protection.guard.namespaces && Path::new("/tmp").is_dir();
         let temporary = if has_own { "/tmp".to_owned() } else { folder("tmp") };
         let mut all: Vec<(String, String)> = vec![("PATH".to_owned(), path), ("LANG".to_owned(), "C.UTF-8".to_owned())];
         all.extend(

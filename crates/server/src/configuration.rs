@@ -10,6 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::exit::Fatal;
 
+mod runs;
+
+use self::runs::{RunsArguments, RunsSettings};
+
 /// Name of the settings file inside the data folder.
 const FILE_NAME: &str = "terrane.toml";
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
@@ -24,16 +28,6 @@ pub(crate) enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
-}
-
-/// Whether runs are kept away from everything else on this machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Sandbox {
-    /// Namespaces and a user of its own for each run.
-    Default,
-    /// Nothing: whoever may plan may do what the server may do. Each run's log says so.
-    Off,
 }
 
 /// What the server is for.
@@ -96,15 +90,14 @@ struct Optional {
     /// Runs that are worked on at the same time, 0 for no embedded runner [default: number of cores, at least 2]
     #[arg(long, env = "TERRANE_RUNNERS", value_name = "NUMBER")]
     runners: Option<usize>,
-    /// Whether runs are kept away from the rest of this machine; off only if you trust everyone who may plan [default: default]
-    #[arg(long, env = "TERRANE_SANDBOX", value_name = "MODE")]
-    sandbox: Option<Sandbox>,
     /// What is logged: error, warn, info, debug or trace, for all or by module as tracing filters do [default: info]
     #[arg(long, env = "TERRANE_LOG", value_name = "LEVEL")]
     log: Option<String>,
     /// How it is logged [default: text]
     #[arg(long, env = "TERRANE_LOG_FORMAT", value_name = "FORMAT")]
     log_format: Option<LogFormat>,
+    #[command(flatten)]
+    runs: RunsArguments,
 }
 
 /// The settings in force. No `Debug`: the database's URL may hold a password.
@@ -130,8 +123,8 @@ pub(crate) struct Settings {
     pub(crate) root_key_file: PathBuf,
     /// Slots of the embedded runner.
     pub(crate) runners: usize,
-    /// Sandbox of the embedded runner's runs.
-    pub(crate) sandbox: Sandbox,
+    /// What the embedded runner's runs are kept from, and what they may use.
+    pub(crate) runs: RunsSettings,
     /// Filter of the log.
     pub(crate) log: String,
     /// Format of the log.
@@ -214,7 +207,7 @@ pub(crate) fn resolve(mode: Mode, arguments: Arguments) -> anyhow::Result<Settin
         },
         root_key_file: std::path::absolute(root_key_file).context("find the root key file")?,
         runners: given.runners.or(file.runners).unwrap_or_else(|| cores().max(FEWEST_DEFAULT_RUNNERS)),
-        sandbox: given.sandbox.or(file.sandbox).unwrap_or(Sandbox::Default),
+        runs: runs::resolve(given.runs, file.runs)?,
         log: text(given.log).or(file.log).unwrap_or_else(|| "info".to_owned()),
         log_format: given.log_format.or(file.log_format).unwrap_or(LogFormat::Text),
         data_dir,

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use terrane_domain::access::Visibility;
 use terrane_domain::ids::{OrganizationId, RunId, UserId, WorkspaceId};
 use terrane_domain::reasons::ReasonCode;
-use terrane_domain::runner_protocol::{ChangeCounts, Phase};
+use terrane_domain::runner_protocol::{ChangeCounts, Phase, SandboxLevel};
 use terrane_domain::runs::{PhaseStatus, Run, RunPhase, RunStatus, RunVariable};
 
 use crate::error::StoreError;
@@ -20,9 +20,9 @@ record!(Run, "runs", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $1
     source, created_by, confirmed_by, auto_apply, plan_only, save_plan, allow_empty_apply, options, log_format,
     terraform_version, has_changes, reason, reason_message, canceled_at, created_at
 });
-record!(RunPhase, "run_phases", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12", {
+record!(RunPhase, "run_phases", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13", {
     id, run_id, phase, status, status_timestamps, counts, log_length, log_ended, log_blob, plan_blob, json_blob,
-    redacted_blob
+    redacted_blob, sandbox_level
 });
 
 struct PrivateRow {
@@ -62,6 +62,7 @@ statements! {
     SET_PLAN_BLOB = "UPDATE run_phases SET plan_blob = $2 WHERE id = $1";
     SET_JSON_BLOB = "UPDATE run_phases SET json_blob = $2 WHERE id = $1";
     SET_REDACTED_BLOB = "UPDATE run_phases SET redacted_blob = $2 WHERE id = $1";
+    SET_SANDBOX_LEVEL = "UPDATE run_phases SET sandbox_level = $2 WHERE id = $1";
 }
 
 fn variables_place(id: &RunId) -> Place<'_> {
@@ -299,6 +300,11 @@ pub async fn set_phase_status(
         *phase = changed;
     }
     Ok(found)
+}
+
+/// Notes in which sandbox a phase is done; false if there is no such phase.
+pub async fn set_sandbox_level(tx: &mut Tx, phase_id: &str, level: SandboxLevel) -> Result<bool, StoreError> {
+    tx.changed(&SET_SANDBOX_LEVEL, values![phase_id.to_owned(), level]).await
 }
 
 /// Which document of a plan a blob is.

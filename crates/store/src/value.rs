@@ -15,7 +15,7 @@ use terrane_domain::jobs::JobStatus;
 use terrane_domain::organization_memberships::MembershipStatus;
 use terrane_domain::organizations::CollaboratorAuthPolicy;
 use terrane_domain::reasons::ReasonCode;
-use terrane_domain::runner_protocol::{ChangeCounts, LogFormat, Phase, StopRequest};
+use terrane_domain::runner_protocol::{ChangeCounts, LogFormat, Phase, SandboxLevel, StopRequest};
 use terrane_domain::runs::{PhaseStatus, PlanOptions, RunSource, RunStatus};
 use terrane_domain::state_versions::StateVersionStatus;
 use terrane_domain::teams::TeamVisibility;
@@ -151,6 +151,7 @@ textual!(
     ReasonCode,
     RunSource,
     RunStatus,
+    SandboxLevel,
     StateVersionStatus,
     StopRequest,
     TeamVisibility,

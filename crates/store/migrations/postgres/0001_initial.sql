@@ -310,6 +310,7 @@ CREATE TABLE run_phases (
     plan_blob TEXT COLLATE "C",
     json_blob TEXT COLLATE "C",
     redacted_blob TEXT COLLATE "C",
+    sandbox_level TEXT COLLATE "C",
     UNIQUE (run_id, phase)
 );
 CREATE INDEX run_phases_uncompacted ON run_phases (id) WHERE log_ended = TRUE AND log_blob IS NULL;

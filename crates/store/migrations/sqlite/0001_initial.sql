@@ -304,6 +304,7 @@ CREATE TABLE run_phases (
     plan_blob TEXT,
     json_blob TEXT,
     redacted_blob TEXT,
+    sandbox_level TEXT,
     UNIQUE (run_id, phase)
 ) STRICT;
 CREATE INDEX run_phases_uncompacted ON run_phases (id) WHERE log_ended = TRUE AND log_blob IS NULL;

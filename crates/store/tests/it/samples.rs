@@ -10,7 +10,7 @@ use terrane_domain::ids::*;
 use terrane_domain::jobs::{JobRecord, JobStatus};
 use terrane_domain::organizations::Organization;
 use terrane_domain::projects::Project;
-use terrane_domain::runner_protocol::{ChangeCounts, LogFormat, Phase, StopRequest};
+use terrane_domain::runner_protocol::{ChangeCounts, LogFormat, Phase, SandboxLevel, StopRequest};
 use terrane_domain::runs::{PhaseStatus, PlanOptions, Run, RunPhase, RunSource, RunStatus};
 use terrane_domain::time::Timestamp;
 use terrane_domain::users::User;
@@ -173,6 +173,7 @@ pub(crate) fn phase(run: &Run, phase: Phase) -> RunPhase {
         plan_blob: None,
         json_blob: None,
         redacted_blob: None,
+        sandbox_level: Some(SandboxLevel::L2),
     }
 }
 
