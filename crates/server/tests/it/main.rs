@@ -12,6 +12,7 @@ mod faults_checks;
 mod faults_support;
 mod http;
 mod https;
+mod limits;
 mod probes;
 mod process;
 mod restart;
