@@ -123,7 +123,9 @@ impl Setting {
         if self.lease.is_lost() {
             return Err(RunnerError::LeaseLost);
         }
-        if let Some(exceeded) = exceeded.or_else(|| self.exceeded_in_group(&ended)) {
+        // One that had all but ended is not told of a limit.
+        let exceeded = exceeded.or_else(|| self.group.as_ref()?.exceeded().map(Exceeded::from));
+        if let Some(exceeded) = exceeded.filter(|_| has_failed(&ended)) {
             return Err(exceeded.explain(&self.runner.config.limits));
         }
         Ok((ended, kept.ok_or_else(|| too_long(arguments))?))
@@ -144,13 +146,6 @@ impl Setting {
             self.make_ready();
         }
         Ok((child, output))
-    }
-
-    /// Which limit of its group made a run fail.
-    fn exceeded_in_group(&self, ended: &Ended) -> Option<Exceeded> {
-        // A plan with changes ends with 2.
-        let failed = matches!(ended, Ended::Exited(status) if !matches!(status.code(), Some(0 | 2)));
-        self.group.as_ref().filter(|_| failed)?.exceeded().map(Exceeded::from)
     }
 
     /// Goes with terraform to its end. Answers also what is kept of its output, or nothing if that was too much; and the
@@ -309,6 +304,14 @@ fn unavailable(step: &str) -> RunnerError {
             "The sandbox of terraform could not be set up: {step}. Correct this on the runner, then queue a new run."
         ),
     )
+}
+
+/// A plan with changes ends with 2.
+fn has_failed(ended: &Ended) -> bool {
+    match ended {
+        Ended::Exited(status) | Ended::Stopped(Some(status)) => !matches!(status.code(), Some(0 | 2)),
+        Ended::Stopped(None) => false,
+    }
 }
 
 /// What a change of the lease means for the child. One that may change things ends in order even if the lease is lost:

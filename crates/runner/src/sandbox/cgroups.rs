@@ -14,8 +14,12 @@ use super::Failed;
 
 /// What is limited, by the names that the kernel has for it.
 const CONTROLLERS: [&str; 2] = ["memory", "pids"];
-/// Whoever writes 0 to it, enters.
-const ENTRANCE: &str = "cgroup.procs";
+/// The processes of a group.
+const PROCESSES: &str = "cgroup.procs";
+/// Whoever writes 0 to one of these, enters. The first is version 1's, for a single thread: a process that has no more
+/// than one enters without waiting until the kernel has looked at all others, which takes longer than all the rest of
+/// a sandbox.
+const ENTRANCES: [&str; 2] = ["tasks", PROCESSES];
 /// How long the dead of a group may take to leave it.
 const LOOKS: u32 = 200;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
@@ -214,7 +218,7 @@ impl Drop for Group {
 /// Kills what is in a group, and removes it.
 fn clear(folder: &Path) {
     for _ in 0..LOOKS {
-        let inside = std::fs::read_to_string(folder.join(ENTRANCE)).unwrap_or_default();
+        let inside = std::fs::read_to_string(folder.join(PROCESSES)).unwrap_or_default();
         for pid in inside.lines().filter_map(|line| line.parse().ok()).filter(|pid| *pid > 0) {
             let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
         }
@@ -228,7 +232,10 @@ fn clear(folder: &Path) {
 
 /// Puts this process, and so all that it starts, into groups.
 pub(super) fn enter(groups: &[PathBuf]) -> Result<(), Failed> {
-    let enter = |folder: &PathBuf| write(&folder.join(ENTRANCE), "0");
+    let enter = |folder: &PathBuf| {
+        let entrance = ENTRANCES.map(|name| folder.join(name)).into_iter().find(|path| path.exists());
+        write(&entrance.ok_or_else(|| format!("{} is gone", folder.display()))?, "0")
+    };
     groups.iter().try_for_each(enter).map_err(Failed::at("enter the run's control group"))
 }
 

@@ -5,11 +5,11 @@ use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::os::unix::process::CommandExt as _;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use nix::libc;
-use nix::sys::signal::{Signal, killpg};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::{Pid, getuid};
 use serde_json::json;
 
@@ -269,6 +269,34 @@ fn the_same_probes_reach_everything_when_the_sandbox_is_off_and_the_run_says_so(
         assert_eq!(code, Some(0), "{shown}");
         assert!(String::from_utf8_lossy(&workspace.log(&server, "plan")).contains("this run is not sandboxed"));
     }
+}
+
+/// As in a container that has root, but not the right to make namespaces.
+fn without_mounts(arguments: &[&str]) -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--bounding-set", "-sys_admin"]).arg(terrane().get_program()).args(arguments);
+    command
+}
+
+#[test]
+fn serve_does_not_start_with_less_than_it_should_have_and_says_what_is_missing() {
+    if !getuid().is_root() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--data-dir", folder.path().to_str().unwrap()];
+    let ended = without_mounts(&serve).output().unwrap();
+    let message = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert_eq!(ended.status.code(), Some(2), "{message}");
+    for part in ["sandbox-unavailable: ", "level L2", "only L1", "namespaces: make namespaces: EPERM", "--sandbox l1"] {
+        assert!(message.contains(part), "{message}");
+    }
+    let log = std::fs::File::create(folder.path().join("stderr")).unwrap();
+    let mut child = without_mounts(&[&serve[..], &["--sandbox", "l1"]].concat()).stderr(log).spawn().unwrap();
+    let said = || std::fs::read_to_string(folder.path().join("stderr")).unwrap();
+    within(Duration::from_mins(1), || said().contains("runs get a weaker one"));
+    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGTERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{}", said());
 }
 
 const OWN_FOLDERS: &str = r#"
