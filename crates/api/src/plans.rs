@@ -42,6 +42,8 @@ fn phase(view: &PhaseView, kind: &'static str) -> Resource {
         "log-read-url": view.log_read_url,
         "structured-run-output-enabled": view.run.log_format == LogFormat::Structured,
         "execution-details": { "mode": "remote" },
+        // Terrane's own: how far the phase was kept from the machine, once a runner has taken it.
+        "sandbox-level": phase.sandbox_level,
     }))
 }
 

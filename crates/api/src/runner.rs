@@ -60,7 +60,7 @@ async fn reattach(
     body: Json,
 ) -> ApiResult<Answer<Job>> {
     let request: ReattachRequest = parse(&body)?;
-    Ok(Answer(jobs::reattach(&app, &caller, id(&job)?, request.runner_id).await?))
+    Ok(Answer(jobs::reattach(&app, &caller, id(&job)?, request).await?))
 }
 
 async fn admit(

@@ -9,13 +9,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::json;
 use terrane_domain::access::{Caller, CredentialKind};
-use terrane_domain::ids::{JobId, RunnerId, StateVersionId};
+use terrane_domain::ids::{JobId, StateVersionId};
 use terrane_domain::jobs::JobRecord;
 use terrane_domain::reasons::ReasonCode;
 use terrane_domain::run_events::RunEventAction;
 use terrane_domain::runner_protocol::{
-    ClaimRequest, Finish, Job, JobVariable, LEASE_SECONDS, Lease, LogPosition, Outcome, Phase, RENEW_SECONDS, Refusal,
-    RefusalCode, StopRequest,
+    ClaimRequest, Finish, Job, JobVariable, LEASE_SECONDS, Lease, LogPosition, Outcome, Phase, RENEW_SECONDS,
+    ReattachRequest, Refusal, RefusalCode, StopRequest,
 };
 use terrane_domain::runs::{PhaseStatus, Run, RunPhase, RunSource, RunStatus, RunVariable, after_plan};
 use terrane_domain::state_versions::{NewState, StateVersion, StateVersionStatus, may_follow};
@@ -75,7 +75,7 @@ pub async fn claim(app: &App, caller: &Caller, request: ClaimRequest) -> AppResu
     let deadline = tokio::time::Instant::now() + HOLD;
     loop {
         let notified = waiter.notified();
-        if let Some(job) = claim_one(app, request.runner_id.clone()).await? {
+        if let Some(job) = claim_one(app, &request).await? {
             tracing::debug!(job = %job.id, runner = request.name, "a job was given out");
             return Ok(Some(job));
         }
@@ -90,7 +90,8 @@ pub async fn claim(app: &App, caller: &Caller, request: ClaimRequest) -> AppResu
     }
 }
 
-async fn claim_one(app: &App, runner_id: RunnerId) -> AppResult<Option<Job>> {
+async fn claim_one(app: &App, request: &ClaimRequest) -> AppResult<Option<Job>> {
+    let (runner_id, level) = (request.runner_id.clone(), request.sandbox_level);
     let wanted = runner_id.clone();
     // Most looks find nothing: they must not queue behind writers.
     let found = app
@@ -127,6 +128,7 @@ async fn claim_one(app: &App, runner_id: RunnerId) -> AppResult<Option<Job>> {
                     terrane_store::runs::set_input_state(tx, &mut run, state.map(|version| version.id)).await?;
                 }
                 terrane_store::runs::set_phase_status(tx, &mut phase, PhaseStatus::Running, None).await?;
+                terrane_store::runs::set_sandbox_level(tx, &phase.id, level).await?;
                 describe(&server, tx, &job.id, &run, &phase).await.map(Some)
             })
         })
@@ -187,7 +189,7 @@ async fn describe(app: &App, tx: &mut Tx, id: &JobId, run: &Run, phase: &RunPhas
 }
 
 /// Gives a job back to its runner's next life. A plan without a result starts again elsewhere: that is refused here.
-pub async fn reattach(app: &App, caller: &Caller, id: JobId, runner_id: RunnerId) -> AppResult<Job> {
+pub async fn reattach(app: &App, caller: &Caller, id: JobId, request: ReattachRequest) -> AppResult<Job> {
     require_runner(caller)?;
     let server = app.clone();
     app.store
@@ -195,11 +197,12 @@ pub async fn reattach(app: &App, caller: &Caller, id: JobId, runner_id: RunnerId
             Box::pin(async move {
                 let job = terrane_store::jobs::by_id(tx, &id).await?.ok_or_else(lease_lost)?;
                 let until = tx.now().plus(Duration::from_secs(LEASE_SECONDS));
-                if !terrane_store::jobs::reattach(tx, &id, &runner_id, until).await? {
+                if !terrane_store::jobs::reattach(tx, &id, &request.runner_id, until).await? {
                     return Err(lease_lost());
                 }
                 let run = terrane_store::runs::by_id(tx, &job.run_id).await?.ok_or(AppError::NotFound)?;
                 let phase = terrane_store::runs::phase(tx, &job.run_id, job.phase).await?.ok_or(AppError::NotFound)?;
+                terrane_store::runs::set_sandbox_level(tx, &phase.id, request.sandbox_level).await?;
                 describe(&server, tx, &id, &run, &phase).await
             })
         })

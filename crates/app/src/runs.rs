@@ -293,6 +293,7 @@ fn new_phase(id: String, run: &Run, phase: Phase, status: PhaseStatus) -> RunPha
         json_blob: None,
         redacted_blob: None,
         generated_configuration: false,
+        sandbox_level: None,
     }
 }
 

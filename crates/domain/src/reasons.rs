@@ -18,9 +18,13 @@ words! {
         /// The child was ended by a signal that nobody here asked for.
         EngineCrashed = "engine-crashed",
         /// The child used more memory than it may.
-        OutOfMemory = "out-of-memory",
-        /// The disk of the runner is full.
+        OutOfMemory = "oom",
+        /// The disk of the runner is full, or the run filled its share of it.
         DiskFull = "disk-full",
+        /// The child started more processes than it may.
+        ProcessLimit = "process-limit",
+        /// The phase took longer than it may.
+        TimeLimit = "time-limit",
         /// The sandbox could not be set up and the run must not do without it.
         SandboxUnavailable = "sandbox-unavailable",
         /// Someone cancelled the run.
@@ -76,6 +80,10 @@ impl ReasonCode {
             Self::OutOfMemory => {
                 "terraform used more memory than a run may. Raise the limit, or split the configuration."
             }
+            Self::ProcessLimit => {
+                "terraform started more processes than a run may. Raise the limit, or let the configuration start fewer at a time."
+            }
+            Self::TimeLimit => "The run took longer than it may. Raise the limit, or split the configuration.",
             Self::DiskFull => "The runner's disk is full. Free space on it, then queue a new run.",
             Self::SandboxUnavailable => {
                 "The sandbox could not be set up on this runner, so nothing was run. The message names the step that failed."

@@ -59,6 +59,20 @@ words! {
 }
 
 words! {
+    /// How far a run is kept from the machine that works for it. A runner has one level for all its runs, as long as it
+    /// lives.
+    pub enum SandboxLevel {
+        /// Not at all: a run may do what its runner may do. Only where somebody wanted it so.
+        L0 = "L0",
+        /// What a runner without privileges can do: system calls are filtered, limits watched, and namespaces, Landlock or
+        /// both hide what is not the run's.
+        L1 = "L1",
+        /// All of that, a user of its own for each run, and limits held by the kernel for the run as a whole.
+        L2 = "L2",
+    }
+}
+
+words! {
     /// Why the server refuses a call; the member `code` of the error answer.
     pub enum RefusalCode {
         /// The job has a newer fencing number, or is no longer the caller's.
@@ -91,6 +105,8 @@ pub struct ClaimRequest {
     pub runner_id: RunnerId,
     /// For people, for example the host's name.
     pub name: String,
+    /// The sandbox that the job will have.
+    pub sandbox_level: SandboxLevel,
 }
 
 /// Takes a job up again after a restart of the runner, whose id is a new one: that the job is its own, the server takes
@@ -99,6 +115,8 @@ pub struct ClaimRequest {
 pub struct ReattachRequest {
     /// The caller's present id.
     pub runner_id: RunnerId,
+    /// The sandbox that the job will have from now on.
+    pub sandbox_level: SandboxLevel,
 }
 
 /// A call that carries nothing but its fencing number.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{ApplyId, ConfigurationVersionId, OrganizationId, PlanId, RunId, StateVersionId, UserId, WorkspaceId};
 use crate::reasons::ReasonCode;
-use crate::runner_protocol::{ChangeCounts, LogFormat, Phase};
+use crate::runner_protocol::{ChangeCounts, LogFormat, Phase, SandboxLevel};
 use crate::time::Timestamp;
 
 pub use operations::{RunOperation, RunStatusGroup};
@@ -488,6 +488,8 @@ pub struct RunPhase {
     pub redacted_blob: Option<String>,
     /// Whether the plan wrote configuration for what it imports (plans only).
     pub generated_configuration: bool,
+    /// The sandbox it is done in, once a runner has taken it.
+    pub sandbox_level: Option<SandboxLevel>,
 }
 
 impl RunPhase {

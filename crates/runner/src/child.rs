@@ -7,14 +7,13 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::ExitStatus;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, killpg};
-use nix::unistd::{Pid, getuid};
+use nix::unistd::Pid;
 use terrane_domain::reasons::ReasonCode;
-use terrane_domain::runner_protocol::{Job, StopRequest};
+use terrane_domain::runner_protocol::{Job, Phase, SandboxLevel, StopRequest};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::unix::pipe;
 use tokio::process::Child;
@@ -24,13 +23,11 @@ use crate::documents::Scanner;
 use crate::engines::FoundEngine;
 use crate::folder::{self, RunFolder};
 use crate::lease::{Lease, Standing};
+use crate::limits::{Exceeded, Watch};
 use crate::log::Log;
-use crate::sandbox::{SETUP_FAILED, SETUP_MESSAGE, SandboxMode, message};
+use crate::sandbox::{Group, SETUP_FAILED, SETUP_MESSAGE, message};
 use crate::start::Sandbox;
 use crate::{Runner, RunnerError, masking};
-
-/// First of 65,536 user ids, one for each run; high enough to be nobody's.
-const FIRST_UID: u32 = 700_000;
 
 /// Without a sandbox, what a run left behind may keep the output open; we do not wait longer for it than this.
 const LINGER: Duration = Duration::from_secs(1);
@@ -54,6 +51,9 @@ pub(crate) struct Setting {
     pub(crate) lease: Arc<Lease>,
     pub(crate) uid: Option<u32>,
     pub(crate) ready: Mutex<Option<Sandbox>>,
+    /// Goes after what is ready, which is in it.
+    pub(crate) group: Option<Group>,
+    until: Instant,
 }
 
 /// Where the output of a start goes.
@@ -105,12 +105,32 @@ pub(crate) enum Ended {
     Stopped(Option<ExitStatus>),
 }
 
+/// What came of a start.
+struct Followed {
+    ended: Ended,
+    /// What is kept of its output, or why that was not taken.
+    kept: Result<Vec<u8>, Untaken>,
+    /// The limit for which it was ended.
+    exceeded: Option<Exceeded>,
+}
+
 impl Setting {
-    pub(crate) fn new(runner: Arc<Runner>, job: Job, engine: FoundEngine, lease: Arc<Lease>) -> Self {
+    pub(crate) fn new(
+        runner: Arc<Runner>,
+        job: Job,
+        engine: FoundEngine,
+        lease: Arc<Lease>,
+    ) -> Result<Self, RunnerError> {
         let folder = RunFolder::of(&runner.config.data_dir, &job);
-        let is_separate = getuid().is_root() && runner.config.sandbox == SandboxMode::Default;
-        let uid = is_separate.then(|| FIRST_UID + runner.next_uid.fetch_add(1, Ordering::Relaxed) % 65_536);
-        Self { runner, job, folder, engine, lease, uid, ready: Mutex::new(None) }
+        let group = runner.protection.group(&runner.config, &format!("{}-{}", job.id, job.fence));
+        let group = group.map_err(|error| unavailable(&format!("make a control group: {error}")))?;
+        let time = match job.phase {
+            Phase::Plan => runner.config.limits.plan_time,
+            Phase::Apply => runner.config.limits.apply_time,
+        };
+        let uid = runner.protection.next_user();
+        let until = Instant::now() + time;
+        Ok(Self { runner, job, folder, engine, lease, uid, ready: Mutex::new(None), group, until })
     }
 
     /// Gives the folder to the run's own user.
@@ -129,9 +149,14 @@ impl Setting {
             return Ok((Ended::Stopped(None), Vec::new()));
         }
         let (child, output) = self.start(arguments).await?;
-        let (ended, kept) = self.follow(child, output, sink).await?;
+        let Followed { ended, kept, exceeded } = self.follow(child, output, sink).await?;
         if self.lease.is_lost() {
             return Err(RunnerError::LeaseLost);
+        }
+        // One that had all but ended is not told of a limit.
+        let exceeded = exceeded.or_else(|| self.group.as_ref()?.exceeded().map(Exceeded::from));
+        if let Some(exceeded) = exceeded.filter(|_| has_failed(&ended)) {
+            return Err(exceeded.explain(&self.runner.config.limits));
         }
         let kept = kept.map_err(|untaken| match untaken {
             Untaken::TooLong => too_long(arguments),
@@ -157,23 +182,33 @@ impl Setting {
         Ok((child, output))
     }
 
-    /// Goes with terraform to its end. Answers also what is kept of its output, or why that was not taken.
+    /// Goes with terraform to its end.
     async fn follow(
         &self,
         mut child: Child,
         mut output: pipe::Receiver,
         mut sink: Sink<'_>,
-    ) -> Result<(Ended, Result<Vec<u8>, Untaken>), RunnerError> {
+    ) -> Result<Followed, RunnerError> {
         let group = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
         let mut standing = self.lease.watch();
         let mut buffer = vec![0; 64 * 1024];
         let (mut is_open, mut was_asked, mut ended) = (true, false, None);
         let mut kept = Ok(Vec::new());
-        let lingering = tokio::time::sleep(Duration::MAX);
+        let watch = Watch {
+            limits: &self.runner.config.limits,
+            phase: self.job.phase,
+            until: self.until,
+            folder: &self.folder.root,
+            process: child.id().filter(|_| self.group.is_none()),
+        };
+        let (watched, mut exceeded) = (watch.exceeded(), None);
+        let (graced, lingering) = (tokio::time::sleep(Duration::MAX), tokio::time::sleep(Duration::MAX));
+        tokio::pin!(watched, graced);
         tokio::pin!(lingering);
         loop {
             if let (Some(status), false) = (ended, is_open) {
-                return Ok((if was_asked { Ended::Stopped(Some(status)) } else { Ended::Exited(status) }, kept));
+                let ended = if was_asked { Ended::Stopped(Some(status)) } else { Ended::Exited(status) };
+                return Ok(Followed { ended, kept, exceeded });
             }
             let group = group.filter(|_| ended.is_none());
             tokio::select! {
@@ -200,6 +235,20 @@ impl Setting {
                         }
                     },
                 },
+                over = &mut watched, if exceeded.is_none() && ended.is_none() => {
+                    exceeded = Some(over);
+                    let signal = if over.grace().is_some() { Signal::SIGINT } else { Signal::SIGKILL };
+                    graced.as_mut().reset(Instant::now() + over.grace().unwrap_or_default());
+                    if let Some(group) = group {
+                        let _ = killpg(group, signal);
+                    }
+                }
+                () = &mut graced, if exceeded.is_some() && ended.is_none() => {
+                    graced.as_mut().reset(Instant::now() + LINGER);
+                    if let Some(group) = group {
+                        let _ = killpg(group, Signal::SIGKILL);
+                    }
+                }
                 () = &mut lingering, if ended.is_some() => is_open = false,
             }
         }
@@ -231,10 +280,12 @@ impl Setting {
             terrane_domain::engines::EngineKind::OpenTofu => "OpenTofu",
         };
         let version = &self.engine.engine.version;
-        let text = format!("{name} v{version}\non {}\nInitializing plugins and modules...", platform());
+        let level = self.runner.protection.level;
+        let text =
+            format!("{name} v{version}\non {}\nInitializing plugins and modules... (sandbox {level})", platform());
         log.line(&text).await;
-        if let Some(warning) = &self.runner.unguarded {
-            log.line(warning).await;
+        if level == SandboxLevel::L0 {
+            log.line("Warning: this run is not sandboxed; it can read what the runner can.").await;
         }
         if let Some(warning) = masking::warning(&self.job) {
             log.line(&warning).await;
@@ -265,12 +316,7 @@ impl Setting {
         if status.code() == Some(i32::from(SETUP_FAILED)) {
             let step = text.lines().rev().find(|line| line.starts_with(SETUP_MESSAGE));
             let step = step.and_then(|line| line.strip_prefix(SETUP_MESSAGE)).unwrap_or("it did not say at which step");
-            return RunnerError::job(
-                ReasonCode::SandboxUnavailable,
-                format!(
-                    "The sandbox of terraform could not be set up: {step}. Correct this on the runner, then queue a new run."
-                ),
-            );
+            return unavailable(step);
         }
         let signal = status.signal().or(status.code().filter(|code| *code > 128).map(|code| code - 128));
         match signal {
@@ -293,6 +339,24 @@ impl Setting {
 #[expect(clippy::needless_pass_by_value, reason = "it is for `map_err`")]
 fn broken(error: std::io::Error) -> RunnerError {
     RunnerError::job(ReasonCode::Internal, format!("terraform could not be started: {error}"))
+}
+
+/// A step of the sandbox that failed.
+fn unavailable(step: &str) -> RunnerError {
+    RunnerError::job(
+        ReasonCode::SandboxUnavailable,
+        format!(
+            "The sandbox of terraform could not be set up: {step}. Correct this on the runner, then queue a new run."
+        ),
+    )
+}
+
+/// A plan with changes ends with 2.
+fn has_failed(ended: &Ended) -> bool {
+    match ended {
+        Ended::Exited(status) | Ended::Stopped(Some(status)) => !matches!(status.code(), Some(0 | 2)),
+        Ended::Stopped(None) => false,
+    }
 }
 
 /// What a change of the lease means for the child. One that may change things ends in order even if the lease is lost:

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use terrane_domain::ids::{JobId, RunnerId};
 use terrane_domain::runner_protocol::{
-    ClaimRequest, Fenced, Finish, Job, Lease, LogPosition, ReattachRequest, Refusal, RefusalCode,
+    ClaimRequest, Fenced, Finish, Job, Lease, LogPosition, ReattachRequest, Refusal, RefusalCode, SandboxLevel,
 };
 use tokio::io::AsyncWriteExt as _;
 use tokio_util::io::ReaderStream;
@@ -140,13 +140,23 @@ impl Client {
     }
 
     /// A job, or nothing after a while.
-    pub(crate) async fn claim(&self, id: &RunnerId, name: &str) -> Result<Option<Job>, RunnerError> {
-        let body = ClaimRequest { runner_id: id.clone(), name: name.to_owned() };
+    pub(crate) async fn claim(
+        &self,
+        id: &RunnerId,
+        name: &str,
+        sandbox_level: SandboxLevel,
+    ) -> Result<Option<Job>, RunnerError> {
+        let body = ClaimRequest { runner_id: id.clone(), name: name.to_owned(), sandbox_level };
         self.post("claim", &body, CLAIM_TIME).await
     }
 
-    pub(crate) async fn reattach(&self, job: &JobId, id: &RunnerId) -> Result<Job, RunnerError> {
-        let (path, body) = (format!("{job}/reattach"), ReattachRequest { runner_id: id.clone() });
+    pub(crate) async fn reattach(
+        &self,
+        job: &JobId,
+        id: &RunnerId,
+        sandbox_level: SandboxLevel,
+    ) -> Result<Job, RunnerError> {
+        let (path, body) = (format!("{job}/reattach"), ReattachRequest { runner_id: id.clone(), sandbox_level });
         Self::wanted(&path, self.post(&path, &body, CALL_TIME).await?)
     }
 

@@ -8,7 +8,6 @@ use terrane_domain::runner_protocol::JobVariable;
 
 use crate::RunnerError;
 use crate::child::Setting;
-use crate::sandbox::Guard;
 
 /// The longest `NAME=VALUE` that Linux hands to a program, with the byte that ends it.
 const LONGEST_BYTES: usize = 128 * 1024;
@@ -107,7 +106,7 @@ impl Setting {
         let job = &self.job;
         let folder = |name: &str| self.folder.root.join(name).display().to_string();
         // Short where it can be: providers put sockets there, whose names must not be long.
-        let has_own = self.runner.guard == Guard::Namespaces && Path::new("/tmp").is_dir();
+        let has_own = self.runner.protection.guard.namespaces && Path::new("/tmp").is_dir();
         vec![
             ("HOME", folder("home")),
             ("TMPDIR", if has_own { "/tmp".to_owned() } else { folder("tmp") }),

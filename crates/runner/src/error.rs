@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use terrane_domain::reasons::ReasonCode;
-use terrane_domain::runner_protocol::Refusal;
+use terrane_domain::runner_protocol::{Refusal, SandboxLevel};
 
 /// A failure of the runner itself or of a job.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +30,16 @@ pub enum RunnerError {
     /// The HTTP client could not be made or a request not be built.
     #[error("HTTP: {0}")]
     Http(#[from] reqwest::Error),
+    /// This system lets the runner keep runs in less than it was told to insist on.
+    #[error("{}", too_weak(*.level, *.least, .lacks))]
+    SandboxTooWeak {
+        /// What there is.
+        level: SandboxLevel,
+        /// What was wanted.
+        least: SandboxLevel,
+        /// What is missing for more, and why.
+        lacks: String,
+    },
     /// The job fails with this reason.
     #[error("{message}")]
     Job {
@@ -44,6 +54,19 @@ pub enum RunnerError {
     /// The lease is lost: nothing more may be said about this job.
     #[error("the lease is lost")]
     LeaseLost,
+}
+
+/// Begins with a code that scripts can look for.
+fn too_weak(level: SandboxLevel, least: SandboxLevel, lacks: &str) -> String {
+    let way_out = if level == SandboxLevel::L1 {
+        "or say --sandbox l1 to make do with less"
+    } else {
+        "or say --sandbox off if you trust everyone who may plan with all that the server may do"
+    };
+    format!(
+        "sandbox-unavailable: runs are to have a sandbox of level {least}, but this system allows only {level}. Missing: {lacks}. \
+         Provide that, {way_out}; docs/sandbox.md says what each level needs and keeps closed"
+    )
 }
 
 impl RunnerError {

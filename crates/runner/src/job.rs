@@ -77,7 +77,7 @@ pub(crate) async fn work(runner: Arc<Runner>, again: Again, mut shutdown: watch:
             Ok(Some(first))
         } else {
             let claimed = tokio::select! {
-                claimed = runner.client.claim(&runner.id, &runner.config.name) => claimed,
+                claimed = runner.client.claim(&runner.id, &runner.config.name, runner.protection.level) => claimed,
                 _ = shutdown.wait_for(|stop| *stop) => return,
             };
             claimed.map(|job| job.map(|job| (Lease::keep(runner.clone(), &job, shutdown.clone()), job)))
@@ -132,10 +132,10 @@ async fn run(runner: &Arc<Runner>, job: Job, lease: Lease, shutdown: watch::Rece
     };
     let mut deliveries = Vec::new();
     let result = match engine {
-        Some(engine) => {
-            let setting = Setting::new(runner.clone(), job.clone(), engine, lease.clone());
-            perform(setting, &log, &spool, &mut deliveries).await
-        }
+        Some(engine) => match Setting::new(runner.clone(), job.clone(), engine, lease.clone()) {
+            Ok(setting) => perform(setting, &log, &spool, &mut deliveries).await,
+            Err(error) => Err(error),
+        },
         None => Err(no_engine(runner, &job)),
     };
     match after_shutdown(result, &lease) {

@@ -13,6 +13,7 @@ mod error;
 mod folder;
 mod job;
 mod lease;
+mod limits;
 mod log;
 mod log_limit;
 mod masking;
@@ -27,13 +28,14 @@ mod variables;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
 
 use terrane_domain::ids::RunnerId;
+use terrane_domain::runner_protocol::SandboxLevel;
 use tokio::sync::watch;
 
 pub use error::RunnerError;
-pub use sandbox::{SandboxMode, sandbox_main};
+pub use limits::RunLimits;
+pub use sandbox::sandbox_main;
 
 /// The runner's own token. It has no `Debug`.
 #[derive(Clone)]
@@ -61,10 +63,12 @@ pub struct RunnerConfig {
     pub slots: usize,
     /// Folders that no run may ever see.
     pub hidden: Vec<PathBuf>,
-    /// The longest log of a phase, in bytes.
-    pub log_limit: u64,
-    /// Whether runs are sandboxed.
-    pub sandbox: SandboxMode,
+    /// Folders outside of a run's own that all runs may write to.
+    pub writable: Vec<PathBuf>,
+    /// The weakest sandbox that the runner is to make do with; it takes the strongest there is. L0: none at all.
+    pub least: SandboxLevel,
+    /// What a run may use.
+    pub limits: RunLimits,
     /// Our own executable, which is executed again as `PROGRAM sandbox guardian`.
     pub program: PathBuf,
 }
@@ -75,10 +79,7 @@ pub(crate) struct Runner {
     client: client::Client,
     id: RunnerId,
     engines: Vec<engines::FoundEngine>,
-    next_uid: AtomicU32,
-    guard: sandbox::Guard,
-    /// What each run's log begins with, if nothing guards it.
-    unguarded: Option<String>,
+    protection: sandbox::Protection,
     kept: job::KeptFolders,
 }
 
@@ -93,8 +94,9 @@ impl Runner {
             data_dir: data_dir.to_owned(),
             slots: 1,
             hidden: Vec::new(),
-            log_limit: 1 << 20,
-            sandbox: SandboxMode::Off,
+            writable: Vec::new(),
+            least: SandboxLevel::L0,
+            limits: RunLimits { log_bytes: 1 << 20, ..RunLimits::default() },
             program: PathBuf::new(),
         };
         Arc::new(Self {
@@ -102,9 +104,7 @@ impl Runner {
             client,
             id: RunnerId::from_entropy(1),
             engines: Vec::new(),
-            next_uid: AtomicU32::new(0),
-            guard: sandbox::Guard::Off,
-            unguarded: None,
+            protection: sandbox::Protection::off(),
             kept: job::KeptFolders::default(),
         })
     }
@@ -116,14 +116,20 @@ fn bytes<const LENGTH: usize>() -> [u8; LENGTH] {
     bytes
 }
 
-/// Claims and runs jobs until `shutdown` turns true; then ends what runs in order.
-pub async fn run(mut config: RunnerConfig, shutdown: watch::Receiver<bool>) -> Result<(), RunnerError> {
+/// Claims and runs jobs until `shutdown` turns true; then ends what runs in order. Calls `ready` once it is known that
+/// it can.
+pub async fn run(
+    mut config: RunnerConfig,
+    shutdown: watch::Receiver<bool>,
+    ready: impl FnOnce(),
+) -> Result<(), RunnerError> {
     folder::prepare(&config.data_dir)?;
     // By its true name: the sandbox compares paths.
     config.data_dir = config.data_dir.canonicalize().map_err(RunnerError::file(&config.data_dir))?;
-    let (guard, unguarded) = sandbox::find_guard(&config).await;
+    let protection = sandbox::Protection::find(&config).await?;
+    ready();
     let engines = engines::find_engines(&[config.data_dir.join("tools")]).await;
-    if config.sandbox == SandboxMode::Off {
+    if config.least == SandboxLevel::L0 {
         tracing::warn!("the sandbox is off: every run can read and change what this runner can");
     }
     if engines.is_empty() {
@@ -135,10 +141,7 @@ pub async fn run(mut config: RunnerConfig, shutdown: watch::Receiver<bool>) -> R
         client: client::Client::new(&config)?,
         id: RunnerId::from_entropy(u128::from_be_bytes(bytes())),
         engines,
-        // Other runners of this machine draw from the same range.
-        next_uid: AtomicU32::new(u32::from_be_bytes(bytes())),
-        guard,
-        unguarded,
+        protection,
         kept: job::KeptFolders::default(),
         config,
     });

@@ -67,7 +67,7 @@ impl Log {
         let (pieces, receiver) = mpsc::channel(64);
         let (grown, growth) = watch::channel(());
         let offset = job.log_offset;
-        let limit = LogLimit::new(runner.config.log_limit, offset, job.log_format);
+        let limit = LogLimit::new(runner.config.limits.log_bytes, offset, job.log_format);
         let filter = Mutex::new(Filter { masker: Masker::new(job), limit });
         let spooling = tokio::spawn(spool_all(spool.clone(), offset, receiver, grown));
         let sending = tokio::spawn(send_all(runner, job.clone(), spool, growth));

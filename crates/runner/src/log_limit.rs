@@ -72,7 +72,7 @@ impl LogLimit {
             self.note(&bytes);
             let newline = if self.is_in_line { "\n" } else { "" };
             let marker = format!(
-                "{newline}(This log has reached {} MiB, the most that is kept of one. What follows is left out but for the last MiB, which is shown when the phase has ended. Write less, for example with a quieter TF_LOG or into a file, or let who runs this server raise its run-log-limit.)\n",
+                "{newline}(This log has reached {} MiB, the most that is kept of one. What follows is left out but for the last MiB, which is shown when the phase has ended. Write less, for example with a quieter TF_LOG or into a file, or let who runs this server raise its --run-log.)\n",
                 self.limit >> 20
             );
             bytes.extend_from_slice(marker.as_bytes());

@@ -18,7 +18,7 @@ use crate::{Runner, RunnerError};
 pub(crate) async fn recover(runner: &Arc<Runner>, shutdown: &watch::Receiver<bool>) -> Again {
     let mut again = Vec::new();
     for id in spool::left_behind(&runner.config.data_dir) {
-        let job = match runner.client.reattach(&id, &runner.id).await {
+        let job = match runner.client.reattach(&id, &runner.id, runner.protection.level).await {
             Ok(job) => job,
             Err(RunnerError::LeaseLost) => {
                 tracing::info!(job = %id, "a job of an earlier start is no longer ours");

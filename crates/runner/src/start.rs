@@ -8,7 +8,7 @@ use tokio::net::unix::pipe;
 use tokio::process::{Child, Command};
 
 use crate::child::{INIT, Setting};
-use crate::sandbox::{Order, Settings, message};
+use crate::sandbox::{Group, Order, Settings, message};
 
 /// Go's runtime collects garbage several times while terraform starts, each time for next to nothing. A process that
 /// stays small may leave most of that out and needs no more memory for it; the default is 100.
@@ -38,7 +38,8 @@ impl Setting {
         let settings = Settings {
             uid: self.uid,
             engine: Some(self.engine.path.clone()),
-            ..Settings::new(config, self.runner.guard, folder, self.folder.temporary())
+            groups: self.group.as_ref().map(Group::folders).unwrap_or_default(),
+            ..Settings::new(config, self.runner.protection.guard, folder, self.folder.temporary())
         };
         let (reader, writer) = std::io::pipe()?;
         let (input, mut orders) = std::io::pipe()?;

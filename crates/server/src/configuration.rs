@@ -12,15 +12,15 @@ use terrane_domain::runs::FORCE_CANCEL_COOL_OFF;
 
 use crate::exit::Fatal;
 
+mod runs;
+
+use self::runs::{RunsArguments, RunsSettings};
+
 /// Name of the settings file inside the data folder.
 const FILE_NAME: &str = "terrane.toml";
 const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 /// Two, so that one long run does not hold up everything else even on a single core.
 const FEWEST_DEFAULT_RUNNERS: usize = 2;
-
-/// In MiB. A flood of 100 MB passes whole, with all that structured lines add to it; and a run may keep as much on our disk
-/// by its state or its plan.
-const DEFAULT_RUN_LOG_LIMIT: u64 = 256;
 
 /// How log lines are written to standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
@@ -30,16 +30,6 @@ pub(crate) enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
-}
-
-/// Whether runs are kept away from everything else on this machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Sandbox {
-    /// Namespaces and a user of its own for each run.
-    Default,
-    /// Nothing: whoever may plan may do what the server may do. Each run's log says so.
-    Off,
 }
 
 /// What the server is for.
@@ -102,21 +92,17 @@ struct Optional {
     /// Runs that are worked on at the same time, 0 for no embedded runner [default: number of cores, at least 2]
     #[arg(long, env = "TERRANE_RUNNERS", value_name = "NUMBER")]
     runners: Option<usize>,
-    /// Longest log of a plan or an apply, in MiB; of a longer one the beginning and the end are kept [default: 256]
-    #[arg(long, env = "TERRANE_RUN_LOG_LIMIT", value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..))]
-    run_log_limit: Option<u64>,
     /// Seconds after a cancel until people may end a run by force [default: 60]
     #[arg(long, env = "TERRANE_FORCE_CANCEL_AFTER", value_name = "SECONDS")]
     force_cancel_after: Option<u32>,
-    /// Whether runs are kept away from the rest of this machine; off only if you trust everyone who may plan [default: default]
-    #[arg(long, env = "TERRANE_SANDBOX", value_name = "MODE")]
-    sandbox: Option<Sandbox>,
     /// What is logged: error, warn, info, debug or trace, for all or by module as tracing filters do [default: info]
     #[arg(long, env = "TERRANE_LOG", value_name = "LEVEL")]
     log: Option<String>,
     /// How it is logged [default: text]
     #[arg(long, env = "TERRANE_LOG_FORMAT", value_name = "FORMAT")]
     log_format: Option<LogFormat>,
+    #[command(flatten)]
+    runs: RunsArguments,
 }
 
 /// The settings in force. No `Debug`: the database's URL may hold a password.
@@ -142,12 +128,10 @@ pub(crate) struct Settings {
     pub(crate) root_key_file: PathBuf,
     /// Slots of the embedded runner.
     pub(crate) runners: usize,
-    /// Longest log of a phase, in MiB.
-    pub(crate) run_log_limit: u64,
     /// How long after a cancel people may end a run by force.
     pub(crate) force_cancel_after: Duration,
-    /// Sandbox of the embedded runner's runs.
-    pub(crate) sandbox: Sandbox,
+    /// What the embedded runner's runs are kept from, and what they may use.
+    pub(crate) runs: RunsSettings,
     /// Filter of the log.
     pub(crate) log: String,
     /// Format of the log.
@@ -229,13 +213,12 @@ pub(crate) fn resolve(mode: Mode, arguments: Arguments) -> anyhow::Result<Settin
             _ => own_ranges(),
         },
         root_key_file: std::path::absolute(root_key_file).context("find the root key file")?,
-        run_log_limit: given.run_log_limit.or(file.run_log_limit).unwrap_or(DEFAULT_RUN_LOG_LIMIT),
         runners: given.runners.or(file.runners).unwrap_or_else(|| cores().max(FEWEST_DEFAULT_RUNNERS)),
         force_cancel_after: given
             .force_cancel_after
             .or(file.force_cancel_after)
             .map_or(FORCE_CANCEL_COOL_OFF, |seconds| Duration::from_secs(seconds.into())),
-        sandbox: given.sandbox.or(file.sandbox).unwrap_or(Sandbox::Default),
+        runs: runs::resolve(given.runs, file.runs)?,
         log: text(given.log).or(file.log).unwrap_or_else(|| "info".to_owned()),
         log_format: given.log_format.or(file.log_format).unwrap_or(LogFormat::Text),
         data_dir,

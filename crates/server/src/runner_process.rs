@@ -5,10 +5,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use terrane_runner::{RunnerConfig, RunnerToken, SandboxMode};
+use terrane_runner::{RunnerConfig, RunnerError, RunnerToken};
 
 use crate::child_process::ChildProcess;
-use crate::configuration::Sandbox;
+use crate::exit::Fatal;
 
 /// A runner of an earlier start ends its runs in order or hands them over in about half a minute.
 const PREDECESSOR_PATIENCE: Duration = Duration::from_mins(1);
@@ -37,16 +37,16 @@ async fn run(child: &ChildProcess) -> anyhow::Result<()> {
         data_dir: settings.data_dir.join("runner"),
         slots: settings.runners,
         hidden: vec![settings.data_dir.clone()],
-        log_limit: settings.run_log_limit.saturating_mul(1 << 20),
-        sandbox: match settings.sandbox {
-            Sandbox::Default => SandboxMode::Default,
-            Sandbox::Off => SandboxMode::Off,
-        },
+        writable: settings.runs.writable.clone(),
+        least: settings.runs.least(settings.mode),
+        limits: settings.runs.limits,
         program: std::env::current_exe().context("find this program")?,
     };
-    child.ready();
-    terrane_runner::run(config, stop).await?;
-    Ok(())
+    match terrane_runner::run(config, stop, || child.ready()).await {
+        // Another start would find the same system.
+        Err(error @ RunnerError::SandboxTooWeak { .. }) => Err(Fatal::Configuration(error.to_string()).into()),
+        other => Ok(other?),
+    }
 }
 
 /// The inside of a run's sandbox; never returns to anything else of this program.

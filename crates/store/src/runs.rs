@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use terrane_domain::access::Visibility;
 use terrane_domain::ids::{OrganizationId, RunId, StateVersionId, UserId, WorkspaceId};
 use terrane_domain::reasons::ReasonCode;
-use terrane_domain::runner_protocol::{ChangeCounts, Phase};
+use terrane_domain::runner_protocol::{ChangeCounts, Phase, SandboxLevel};
 use terrane_domain::runs::{PhaseStatus, Run, RunPhase, RunStatus, RunVariable};
 use terrane_domain::time::Timestamp;
 
@@ -26,7 +26,7 @@ record!(Run, "runs", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $1
 });
 record!(RunPhase, "run_phases", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13", {
     id, run_id, phase, status, status_timestamps, counts, log_length, log_ended, log_blob, plan_blob, json_blob,
-    redacted_blob, generated_configuration
+    redacted_blob, generated_configuration, sandbox_level
 });
 
 struct PrivateRow {
@@ -68,6 +68,7 @@ statements! {
     SET_PLAN_BLOB = "UPDATE run_phases SET plan_blob = $2 WHERE id = $1";
     SET_JSON_BLOB = "UPDATE run_phases SET json_blob = $2 WHERE id = $1";
     SET_REDACTED_BLOB = "UPDATE run_phases SET redacted_blob = $2 WHERE id = $1";
+    SET_SANDBOX_LEVEL = "UPDATE run_phases SET sandbox_level = $2 WHERE id = $1";
 }
 
 fn variables_place(id: &RunId) -> Place<'_> {
@@ -317,6 +318,11 @@ pub async fn set_phase_status(
 /// Notes that a plan wrote configuration.
 pub async fn set_generated_configuration(tx: &mut Tx, plan_id: &str) -> Result<(), StoreError> {
     tx.execute(&SET_GENERATED, values![plan_id.to_owned()]).await.map(drop)
+}
+
+/// Notes in which sandbox a phase is done; false if there is no such phase.
+pub async fn set_sandbox_level(tx: &mut Tx, phase_id: &str, level: SandboxLevel) -> Result<bool, StoreError> {
+    tx.changed(&SET_SANDBOX_LEVEL, values![phase_id.to_owned(), level]).await
 }
 
 /// Which document of a plan a blob is.

@@ -15,7 +15,7 @@ use terrane_domain::organization_memberships::MembershipStatus;
 use terrane_domain::organizations::CollaboratorAuthPolicy;
 use terrane_domain::reasons::ReasonCode;
 use terrane_domain::run_events::RunEventAction;
-use terrane_domain::runner_protocol::{ChangeCounts, LogFormat, Phase, StopRequest};
+use terrane_domain::runner_protocol::{ChangeCounts, LogFormat, Phase, SandboxLevel, StopRequest};
 use terrane_domain::runs::{PhaseStatus, PlanOptions, RunOperation, RunSource, RunStatus};
 use terrane_domain::state_versions::StateVersionStatus;
 use terrane_domain::teams::TeamVisibility;
@@ -192,6 +192,7 @@ textual!(
     RunOperation,
     RunSource,
     RunStatus,
+    SandboxLevel,
     StateVersionStatus,
     StopRequest,
     TeamVisibility,

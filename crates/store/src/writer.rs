@@ -344,7 +344,8 @@ mod tests {
                 let notified = waiter.notified();
                 let batch = (0..size).map(|number| bench.run(if number == place { bad } else { GOOD }));
                 for answer in bench.together(batch).await {
-                    assert!(matches!(answer, Err(StoreError::Commit(_))), "{bad:?} at {place}");
+                    let error = answer.err();
+                    assert!(matches!(error, Some(StoreError::Commit(_))), "{bad:?} at {place}: {error:?}");
                 }
                 assert_eq!(bench.parents(), 0);
                 assert!(tokio::time::timeout(Duration::from_millis(5), notified).await.is_err());

@@ -10,6 +10,7 @@ use terrane_app::runs::{self, RunAction, RunView};
 use terrane_app::{App, AppError};
 use terrane_domain::access::Caller;
 use terrane_domain::ids::RunId;
+use terrane_domain::runner_protocol::SandboxLevel;
 use terrane_domain::runs::{PhaseStatus, RunStatus};
 
 use crate::error::PageResult;
@@ -68,11 +69,19 @@ fn counts(view: &RunView) -> Markup {
     }
 }
 
+/// The weaker one, if plan and apply were not done alike.
+fn sandbox_level(view: &RunView) -> Option<SandboxLevel> {
+    [&view.plan, &view.apply].into_iter().filter_map(|phase| phase.sandbox_level).min()
+}
+
 /// The part that changes while the run goes on.
 fn render_summary(view: &RunView, now: Now, base: &str, token: &FormToken) -> Markup {
     let run = &view.run;
     html! {
-        p class="status" { (status_badge(run.status)) span class="quiet" { "created " (now.time(run.created_at)) } }
+        p class="status" { (status_badge(run.status)) span class="quiet" {
+            "created " (now.time(run.created_at))
+            @if let Some(level) = sandbox_level(view) { ", sandbox " (level) }
+        } }
         (counts(view))
         @if let Some(reason) = run.reason {
             p class="note" { (run.reason_message.clone().unwrap_or_else(|| reason.sentence().to_owned())) }

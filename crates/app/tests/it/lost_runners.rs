@@ -8,7 +8,7 @@ use terrane_app::jobs::JobInput;
 use terrane_app::runs::RunAction;
 use terrane_app::{AppError, jobs, workspaces};
 use terrane_domain::reasons::ReasonCode;
-use terrane_domain::runner_protocol::{Job, Phase, RefusalCode};
+use terrane_domain::runner_protocol::{Job, Phase, ReattachRequest, RefusalCode, SandboxLevel};
 use terrane_domain::runs::RunStatus;
 use terrane_domain::workspaces::LockHolder;
 
@@ -115,7 +115,8 @@ async fn a_repeated_admission_is_answered_alike_but_not_to_the_runners_next_life
         let admit = |fence| jobs::admit(&world.app, &world.runner, job.id.clone(), fence);
         assert_eq!(refusal(admit(job.fence + 1).await), RefusalCode::LeaseLost);
         let runner_id = terrane_domain::ids::RunnerId::from_entropy(1);
-        let next = jobs::reattach(&world.app, &world.runner, job.id.clone(), runner_id).await.unwrap();
+        let request = ReattachRequest { runner_id, sandbox_level: SandboxLevel::L1 };
+        let next = jobs::reattach(&world.app, &world.runner, job.id.clone(), request).await.unwrap();
         assert!(next.admitted);
         assert_eq!(refusal(admit(job.fence).await), RefusalCode::LeaseLost);
         assert_eq!(refusal(admit(next.fence).await), RefusalCode::AlreadyAdmitted);

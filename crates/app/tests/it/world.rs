@@ -15,7 +15,7 @@ use terrane_domain::access::{Caller, GrantedAccess, WorkspaceAccessLevel};
 use terrane_domain::ids::{
     ConfigurationVersionId, OrganizationId, RunId, RunnerId, TeamId, TeamWorkspaceId, TokenId, WorkspaceId,
 };
-use terrane_domain::runner_protocol::{ChangeCounts, ClaimRequest, Finish, Job, Outcome, StopRequest};
+use terrane_domain::runner_protocol::{ChangeCounts, ClaimRequest, Finish, Job, Outcome, SandboxLevel, StopRequest};
 use terrane_domain::runs::{PlanOptions, Run, RunSource};
 use terrane_domain::team_access::TeamWorkspace;
 use terrane_domain::teams::{Team, TeamVisibility};
@@ -192,7 +192,8 @@ impl World {
 
     /// Claims the next job; there must be one.
     pub(crate) async fn claim(&self) -> Job {
-        let request = ClaimRequest { runner_id: RunnerId::from_entropy(1), name: "test".to_owned() };
+        let (runner_id, name) = (RunnerId::from_entropy(1), "test".to_owned());
+        let request = ClaimRequest { runner_id, name, sandbox_level: SandboxLevel::L2 };
         jobs::claim(&self.app, &self.runner, request).await.unwrap().unwrap()
     }
 

@@ -6,8 +6,9 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, getgid, getuid};
 
+use super::rules::Rules;
 use super::{
-    Failed, Guard, Settings, die_with_runner, hear_of_runners_death, init, leave_interrupts_to_child, rules, told,
+    Failed, Guard, Settings, cgroups, die_with_runner, hear_of_runners_death, init, leave_interrupts_to_child, told,
 };
 
 /// Runs terraform as the settings want it; answers its exit code.
@@ -15,21 +16,18 @@ pub(super) fn run(settings: &Settings) -> Result<u8, Failed> {
     die_with_runner(settings)?;
     leave_interrupts_to_child()?;
     match settings.guard {
-        Guard::Namespaces => in_namespaces(settings),
-        Guard::Landlock => {
-            let view = rules::Rules::of(settings)?;
-            here(settings, || view.enforce())
-        }
-        Guard::Permissions => here(settings, || Ok(())),
-        Guard::Off => until_runner_dies(settings),
+        Guard { namespaces: true, .. } => in_namespaces(settings),
+        Guard { landlock: true, .. } => here(settings),
+        Guard::OFF => until_runner_dies(settings),
     }
 }
 
 /// Runs terraform as a child of this process, which gives up everything before. What the run leaves behind becomes ours
 /// to end.
-fn here(settings: &Settings, restrict: impl FnOnce() -> Result<(), Failed>) -> Result<u8, Failed> {
-    init::give_up_privileges(settings)?;
-    restrict()?;
+fn here(settings: &Settings) -> Result<u8, Failed> {
+    cgroups::enter(&settings.groups)?;
+    let rules = Rules::outside(settings)?;
+    init::restrict(settings, Some(rules))?;
     let ended = until_runner_dies(settings);
     init::end_orphans();
     ended

@@ -8,48 +8,29 @@ use std::process::{Command, Stdio};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::resource::{Resource, setrlimit};
+use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
-use nix::unistd::{Gid, Pid, Uid, setgid, setgroups, setuid};
+use nix::unistd::Pid;
 
-use super::{Failed, Order, RUNNER_DIED, Settings, die_with_parent, exit_code, mounts, settings};
+use super::rules::Rules;
+use super::{
+    Failed, Order, RUNNER_DIED, Settings, cgroups, die_with_parent, exit_code, filter, mounts, privileges, settings,
+};
 
 /// How a process ends that was interrupted.
 const INTERRUPTED: u8 = 130;
 /// How one ends that was killed.
 const KILLED: u8 = 137;
 
-const GIB: u64 = 1 << 30;
-
-/// Open files, processes and threads of the user, bytes of one file, bytes of a core dump.
-const LIMITS: &[(Resource, u64)] = &[
-    (Resource::RLIMIT_NOFILE, 65_536),
-    (Resource::RLIMIT_NPROC, 4_096),
-    (Resource::RLIMIT_FSIZE, 10 * GIB),
-    (Resource::RLIMIT_CORE, 0),
-];
-
-fn limit(resource: Resource, most: u64) -> Result<(), Failed> {
-    let (_, hard) = nix::sys::resource::getrlimit(resource).map_err(Failed::at("read a limit"))?;
-    let most = most.min(hard);
-    setrlimit(resource, most, most).map_err(Failed::at(&format!("limit {resource:?}")))
-}
-
-/// Capabilities over a user namespace end when terraform is started: its user is not root there.
-pub(super) fn give_up_privileges(settings: &Settings) -> Result<(), Failed> {
-    if let Some(uid) = settings.uid {
-        setgroups(&[]).map_err(Failed::at("leave all groups"))?;
-        setgid(Gid::from_raw(uid)).map_err(Failed::at("change the group"))?;
-        setuid(Uid::from_raw(uid)).map_err(Failed::at("change the user"))?;
+/// Everything that holds for the run from now on and for good.
+pub(super) fn restrict(settings: &Settings, rules: Option<Rules>) -> Result<(), Failed> {
+    privileges::give_up(settings)?;
+    if let Some(rules) = rules {
+        rules.enforce()?;
     }
-    for (resource, most) in LIMITS {
-        limit(*resource, *most)?;
-    }
-    // The run may have our user: it is to reach neither our memory nor what we have open.
-    nix::sys::prctl::set_dumpable(false).map_err(Failed::at("close our memory"))?;
-    nix::sys::prctl::set_no_new_privs().map_err(Failed::at("forbid new privileges"))
+    filter::enforce()
 }
 
 /// The guardian may have died before: its id means nothing in this namespace, but its end of the pipe is closed then.
@@ -66,8 +47,12 @@ fn die_with_guardian(guardian: &PipeReader) -> Result<(), Failed> {
 /// The first process of the namespace.
 pub(super) fn run(settings: &Settings, guardian: &PipeReader) -> Result<u8, Failed> {
     die_with_guardian(guardian)?;
+    cgroups::enter(&settings.groups)?;
+    // From now on the run's group is the only one that it sees.
+    unshare(CloneFlags::CLONE_NEWCGROUP).map_err(Failed::at("make a namespace of control groups"))?;
     mounts::set_up(settings)?;
-    give_up_privileges(settings)?;
+    let rules = settings.guard.landlock.then(|| Rules::inside(settings)).transpose()?;
+    restrict(settings, rules)?;
     die_with_guardian(guardian)?;
     run_order()
 }

@@ -1,30 +1,37 @@
 //! The sandbox of a run: our own program, executed again around each start of terraform.
 //!
-//! The *guardian* ends with the runner. How it keeps terraform from everything else is its [`Guard`]:
+//! The *guardian* ends with the runner. What keeps terraform from everything else is its [`Guard`], each part where the
+//! system has it:
 //!
 //! - *namespaces*: it leaves for new PID, mount, IPC and UTS namespaces, as root directly, otherwise by a user namespace
 //!   of its own, and forks the *init*: process 1 of the namespace, which covers what the run must not see, gives up every
 //!   privilege, and runs terraform. When the runner dies, the guardian dies, the init dies, and with it the kernel kills
 //!   everything that the run ever started.
-//! - *Landlock*, where the system lets us make no namespaces: the guardian itself gives up what the run must not have,
-//!   and runs terraform. Other processes can be seen, but not looked into.
-//! - *nothing*, where there is neither; the run's log says so.
+//! - *Landlock*: a second wall inside of those, and the only one where the system lets us make no namespaces. Then the
+//!   guardian itself gives up what the run must not have, and runs terraform. Other processes can be seen, but not looked
+//!   into.
+//!
+//! With either go the filter of system calls, no capabilities, and no way to new privileges. A runner that is root
+//! gives each run a user of its own, and where there are control groups, each job gets one. All of that together is
+//! level L2; what a runner without privileges can have of it is L1; [`Protection`] finds out which one it is, once, when
+//! the runner starts.
 //!
 //! Without namespaces the guardian hears of the runner's death and kills everything that the run started, in whatever
 //! session, as long as it lives itself. When it is killed, which the run can do where nothing keeps its signals in,
 //! terraform dies with it, but what terraform started (providers, `local-exec`) may live on.
 //!
-//! A runner that is root insists on namespaces.
-//!
 //! A sandbox may be set up before it is known what will run in it: then it waits for its [`Order`].
 //!
-//! The runner finds out once, at its start, which one works. Later a step that fails ends the start with
-//! [`SETUP_FAILED`]: a run never goes on with less than it was promised.
+//! A step that fails later ends the start with [`SETUP_FAILED`]: a run never goes on with less than it was promised.
 
+mod cgroups;
+mod devices;
+mod filter;
 mod guard;
 mod guardian;
 mod init;
 mod mounts;
+mod privileges;
 mod rules;
 mod settings;
 mod view;
@@ -36,17 +43,9 @@ use std::process::{ExitCode, ExitStatus};
 use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{Pid, getppid};
 
-pub(crate) use guard::{Guard, find_guard};
+pub(crate) use cgroups::{Group, Resource};
+pub(crate) use guard::{Guard, Protection};
 pub(crate) use settings::{Order, Settings, message};
-
-/// Whether runs are sandboxed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub enum SandboxMode {
-    /// As said above.
-    Default,
-    /// Not at all; each run's log says so.
-    Off,
-}
 
 /// What tells a guardian that the runner is dead, where it has to end what it started. Nothing else sends it.
 const RUNNER_DIED: Signal = Signal::SIGUSR2;

@@ -8,52 +8,62 @@ use nix::fcntl::{AT_FDCWD, OFlag, OpenHow, ResolveFlag, open, openat, openat2};
 use nix::libc;
 use nix::mount::{MsFlags, mount};
 use nix::sys::stat::{Mode, mkdirat};
-use nix::unistd::getuid;
 
 use super::view::{TEMPORARY, View};
-use super::{Failed, Settings};
+use super::{Failed, Settings, devices};
 
 /// Sockets of services that start processes outside for whoever may speak to them. The groups that open them cannot be
 /// left without being root.
 const DOORS: [&str; 3] = ["/run/docker.sock", "/run/podman/podman.sock", "/run/containerd/containerd.sock"];
 
-const NONE: Option<&str> = None;
-const PLAIN: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV);
+/// Files that tell of the kernel's memory, keys and timers, or reach them. Who is not root reads few of them anyway.
+const KERNEL: [&str; 7] = [
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/key-users",
+    "/proc/latency_stats",
+    "/proc/sched_debug",
+    "/proc/sysrq-trigger",
+    "/proc/timer_list",
+];
 
-/// Covers the hidden folders by empty ones, gives the run a `/tmp` of its own, and puts its folder and the engine back at
-/// their places; makes a `/proc` that shows the run's own processes only. A run with our own user may write nowhere else.
+pub(super) const NONE: Option<&str> = None;
+pub(super) const PLAIN: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV);
+
+/// Covers the hidden folders by empty ones, gives the run a `/tmp` and a `/dev` of its own, and puts its folder and the
+/// engine back at their places; makes a `/proc` that shows the run's own processes only. Nowhere else may it write.
 pub(super) fn set_up(settings: &Settings) -> Result<(), Failed> {
     mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NONE).map_err(Failed::at("make mounts private"))?;
-    let view = View::of(settings);
-    let (folder, temporary) = (hold(&settings.folder)?, hold(&settings.temporary)?);
+    let mut view = View::of(settings);
+    // With the rest of it.
+    view.covers.retain(|cover| !devices::is_inside(cover));
+    let temporary = hold(&settings.temporary)?;
+    let own = [&settings.folder].into_iter().chain(&settings.writable);
+    let own = own.map(|path| hold(path).map(|held| (path, held))).collect::<Result<Vec<_>, Failed>>()?;
     let shown = view.shown.iter().map(|path| hold(path).map(|held| (path, held)));
     let shown = shown.collect::<Result<Vec<_>, Failed>>()?;
-    let is_root = getuid().is_root();
-    let own = |path: &Path| if is_root { Ok(()) } else { allow_writing(path) };
-    if !is_root {
-        forbid_writing(Path::new("/"))?;
-        for name in ["/dev/shm", "/dev/mqueue"].map(Path::new).into_iter().filter(|path| path.is_dir()) {
-            allow_writing(name)?;
-        }
-        let nothing = hold(Path::new("/dev/null"))?;
-        for door in DOORS.map(Path::new).into_iter().filter(|path| path.exists()) {
-            bind(&nothing, door)?;
-        }
-    }
+    forbid_writing(Path::new("/"))?;
+    devices::set_up()?;
+    let nothing = hold(Path::new("/dev/null"))?;
+    let close = |path: &str| if Path::new(path).exists() { bind(&nothing, Path::new(path)) } else { Ok(()) };
+    DOORS.into_iter().try_for_each(close)?;
     for cover in &view.covers {
         if is_temporary(cover) {
             bind(&temporary, cover)?;
-            own(cover)?;
+            allow_writing(cover)?;
         } else {
-            let options = Some("mode=0755,size=1m");
-            mount(Some("terrane"), cover, Some("tmpfs"), PLAIN, options)
-                .map_err(Failed::at(&format!("cover {}", cover.display())))?;
+            empty(cover, "mode=0755,size=1m")?;
         }
     }
-    if let Some(cover) = view.cover_of(&settings.folder) {
-        bind(&folder, &place(&way(cover, &settings.folder, true)?))?;
+    for (path, held) in &own {
+        match view.cover_of(path) {
+            Some(cover) => bind(held, &place(&way(cover, path, true)?))?,
+            None if devices::is_inside(path) => bind(held, &place(&way(Path::new(devices::SHARED), path, true)?))?,
+            // A mount of its own is needed to be told apart from what is around it.
+            None => bind(held, path)?,
+        }
+        allow_writing(path)?;
     }
-    own(&settings.folder)?;
     for (path, held) in &shown {
         if let Some(cover) = view.cover_of(path) {
             bind(held, &place(&way(cover, path, path_is_folder(held))?))?;
@@ -61,10 +71,22 @@ pub(super) fn set_up(settings: &Settings) -> Result<(), Failed> {
         }
     }
     for cover in view.covers.iter().filter(|cover| !is_temporary(cover)) {
-        let flags = PLAIN | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
-        mount(NONE, cover, NONE, flags, NONE).map_err(Failed::at(&format!("seal {}", cover.display())))?;
+        seal(cover)?;
     }
-    mount(Some("proc"), "/proc", Some("proc"), PLAIN | MsFlags::MS_NOEXEC, NONE).map_err(Failed::at("mount /proc"))
+    mount(Some("proc"), "/proc", Some("proc"), PLAIN | MsFlags::MS_NOEXEC, NONE).map_err(Failed::at("mount /proc"))?;
+    KERNEL.into_iter().try_for_each(close)
+}
+
+/// Puts an empty folder over another.
+pub(super) fn empty(path: &Path, options: &str) -> Result<(), Failed> {
+    mount(Some("terrane"), path, Some("tmpfs"), PLAIN, Some(options))
+        .map_err(Failed::at(&format!("cover {}", path.display())))
+}
+
+/// Makes what was put over a folder readable only.
+pub(super) fn seal(path: &Path) -> Result<(), Failed> {
+    let flags = PLAIN | MsFlags::MS_REMOUNT | MsFlags::MS_RDONLY;
+    mount(NONE, path, NONE, flags, NONE).map_err(Failed::at(&format!("seal {}", path.display())))
 }
 
 fn is_temporary(cover: &Path) -> bool {
@@ -72,12 +94,12 @@ fn is_temporary(cover: &Path) -> bool {
 }
 
 /// Keeps hold of what will be covered.
-fn hold(path: &Path) -> Result<OwnedFd, Failed> {
+pub(super) fn hold(path: &Path) -> Result<OwnedFd, Failed> {
     open(path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()).map_err(Failed::at(&format!("open {}", path.display())))
 }
 
 /// A name for what we hold.
-fn place(held: &OwnedFd) -> PathBuf {
+pub(super) fn place(held: &OwnedFd) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}", held.as_raw_fd()))
 }
 
@@ -85,14 +107,14 @@ fn path_is_folder(held: &OwnedFd) -> bool {
     place(held).is_dir()
 }
 
-fn bind(held: &OwnedFd, target: &Path) -> Result<(), Failed> {
+pub(super) fn bind(held: &OwnedFd, target: &Path) -> Result<(), Failed> {
     mount(Some(&place(held)), target, NONE, MsFlags::MS_BIND, NONE)
         .map_err(Failed::at(&format!("put a folder at {}", target.display())))
 }
 
 /// Makes the way from a cover to a folder or file inside of it. The run may have laid links there, which are not
 /// followed: this may be root still.
-fn way(cover: &Path, path: &Path, is_folder: bool) -> Result<OwnedFd, Failed> {
+pub(super) fn way(cover: &Path, path: &Path, is_folder: bool) -> Result<OwnedFd, Failed> {
     let step = |error: Errno| Failed(format!("make the way to {}: {error}", path.display()));
     let base = OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
     let folder = OFlag::O_PATH | OFlag::O_DIRECTORY | base;

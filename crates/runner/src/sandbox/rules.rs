@@ -1,4 +1,5 @@
-//! The same view by Landlock, which knows no "less": everything beside the way to a hidden folder is allowed one by one.
+//! The same view by Landlock: beside mounts as a second wall, without them as the only one. It knows no "less": everything
+//! beside the way to a hidden folder is allowed one by one.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +8,7 @@ use landlock::{
     RulesetStatus, Scope, path_beneath_rules,
 };
 
-use super::view::View;
+use super::view::{TEMPORARY, View};
 use super::{Failed, Settings};
 
 /// The newest that we know; what the kernel does not know of it, is left out. Without files it is refused.
@@ -34,10 +35,23 @@ fn allow_beside(folder: &Path, covers: &[PathBuf], allowed: &mut Vec<PathBuf>) {
 }
 
 impl Rules {
-    pub(super) fn of(settings: &Settings) -> Result<Self, Failed> {
+    /// For a run that sees everything there is.
+    pub(super) fn outside(settings: &Settings) -> Result<Self, Failed> {
         let view = View::of(settings);
-        let mut allowed = view.shown.clone();
-        allow_beside(Path::new("/"), &view.covers, &mut allowed);
+        let mut readable = view.shown.clone();
+        allow_beside(Path::new("/"), &view.covers, &mut readable);
+        let own = [&settings.folder].into_iter().chain(&settings.writable).map(PathBuf::as_path);
+        Self::of(&readable, own.chain(["/dev/shm", "/dev/mqueue"].map(Path::new)))
+    }
+
+    /// For a run that sees only what mounts have left: nothing of it is hidden once more.
+    pub(super) fn inside(settings: &Settings) -> Result<Self, Failed> {
+        let own = [&settings.folder].into_iter().chain(&settings.writable).map(PathBuf::as_path);
+        let given = TEMPORARY.into_iter().chain(["/dev/shm", "/dev/mqueue", "/dev/pts"]).map(Path::new);
+        Self::of(&[PathBuf::from("/")], own.chain(given))
+    }
+
+    fn of<'a>(readable: &[PathBuf], writable: impl Iterator<Item = &'a Path>) -> Result<Self, Failed> {
         let read = AccessFs::from_read(ABI_WANTED);
         let devices: BitFlags<AccessFs> = AccessFs::WriteFile | AccessFs::IoctlDev;
         let all = AccessFs::from_all(ABI_WANTED);
@@ -45,10 +59,9 @@ impl Rules {
             .handle_access(all)
             .and_then(|rules| rules.scope(Scope::from_all(ABI_WANTED)))
             .and_then(Ruleset::create)
-            .and_then(|rules| rules.add_rules(path_beneath_rules(allowed, read)))
+            .and_then(|rules| rules.add_rules(path_beneath_rules(readable, read)))
             .and_then(|rules| rules.add_rules(path_beneath_rules(["/dev"], devices)))
-            .and_then(|rules| rules.add_rules(path_beneath_rules(["/dev/shm", "/dev/mqueue"], all)))
-            .and_then(|rules| rules.add_rules(path_beneath_rules([&settings.folder], all)));
+            .and_then(|rules| rules.add_rules(path_beneath_rules(writable, all)));
         rules.map(Self).map_err(Failed::at("make Landlock rules"))
     }
 

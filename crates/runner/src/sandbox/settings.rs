@@ -24,6 +24,8 @@ pub(crate) struct Settings {
     pub(crate) temporary: PathBuf,
     /// Folders that the run must not see; the run's folder may lie inside.
     pub(crate) hidden: Vec<PathBuf>,
+    /// Folders outside that the run may write to all the same, because whoever runs the server wants it so.
+    pub(crate) writable: Vec<PathBuf>,
     /// The runner's home, which the run must not see either; but an engine that is installed there may be used with
     /// what lies beside it.
     pub(crate) home: Option<PathBuf>,
@@ -31,6 +33,10 @@ pub(crate) struct Settings {
     pub(crate) uid: Option<u32>,
     /// terraform, if it is known: it is to be seen.
     pub(crate) engine: Option<PathBuf>,
+    /// The run's control groups, if it has some.
+    pub(crate) groups: Vec<PathBuf>,
+    /// The longest file.
+    pub(crate) file_bytes: u64,
 }
 
 /// What is to run.

@@ -8,6 +8,10 @@ use super::Settings;
 /// Where programs put temporary files. A run has its own.
 pub(super) const TEMPORARY: [&str; 2] = ["/tmp", "/var/tmp"];
 
+/// What the kernel tells of itself and of all control groups.
+const KERNEL: [&str; 5] =
+    ["/sys/fs", "/sys/firmware", "/sys/kernel/debug", "/sys/kernel/security", "/sys/kernel/tracing"];
+
 /// The folders to hide, and what of them is shown all the same.
 pub(super) struct View {
     /// None lies inside another.
@@ -38,7 +42,7 @@ fn covers(settings: &Settings) -> Vec<PathBuf> {
     ancestors.reverse();
     let closed = ancestors.into_iter().find(|path| *path != Path::new("/") && is_closed(path)).map(Path::to_owned);
     let named = settings.hidden.iter().chain(&settings.home).cloned();
-    let named = named.chain(TEMPORARY.map(PathBuf::from)).chain(closed);
+    let named = named.chain(TEMPORARY.into_iter().chain(KERNEL).map(PathBuf::from)).chain(closed);
     let mut covers: Vec<PathBuf> = named.filter_map(|path| path.canonicalize().ok()).collect();
     covers.retain(|path| path.is_dir() && path != Path::new("/"));
     covers.sort();
@@ -74,14 +78,17 @@ mod tests {
 
     fn settings(root: &Path, engine: &Path) -> Settings {
         Settings {
-            guard: Guard::Namespaces,
+            guard: Guard { namespaces: true, landlock: true },
             runner_pid: 1,
             folder: root.join("home/data/runs/run-1"),
             temporary: root.join("home/data/runs/run-1/tmp"),
             hidden: vec![root.join("home/data")],
+            writable: Vec::new(),
             home: Some(root.join("home")),
             uid: None,
             engine: Some(engine.to_owned()),
+            groups: Vec::new(),
+            file_bytes: 1,
         }
     }
 

@@ -1,6 +1,6 @@
 //! A server with a database of its own, and its API.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Value, json};
@@ -31,6 +31,11 @@ impl Terrane {
     /// Runs can be ended by force right after their cancel.
     pub(crate) fn without_cool_off() -> Self {
         Self::start_with(&["--force-cancel-after", "0"])
+    }
+
+    /// Runs may write to the folder.
+    pub(crate) fn sharing(folder: &Path) -> Self {
+        Self::start_with(&["--run-writable", folder.to_str().unwrap()])
     }
 
     fn start_with(arguments: &[&str]) -> Self {

@@ -28,6 +28,8 @@ pub(crate) struct Server {
     stdout: BufReader<ChildStdout>,
     arguments: Vec<String>,
     owner: Owner,
+    /// Where runs may write beside their own folders.
+    shared: tempfile::TempDir,
     pub(crate) port: u16,
     pub(crate) token: String,
     folder: tempfile::TempDir,
@@ -136,10 +138,13 @@ impl Server {
 
     pub(crate) fn start_as(owner: Owner, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+        let shared = shared_folder();
+        let writable = ["--run-writable", shared.path().to_str().unwrap()];
+        let arguments: Vec<String> = writable.iter().chain(arguments).map(ToString::to_string).collect();
         let database = PostgresDatabase::if_chosen();
         let (supervisor, stdout, port) = spawn(folder.path(), owner, "127.0.0.1:0", &arguments, database.as_ref());
-        let mut server = Self { supervisor, stdout, arguments, owner, port, token: String::new(), folder, database };
+        let mut server =
+            Self { supervisor, stdout, arguments, owner, shared, port, token: String::new(), folder, database };
         server.token.push_str(server.facts()["token"].as_str().unwrap());
         server
     }
@@ -252,9 +257,13 @@ impl Drop for Server {
     }
 }
 
-/// A folder that every user of this machine may write to, as the runs do. Each run has a `/tmp` of its own.
+/// A folder that every user of this machine may write to, as the runs do.
 pub(crate) fn shared_folder() -> tempfile::TempDir {
-    let folder = tempfile::tempdir_in("/dev/shm").unwrap();
+    open_to_all(tempfile::tempdir_in("/dev/shm").unwrap())
+}
+
+/// Lets every user write to a folder.
+pub(crate) fn open_to_all(folder: tempfile::TempDir) -> tempfile::TempDir {
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
     folder
 }
@@ -269,7 +278,8 @@ pub(crate) struct Workspace {
 
 impl Workspace {
     pub(crate) fn new(server: &Server, name: &str, configuration: &str) -> Self {
-        let (folder, shared) = (tempfile::tempdir().unwrap(), shared_folder());
+        let (folder, shared) = (tempfile::tempdir().unwrap(), tempfile::tempdir_in(server.shared.path()).unwrap());
+        let shared = open_to_all(shared);
         let cli_config = server.data_dir().join("dev.tfrc");
         let workspace = Self { name: name.to_owned(), folder, shared, cli_config };
         workspace.write(server, configuration);

@@ -13,6 +13,7 @@ mod faults_checks;
 mod faults_support;
 mod http;
 mod https;
+mod limits;
 mod person;
 mod probes;
 mod process;

@@ -315,6 +315,7 @@ CREATE TABLE run_phases (
     json_blob TEXT COLLATE "C",
     redacted_blob TEXT COLLATE "C",
     generated_configuration BOOLEAN NOT NULL,
+    sandbox_level TEXT COLLATE "C",
     UNIQUE (run_id, phase)
 );
 CREATE INDEX run_phases_uncompacted ON run_phases (id) WHERE log_ended = TRUE AND log_blob IS NULL;

@@ -309,6 +309,7 @@ CREATE TABLE run_phases (
     json_blob TEXT,
     redacted_blob TEXT,
     generated_configuration INTEGER NOT NULL,
+    sandbox_level TEXT,
     UNIQUE (run_id, phase)
 ) STRICT;
 CREATE INDEX run_phases_uncompacted ON run_phases (id) WHERE log_ended = TRUE AND log_blob IS NULL;

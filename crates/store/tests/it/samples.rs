@@ -10,7 +10,7 @@ use terrane_domain::ids::*;
 use terrane_domain::jobs::{JobRecord, JobStatus};
 use terrane_domain::organizations::Organization;
 use terrane_domain::projects::Project;
-use terrane_domain::runner_protocol::{ChangeCounts, LogFormat, Phase, StopRequest};
+use terrane_domain::runner_protocol::{ChangeCounts, LogFormat, Phase, SandboxLevel, StopRequest};
 use terrane_domain::runs::{PhaseStatus, PlanOptions, Run, RunOperation, RunPhase, RunSource, RunStatus};
 use terrane_domain::time::Timestamp;
 use terrane_domain::users::User;
@@ -177,6 +177,7 @@ pub(crate) fn phase(run: &Run, phase: Phase) -> RunPhase {
         json_blob: None,
         redacted_blob: None,
         generated_configuration: false,
+        sandbox_level: Some(SandboxLevel::L2),
     }
 }
 

@@ -18,7 +18,7 @@ use terrane_app::{
 use terrane_domain::access::{Caller, CredentialKind, Principal, ProjectAccessLevel, WorkspaceAccessLevel};
 use terrane_domain::ids::RunnerId;
 use terrane_domain::organizations::OrganizationChange;
-use terrane_domain::runner_protocol::{ChangeCounts, ClaimRequest, Finish, Outcome};
+use terrane_domain::runner_protocol::{ChangeCounts, ClaimRequest, Finish, Outcome, SandboxLevel};
 use terrane_domain::runs::{PlanOptions, RunSource};
 use terrane_domain::teams::TeamVisibility;
 use terrane_domain::time::Timestamp;
@@ -236,7 +236,8 @@ impl World {
             client_renders_json: true,
         };
         let run = runs::create(app, &owner, new).await.unwrap().run;
-        let request = ClaimRequest { runner_id: RunnerId::from_entropy(1), name: "test".to_owned() };
+        let (runner_id, name) = (RunnerId::from_entropy(1), "test".to_owned());
+        let request = ClaimRequest { runner_id, name, sandbox_level: SandboxLevel::L2 };
         let job = jobs::claim(app, &runner, request).await.unwrap().unwrap();
         let finish = Finish {
             fence: job.fence,

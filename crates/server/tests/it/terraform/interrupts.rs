@@ -55,8 +55,8 @@ fn an_interrupted_wait_is_canceled_when_that_is_confirmed() {
 
 #[test]
 fn an_interrupted_plan_goes_on_without_its_reader() {
-    let terrane = &Terrane::start();
     let shared = shared_folder();
+    let terrane = &Terrane::sharing(shared.path());
     let (pipe, file) = (shared.path().join("text"), shared.path().join("later"));
     mkfifo(&pipe, Mode::from_bits_truncate(0o666)).unwrap();
     std::fs::write(&file, "text").unwrap();
