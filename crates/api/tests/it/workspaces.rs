@@ -179,6 +179,25 @@ async fn what_a_workspace_does_not_say_its_project_says() {
 }
 
 #[tokio::test]
+async fn a_search_by_tags_finds_names_and_keys() {
+    let world = World::new().await;
+    let keyed = text(&make(&world, "keyed", &json!({})).await["id"]);
+    let binding = json!({"data":[{"type":"tag-bindings","attributes":{"key":"env","value":"dev"}}]});
+    world.owner_json("PATCH", &format!("/api/v2/workspaces/{keyed}/tag-bindings"), &binding).await;
+    let found = async |query: &str| {
+        let list = world.owner_json("GET", &format!("{WORKSPACES}?{query}"), &Value::Null).await;
+        let names: Vec<String> =
+            list["data"].as_array().unwrap().iter().map(|one| text(&one["attributes"]["name"])).collect();
+        names.join(",")
+    };
+    assert_eq!(found("search[tags]=env").await, "keyed");
+    assert_eq!(found("search[tags]=env&filter[tagged][0][key]=env&filter[tagged][0][value]=dev").await, "keyed");
+    assert_eq!(found("search[tags]=env,blue").await, "");
+    assert_eq!(found("search[tags]=blue").await, "app");
+    assert_eq!(found("search[exclude-tags]=blue").await, "keyed");
+}
+
+#[tokio::test]
 async fn a_list_takes_whatever_it_is_asked() {
     let world = World::new().await;
     for number in 0..3 {

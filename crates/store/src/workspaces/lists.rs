@@ -10,6 +10,18 @@ use crate::statement::statements;
 use crate::transaction::{Tx, values};
 use crate::value::Val;
 
+/// What a search by tags goes by: the names of flat tags, and the keys of those with values, the project's among them. For a
+/// mapping by keys and values, terraform asks for both at once.
+macro_rules! tag_names {
+    () => {
+        concat!(
+            "SELECT t.name FROM workspace_tags w JOIN tags t ON t.id = w.tag_id WHERE w.workspace_id = workspaces.id",
+            " UNION SELECT b.key FROM tag_bindings b",
+            " WHERE b.workspace_id = workspaces.id OR b.project_id = workspaces.project_id",
+        )
+    };
+}
+
 /// $2, $3: patterns for the name in lower case, with LIKE's own characters escaped; $4: the project; $5: statuses of
 /// the current run; $6, $7: tags and how many they are; $8: tags that it must not have; $9, $10, $11: keys, pairs of a
 /// key and a value, and how many both are; $12: a workspace whose state it reads; $13: a workspace that it is not.
@@ -24,12 +36,12 @@ const NARROWED: &str = concat!(
     " AND (CAST($4 AS TEXT) IS NULL OR project_id = CAST($4 AS TEXT))",
     " AND (CAST($5 AS TEXT) IS NULL OR EXISTS (SELECT 1 FROM runs r WHERE r.id = workspaces.current_run_id",
     " AND REPLACE(CAST($5 AS TEXT), ',' || r.status || ',', '') <> CAST($5 AS TEXT)))",
-    " AND (CAST($6 AS TEXT) IS NULL OR CAST($7 AS BIGINT) = (SELECT COUNT(*) FROM workspace_tags w",
-    " JOIN tags t ON t.id = w.tag_id WHERE w.workspace_id = workspaces.id",
-    " AND REPLACE(CAST($6 AS TEXT), ',' || t.name || ',', '') <> CAST($6 AS TEXT)))",
-    " AND (CAST($8 AS TEXT) IS NULL OR NOT EXISTS (SELECT 1 FROM workspace_tags w",
-    " JOIN tags t ON t.id = w.tag_id WHERE w.workspace_id = workspaces.id",
-    " AND REPLACE(CAST($8 AS TEXT), ',' || t.name || ',', '') <> CAST($8 AS TEXT)))",
+    " AND (CAST($6 AS TEXT) IS NULL OR CAST($7 AS BIGINT) = (SELECT COUNT(*) FROM (",
+    tag_names!(),
+    ") n WHERE REPLACE(CAST($6 AS TEXT), ',' || n.name || ',', '') <> CAST($6 AS TEXT)))",
+    " AND (CAST($8 AS TEXT) IS NULL OR NOT EXISTS (SELECT 1 FROM (",
+    tag_names!(),
+    ") n WHERE REPLACE(CAST($8 AS TEXT), ',' || n.name || ',', '') <> CAST($8 AS TEXT)))",
     " AND (CAST($9 AS TEXT) IS NULL OR CAST($11 AS BIGINT) = (SELECT COALESCE(SUM(",
     "CASE WHEN REPLACE(CAST($9 AS TEXT), ',' || b.key || ',', '') <> CAST($9 AS TEXT) THEN 1 ELSE 0 END",
     " + CASE WHEN REPLACE(CAST($10 AS TEXT), ',' || b.key || '/' || b.value || ',', '') <> CAST($10 AS TEXT) THEN 1 ELSE 0 END",
