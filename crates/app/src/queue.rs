@@ -9,7 +9,7 @@ use terrane_domain::reasons::ReasonCode;
 use terrane_domain::run_events::RunEventAction;
 use terrane_domain::runner_protocol::{Phase, StopRequest};
 use terrane_domain::runs::{PhaseStatus, Run, RunStatus, SAVED_PLAN_LIFE};
-use terrane_domain::workspaces::{EndedRun, LockHolder, RunStatistics};
+use terrane_domain::workspaces::{EndedRun, LockHolder, RunStatistics, Workspace};
 use terrane_store::runs::RunChange;
 use terrane_store::{StoreError, Tx};
 
@@ -29,8 +29,10 @@ fn lock_reason(run: &Run) -> String {
 pub(crate) async fn advance(tx: &mut Tx, workspace_id: &WorkspaceId) -> Result<(), StoreError> {
     terrane_store::workspaces::hold(tx, workspace_id).await?;
     let Some(workspace) = terrane_store::workspaces::by_id(tx, workspace_id).await? else { return Ok(()) };
-    if workspace.lock_holder.is_some() {
-        return Ok(());
+    match workspace.lock_holder {
+        None => {}
+        Some(LockHolder::Run(_)) => return Ok(()),
+        Some(_) => return lead_queue(tx, &workspace).await,
     }
     while let Some(mut run) = terrane_store::runs::next_in_queue(tx, workspace_id).await? {
         // One that was cancelled since it was found is passed over.
@@ -40,6 +42,17 @@ pub(crate) async fn advance(tx: &mut Tx, workspace_id: &WorkspaceId) -> Result<(
         }
     }
     Ok(())
+}
+
+/// Makes the next waiting run current while people hold the workspace: by a current run that waits, clients tell such a
+/// lock from a queue.
+async fn lead_queue(tx: &mut Tx, workspace: &Workspace) -> Result<(), StoreError> {
+    match terrane_store::runs::next_in_queue(tx, &workspace.id).await? {
+        Some(run) if workspace.current_run_id.as_ref() != Some(&run.id) => {
+            terrane_store::workspaces::set_current_run(tx, &workspace.id, &run.id).await
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Locks the workspace for the run and makes the run current.
@@ -153,7 +166,7 @@ async fn note_statistics(tx: &mut Tx, run: &Run) -> Result<(), StoreError> {
     terrane_store::workspaces::set_statistics(tx, &run.workspace_id, statistics).await
 }
 
-/// Gives the run's lock back and starts the next run; a run without the lock leaves it alone.
+/// Gives the run's lock back, if it has it, and lets the queue go on.
 async fn release(tx: &mut Tx, run: &Run) -> Result<bool, StoreError> {
     let holder = LockHolder::Run(run.id.clone());
     if run.reason == Some(ReasonCode::RunnerLost) {
@@ -162,7 +175,9 @@ async fn release(tx: &mut Tx, run: &Run) -> Result<bool, StoreError> {
         terrane_store::workspaces::hand_over_lock(tx, &run.workspace_id, &holder, &recovery, reason).await?;
         return Ok(true);
     }
-    if terrane_store::workspaces::unlock(tx, &run.workspace_id, &holder).await? {
+    let is_free = terrane_store::workspaces::unlock(tx, &run.workspace_id, &holder).await?;
+    // One that ends while it waits may have been current all the same.
+    if is_free || !(run.plan_only || run.save_plan) {
         advance(tx, &run.workspace_id).await?;
     }
     Ok(true)

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use terrane_app::AppError;
+
 use terrane_app::runs::{self, NewRun, RunAction};
+use terrane_app::workspaces::{self, WorkspaceKey};
 use terrane_domain::access::{Caller, CredentialKind, Principal};
 use terrane_domain::runner_protocol::Outcome;
 use terrane_domain::runs::{RunSource, RunStatus};
@@ -23,6 +25,23 @@ async fn the_second_run_starts_when_the_first_has_ended() {
         let second = world.read(&second.id).await;
         assert_eq!(second.run.status, RunStatus::PlanQueued);
         assert_eq!(second.workspace.current_run_id, Some(second.run.id));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn under_a_lock_by_people_the_run_that_waits_first_is_current() {
+    each(async |world| {
+        let key = WorkspaceKey::Id(world.workspace_id.clone());
+        workspaces::lock(&world.app, &world.owner, key.clone(), "mine".to_owned()).await.unwrap();
+        let first = world.queue(world.new_run()).await.run;
+        let second = world.queue(world.new_run()).await.run;
+        let view = world.read(&first.id).await;
+        assert_eq!((view.run.status, view.workspace.current_run_id), (RunStatus::Pending, Some(first.id.clone())));
+        world.act(&first.id, RunAction::Cancel).await.unwrap();
+        assert_eq!(world.read(&second.id).await.workspace.current_run_id, Some(second.id.clone()));
+        workspaces::unlock(&world.app, &world.owner, key).await.unwrap();
+        assert_eq!(world.read(&second.id).await.run.status, RunStatus::PlanQueued);
     })
     .await;
 }
