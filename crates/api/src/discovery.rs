@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 use terrane_app::App;
-use terrane_domain::authorization_codes::{CLIENT_ID, PORTS};
+use terrane_domain::discovery::services;
 
 use crate::routes::{Access, Routes};
 
@@ -16,21 +16,6 @@ pub(crate) fn routes() -> Routes {
         .get("/api/v2/ping", Access::Public, ping)
         .get("/healthz", Access::Public, healthz)
         .get("/readyz", Access::Public, readyz)
-}
-
-/// The services of this server by the ids under which terraform looks for them, with addresses below `base`: nothing, where
-/// terraform resolves them against the document, or `https://HOST`, where no document is asked for.
-pub fn services(base: &str) -> Map<String, Value> {
-    let api = format!("{base}/api/v2/");
-    let login = json!({
-        "client": CLIENT_ID,
-        "grant_types": ["authz_code"],
-        "authz": format!("{base}/oauth/authorization"),
-        "token": format!("{base}/oauth/token"),
-        "ports": [PORTS.start(), PORTS.end()],
-    });
-    let services = ["state.v2", "tfe.v2", "tfe.v2.1", "tfe.v2.2"].map(|id| (id.to_owned(), json!(api)));
-    services.into_iter().chain([("login.v1".to_owned(), login)]).collect()
 }
 
 async fn document() -> Json<Map<String, Value>> {

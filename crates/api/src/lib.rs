@@ -45,7 +45,6 @@ use axum::http::{HeaderValue, header};
 use axum::middleware;
 use terrane_app::App;
 
-pub use discovery::services;
 pub use routes::{Access, Route, Routes};
 
 /// Every route with its declaration.

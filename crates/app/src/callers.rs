@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use terrane_domain::access::{Caller, CredentialKind, Principal};
 use terrane_domain::ids::{TokenId, UserId};
+use terrane_domain::runs::Run;
 use terrane_domain::time::Timestamp;
 use terrane_domain::tokens::{Token, TokenCreator, TokenKind};
 use terrane_store::{StoreError, Tx, hex, random_bytes};
@@ -142,6 +143,14 @@ pub(crate) async fn create_user_token(tx: &mut Tx, user_id: &UserId, description
     let (mut token, secret) = new_token(tx, TokenKind::User, description);
     token.user_id = Some(user_id.clone());
     token.created_by = Some(TokenCreator::User(user_id.clone()));
+    terrane_store::tokens::insert(tx, &token, secret.reveal()).await?;
+    Ok(secret)
+}
+
+/// Makes the token with which a run comes while one of its phases runs.
+pub(crate) async fn create_run_token(tx: &mut Tx, run: &Run) -> Result<Secret, StoreError> {
+    let (mut token, secret) = new_token(tx, TokenKind::Run, "a run");
+    token.run_id = Some(run.id.clone());
     terrane_store::tokens::insert(tx, &token, secret.reveal()).await?;
     Ok(secret)
 }

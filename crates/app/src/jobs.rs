@@ -25,7 +25,7 @@ use terrane_store::runs::{PlanDocument, RunChange};
 use terrane_store::{BlobKind, BlobReader, Topic, Tx};
 
 use crate::streams::{Body, receive, remove_if_refused};
-use crate::{App, AppError, AppResult, entropy, queue, run_events, state_uploads};
+use crate::{App, AppError, AppResult, callers, entropy, queue, run_events, state_uploads};
 
 /// How long a claim is held when there is no work.
 const HOLD: Duration = Duration::from_secs(20);
@@ -167,6 +167,7 @@ async fn describe(app: &App, tx: &mut Tx, id: &JobId, run: &Run, phase: &RunPhas
         terrane_store::organizations::by_id(tx, &run.organization_id).await?.ok_or(AppError::NotFound)?;
     let project = terrane_store::projects::by_id(tx, &workspace.project_id).await?.ok_or(AppError::NotFound)?;
     let (variables, environment) = variables_of(tx, run).await?;
+    let token = callers::create_run_token(tx, run).await?;
     Ok(Job {
         id: job.id.clone(),
         fence: job.fence,
@@ -183,6 +184,8 @@ async fn describe(app: &App, tx: &mut Tx, id: &JobId, run: &Run, phase: &RunPhas
         options: run.options.clone(),
         variables,
         environment,
+        public_url: app.public_url().to_owned(),
+        token: token.reveal().to_owned(),
         spool_key: app.store.derive_key(&format!("spool {}", job.id)).to_hex().to_string(),
         log_offset: u64::try_from(phase.log_length).unwrap_or(0),
     })
@@ -203,6 +206,7 @@ pub async fn reattach(app: &App, caller: &Caller, id: JobId, request: ReattachRe
                 let run = terrane_store::runs::by_id(tx, &job.run_id).await?.ok_or(AppError::NotFound)?;
                 let phase = terrane_store::runs::phase(tx, &job.run_id, job.phase).await?.ok_or(AppError::NotFound)?;
                 terrane_store::runs::set_sandbox_level(tx, &phase.id, request.sandbox_level).await?;
+                terrane_store::tokens::remove_of_run(tx, &run.id).await?;
                 describe(&server, tx, &id, &run, &phase).await
             })
         })
@@ -524,6 +528,8 @@ async fn finish_in(tx: &mut Tx, id: &JobId, finish: &Finish, may_wait: bool) -> 
 
 async fn plan_finished(tx: &mut Tx, run: &mut Run, has_changes: bool) -> AppResult<()> {
     let change = RunChange { has_changes: Some(has_changes), ..RunChange::default() };
+    // The apply gets one of its own.
+    terrane_store::tokens::remove_of_run(tx, &run.id).await?;
     match after_plan(run.plan_facts(has_changes)) {
         next if next.is_final() => {
             queue::end(tx, run, next, change).await?;
@@ -579,6 +585,7 @@ async fn lose(tx: &mut Tx, job: JobRecord) -> AppResult<()> {
         if !terrane_store::jobs::requeue(tx, &job.id, job.fence).await? {
             return Ok(());
         }
+        terrane_store::tokens::remove_of_run(tx, &run.id).await?;
         let status = match job.phase {
             Phase::Plan => RunStatus::PlanQueued,
             Phase::Apply => RunStatus::ApplyQueued,

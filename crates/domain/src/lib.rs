@@ -10,6 +10,7 @@ pub mod archive;
 pub mod authorization_codes;
 pub mod comments;
 pub mod configuration_versions;
+pub mod discovery;
 pub mod engines;
 pub mod events;
 pub mod execution;

@@ -186,6 +186,10 @@ pub struct Job {
     pub variables: Vec<JobVariable>,
     /// Variables of category `env`.
     pub environment: Vec<JobVariable>,
+    /// What clients reach the server by, for the run's own CLI configuration; without a slash at the end.
+    pub public_url: String,
+    /// The run's own token: for its state and for those that others share with its workspace, while this phase runs.
+    pub token: String,
     /// 32 bytes in hexadecimal that seal the runner's spool for this job.
     pub spool_key: String,
     /// Bytes of this phase's log that the server already holds (more than 0 only after a re-attachment).

@@ -21,6 +21,8 @@ use crate::{folder, plan, variables};
 async fn prepare(setting: &Setting, log: &Log) -> Result<Option<Ended>, RunnerError> {
     if plan::is_kept(setting) {
         setting.make_ready();
+        // The plan's token has ended with it.
+        setting.folder.write_cli_configuration(&setting.job)?;
         // The state may have changed since; terraform itself sees then that the plan is stale.
         plan::fetch_state(setting).await?;
         setting.give_folder()?;

@@ -287,8 +287,7 @@ pub(crate) mod fake {
             "workspace_name": "w", "organization_name": "o", "project_name": "p", "working_directory": "",
             "terraform_version": "latest", "log_format": "text",
             "options": terrane_domain::runs::PlanOptions::default(), "variables": [], "environment": [],
-            "spool_key": "07".repeat(32), "log_offset": 0,
-            "run_token": "", "spool_key": "07".repeat(32), "log_offset": 0,
+            "public_url": "http://localhost", "token": "", "spool_key": "07".repeat(32), "log_offset": 0,
         });
         serde_json::from_value(text).unwrap()
     }

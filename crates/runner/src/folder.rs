@@ -2,7 +2,7 @@
 //! more than the kept time, nor a restart.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,6 +11,7 @@ use flate2::read::GzDecoder;
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 use nix::sys::stat::Mode;
 use terrane_domain::archive::{ArchiveError, ArchiveRules, Entry, Judged, unpacked_limit};
+use terrane_domain::discovery::cli_configuration;
 use terrane_domain::ids::RunId;
 use terrane_domain::reasons::ReasonCode;
 use terrane_domain::runner_protocol::Job;
@@ -97,6 +98,29 @@ impl RunFolder {
     /// Names of the variables that the apply needs anew.
     pub(crate) fn ephemeral_file(&self) -> PathBuf {
         self.root.join("ephemeral")
+    }
+
+    /// The run's own CLI configuration, where terraform and tofu look for it in a home.
+    fn cli_configuration_file(&self) -> PathBuf {
+        self.root.join("home").join(".terraformrc")
+    }
+
+    /// Writes how terraform reaches the server as this run, for the states of other workspaces: the run's token, for the
+    /// server's name and for the one that stands for the own host wherever that is.
+    pub(crate) fn write_cli_configuration(&self, job: &Job) -> Result<(), RunnerError> {
+        let path = self.cli_configuration_file();
+        let text = cli_configuration(&job.public_url, &["localterraform.com"], &job.token);
+        let written = create_inside(&self.root, &path).and_then(|mut file| file.write_all(text.as_bytes()));
+        written.map_err(RunnerError::file(path))
+    }
+
+    /// Puts an operator's mirror of providers where terraform and tofu look by themselves: what is there is taken from
+    /// there, and only the rest is asked of a registry.
+    pub(crate) fn link_provider_mirror(&self, mirror: &Path) -> Result<(), RunnerError> {
+        let folder = self.root.join("home").join(".terraform.d");
+        let link = folder.join("plugins");
+        let linked = create_private(&folder).map(|()| std::os::unix::fs::symlink(mirror, &link));
+        linked?.map_err(RunnerError::file(link))
     }
 
     pub(crate) fn variables_file(&self) -> PathBuf {

@@ -65,6 +65,8 @@ pub struct RunnerConfig {
     pub hidden: Vec<PathBuf>,
     /// Folders outside of a run's own that all runs may write to.
     pub writable: Vec<PathBuf>,
+    /// A folder with providers that runs take instead of asking a registry, if there is one.
+    pub provider_mirror: Option<PathBuf>,
     /// The weakest sandbox that the runner is to make do with; it takes the strongest there is. L0: none at all.
     pub least: SandboxLevel,
     /// What a run may use.
@@ -95,6 +97,7 @@ impl Runner {
             slots: 1,
             hidden: Vec::new(),
             writable: Vec::new(),
+            provider_mirror: None,
             least: SandboxLevel::L0,
             limits: RunLimits { log_bytes: 1 << 20, ..RunLimits::default() },
             program: PathBuf::new(),

@@ -25,6 +25,10 @@ pub(crate) const MAX_LOCK_BYTES: u64 = 1 << 20;
 pub(crate) async fn prepare(setting: &Setting) -> Result<(), RunnerError> {
     let (client, job, folder) = (&setting.runner.client, &setting.job, &setting.folder);
     folder.create()?;
+    if let Some(mirror) = &setting.runner.config.provider_mirror {
+        folder.link_provider_mirror(mirror)?;
+    }
+    folder.write_cli_configuration(job)?;
     setting.make_ready();
     if !client.fetch(job, "configuration", &folder.archive()).await? {
         return Err(RunnerError::job(ReasonCode::ConfigurationInvalid, ReasonCode::ConfigurationInvalid.sentence()));

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use terrane_domain::discovery::{cli_configuration, host_of};
 
 use crate::configuration::Settings;
 use crate::files;
@@ -65,7 +65,7 @@ pub(crate) fn previous(settings: &Settings) -> Previous {
 pub(crate) fn write(settings: &Settings, facts: &DevFacts) -> anyhow::Result<()> {
     let address = settings.public_url();
     let cli_config = cli_config_path(settings);
-    files::replace(&cli_config, cli_configuration(&address, &facts.token).as_bytes(), files::PRIVATE)
+    files::replace(&cli_config, cli_configuration(&address, &[], &facts.token).as_bytes(), files::PRIVATE)
         .with_context(|| format!("write {}", cli_config.display()))?;
     let document = Document {
         address: &address,
@@ -80,40 +80,6 @@ pub(crate) fn write(settings: &Settings, facts: &DevFacts) -> anyhow::Result<()>
     text.push(b'\n');
     let path = json_path(settings);
     files::replace(&path, &text, files::PRIVATE).with_context(|| format!("write {}", path.display()))
-}
-
-/// A CLI configuration with which an unchanged terraform finds the services without HTTPS.
-fn cli_configuration(address: &str, token: &str) -> String {
-    let host = quote(host_of(address));
-    let mut text = format!("host {host} {{\n  services = {{\n");
-    for (id, service) in terrane_api::services(address) {
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "    {} = {}", quote(&id), expression(&service));
-    }
-    let _ = write!(text, "  }}\n}}\n\ncredentials {host} {{\n  token = {}\n}}\n", quote(token));
-    text
-}
-
-fn host_of(address: &str) -> &str {
-    address.split_once("://").map_or(address, |(_, host)| host)
-}
-
-/// A value in HCL, as the CLI configuration knows it.
-fn expression(value: &Value) -> String {
-    match value {
-        Value::String(text) => quote(text),
-        Value::Array(items) => format!("[{}]", items.iter().map(expression).collect::<Vec<_>>().join(", ")),
-        Value::Object(members) => {
-            let members = members.iter().map(|(name, value)| format!("{name} = {}", expression(value)));
-            format!("{{ {} }}", members.collect::<Vec<_>>().join(", "))
-        }
-        other => other.to_string(),
-    }
-}
-
-/// A string of HCL, as the CLI configuration knows it.
-fn quote(text: &str) -> String {
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace("${", "$${"))
 }
 
 /// Greets the user on standard output.
@@ -140,30 +106,4 @@ fn greeting(settings: &Settings, facts: &DevFacts) -> String {
     );
     let _ = write!(text, "  Data        {}\n  Stop        Ctrl-C\n\n", settings.data_dir.display());
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_cli_configuration_names_the_host_with_its_port() {
-        let text = cli_configuration("http://localhost:8080", "secret");
-        assert!(text.starts_with("host \"localhost:8080\" {\n"), "{text}");
-        assert!(text.contains("    \"tfe.v2.1\" = \"http://localhost:8080/api/v2/\"\n"), "{text}");
-        assert!(text.ends_with("credentials \"localhost:8080\" {\n  token = \"secret\"\n}\n"), "{text}");
-    }
-
-    #[test]
-    fn a_service_may_have_members() {
-        let text = cli_configuration("http://localhost:8080", "secret");
-        let login = "    \"login.v1\" = { authz = \"http://localhost:8080/oauth/authorization\", client = \"terraform-cli\", \
-                     grant_types = [\"authz_code\"], ports = [10000, 10010], token = \"http://localhost:8080/oauth/token\" }\n";
-        assert!(text.contains(login), "{text}");
-    }
-
-    #[test]
-    fn quoting_leaves_no_way_out() {
-        assert_eq!(quote(r#"a"b\c${d}"#), r#""a\"b\\c$${d}""#);
-    }
 }

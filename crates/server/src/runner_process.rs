@@ -38,6 +38,7 @@ async fn run(child: &ChildProcess) -> anyhow::Result<()> {
         slots: settings.runners,
         hidden: vec![settings.data_dir.clone()],
         writable: settings.runs.writable.clone(),
+        provider_mirror: settings.runs.provider_mirror.clone(),
         least: settings.runs.least(settings.mode),
         limits: settings.runs.limits,
         program: std::env::current_exe().context("find this program")?,

@@ -211,7 +211,7 @@ impl World {
         (made.secret.unwrap().reveal().to_owned(), text(&invited["data"]["id"]))
     }
 
-    /// A token of a run: nothing hands one out yet.
+    /// A token of a run that lasts as long as the run.
     pub(crate) async fn mint_run_token(&self, number: u128, run: &str) -> String {
         let id: RunId = run.parse().unwrap();
         let secret = format!("secret-of-{run}");

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use terrane_app::AppError;
 use terrane_app::callers::{Secret, authenticate, set_runner_token};
+use terrane_app::runs::NewRun;
 use terrane_app::tokens::{self, Expiry, NewToken};
 use terrane_domain::access::CredentialKind;
 
@@ -25,14 +26,23 @@ async fn a_token_that_was_replaced_is_refused_at_once() {
 }
 
 #[tokio::test]
-async fn a_runs_token_ends_with_the_run() {
+async fn a_runs_token_ends_with_each_phase() {
     each(async |world| {
-        let run = world.queue(world.new_run()).await.run;
-        let job = world.claim().await;
-        let secret = world.mint_run_token(&run).await;
-        assert_eq!(authenticate(&world.app, Some(secret.clone())).await.unwrap().kind, CredentialKind::Run);
-        world.finish(&job, false).await.unwrap();
-        assert!(matches!(authenticate(&world.app, Some(secret)).await, Err(AppError::Unauthorized)));
+        world.queue(NewRun { auto_apply: Some(true), ..world.new_run() }).await;
+        let kind = async |secret: &str| match authenticate(&world.app, Some(Secret::new(secret))).await {
+            Ok(caller) => Some(caller.kind),
+            Err(AppError::Unauthorized) => None,
+            Err(other) => panic!("{other}"),
+        };
+        let plan = world.claim().await;
+        assert_eq!(kind(&plan.token).await, Some(CredentialKind::Run));
+        world.finish(&plan, true).await.unwrap();
+        assert_eq!(kind(&plan.token).await, None);
+        let apply = world.claim().await;
+        assert_ne!(apply.token, plan.token);
+        assert_eq!(kind(&apply.token).await, Some(CredentialKind::Run));
+        world.finish(&apply, false).await.unwrap();
+        assert_eq!(kind(&apply.token).await, None);
     })
     .await;
 }

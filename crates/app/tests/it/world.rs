@@ -13,14 +13,13 @@ use terrane_app::workspaces::{WorkspaceKey, WorkspaceSettings};
 use terrane_app::{App, AppError, bootstrap, configuration_versions, jobs, runs, signed_urls, streams, workspaces};
 use terrane_domain::access::{Caller, GrantedAccess, WorkspaceAccessLevel};
 use terrane_domain::ids::{
-    ConfigurationVersionId, OrganizationId, RunId, RunnerId, TeamId, TeamWorkspaceId, TokenId, WorkspaceId,
+    ConfigurationVersionId, OrganizationId, RunId, RunnerId, TeamId, TeamWorkspaceId, WorkspaceId,
 };
 use terrane_domain::runner_protocol::{ChangeCounts, ClaimRequest, Finish, Job, Outcome, SandboxLevel, StopRequest};
-use terrane_domain::runs::{PlanOptions, Run, RunSource};
+use terrane_domain::runs::{PlanOptions, RunSource};
 use terrane_domain::team_access::TeamWorkspace;
 use terrane_domain::teams::{Team, TeamVisibility};
 use terrane_domain::time::Timestamp;
-use terrane_domain::tokens::{Token, TokenKind};
 use terrane_store::{Clock, Key, Store, StoreError, StoreOptions};
 use tokio::sync::watch;
 
@@ -210,29 +209,6 @@ impl World {
         });
         let body = streams::body(state.to_string().into_bytes());
         jobs::put_state(&self.app, &self.runner, job.id.clone(), job.fence, body).await
-    }
-
-    /// A token of the run: nothing hands one out yet.
-    pub(crate) async fn mint_run_token(&self, run: &Run) -> Secret {
-        let token = Token {
-            id: TokenId::from_entropy(1),
-            kind: TokenKind::Run,
-            user_id: None,
-            team_id: None,
-            run_id: Some(run.id.clone()),
-            organization_id: Some(run.organization_id.clone()),
-            created_by: None,
-            description: None,
-            created_at: self.app.store().now(),
-            last_used_at: None,
-            expires_at: None,
-        };
-        let work = self.app.store().write(move |tx| {
-            Box::pin(async move { terrane_store::tokens::insert(tx, &token, "secret of the run").await })
-        });
-        let done: Result<(), StoreError> = work.await;
-        done.unwrap();
-        Secret::new("secret of the run")
     }
 
     pub(crate) async fn log(&self, job: &Job, offset: u64, text: &'static str) -> Result<u64, AppError> {

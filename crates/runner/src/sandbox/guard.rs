@@ -176,6 +176,7 @@ impl Settings {
             temporary,
             hidden,
             writable: config.writable.iter().map(true_name).collect(),
+            readable: config.provider_mirror.iter().map(true_name).collect(),
             home,
             uid: None,
             engine: None,

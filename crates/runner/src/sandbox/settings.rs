@@ -26,6 +26,8 @@ pub(crate) struct Settings {
     pub(crate) hidden: Vec<PathBuf>,
     /// Folders outside that the run may write to all the same, because whoever runs the server wants it so.
     pub(crate) writable: Vec<PathBuf>,
+    /// Folders that the run may read even where what is around them is hidden.
+    pub(crate) readable: Vec<PathBuf>,
     /// The runner's home, which the run must not see either; but an engine that is installed there may be used with
     /// what lies beside it.
     pub(crate) home: Option<PathBuf>,

@@ -16,7 +16,7 @@ const KERNEL: [&str; 5] =
 pub(super) struct View {
     /// None lies inside another.
     pub(super) covers: Vec<PathBuf>,
-    /// Parts of them for reading: the engine.
+    /// Parts of them for reading: the engine, and what whoever runs the server wants read.
     pub(super) shown: Vec<PathBuf>,
 }
 
@@ -52,23 +52,30 @@ fn covers(settings: &Settings) -> Vec<PathBuf> {
     covers
 }
 
+/// What is to be read, and the engine.
+fn shown(settings: &Settings, covers: &[PathBuf]) -> Vec<PathBuf> {
+    let mut shown = engine(settings);
+    shown.extend(settings.readable.iter().cloned());
+    shown.retain(|path| covers.iter().any(|cover| path.starts_with(cover)));
+    shown.sort();
+    shown.dedup();
+    shown
+}
+
 /// The engine, by its name and by what that name leads to. In a home, what lies beside it may belong to it, as with
 /// programs that switch between versions.
-fn shown(settings: &Settings, covers: &[PathBuf]) -> Vec<PathBuf> {
+fn engine(settings: &Settings) -> Vec<PathBuf> {
     let Some(program) = settings.engine.clone() else { return Vec::new() };
     let real = program.canonicalize().ok();
-    let mut shown: Vec<PathBuf> = [Some(program), real].into_iter().flatten().collect();
-    shown.retain(|path| covers.iter().any(|cover| path.starts_with(cover)));
-    for path in &mut shown {
+    let mut paths: Vec<PathBuf> = [Some(program), real].into_iter().flatten().collect();
+    for path in &mut paths {
         let inside = settings.home.as_ref().and_then(|home| Some((home, path.strip_prefix(home).ok()?)));
         let Some(first) = inside.and_then(|(home, rest)| Some(home.join(rest.components().next()?))) else { continue };
         if !settings.hidden.iter().any(|hidden| hidden.starts_with(&first) || first.starts_with(hidden)) {
             *path = first;
         }
     }
-    shown.sort();
-    shown.dedup();
-    shown
+    paths
 }
 
 #[cfg(test)]
@@ -84,6 +91,7 @@ mod tests {
             temporary: root.join("home/data/runs/run-1/tmp"),
             hidden: vec![root.join("home/data")],
             writable: Vec::new(),
+            readable: vec![root.join("home/mirror"), root.join("mirror")],
             home: Some(root.join("home")),
             uid: None,
             engine: Some(engine.to_owned()),
@@ -93,11 +101,11 @@ mod tests {
     }
 
     #[test]
-    fn an_engine_in_a_hidden_folder_is_shown_and_no_more_of_it_than_belongs_to_it() {
+    fn an_engine_and_a_mirror_in_a_hidden_folder_are_shown_and_no_more_than_belongs_to_them() {
         let folder = tempfile::tempdir_in("/dev/shm").unwrap();
         let root = folder.path();
         std::fs::set_permissions(root, std::fs::Permissions::from_mode(0o755)).unwrap();
-        for name in ["home/data/runs/run-1", "home/data/tools", "home/.tfenv/bin"] {
+        for name in ["home/data/runs/run-1", "home/data/tools", "home/.tfenv/bin", "home/mirror"] {
             std::fs::create_dir_all(root.join(name)).unwrap();
         }
         let table = [
@@ -107,7 +115,8 @@ mod tests {
         ];
         for (engine, expected) in table {
             let view = View::of(&settings(root, &root.join(engine)));
-            assert_eq!(view.shown, Vec::from_iter(expected.map(|path| root.join(path))), "{engine}");
+            let expected = expected.into_iter().chain(["home/mirror"]).map(|path| root.join(path));
+            assert_eq!(view.shown, expected.collect::<Vec<_>>(), "{engine}");
             assert!(view.covers.contains(&root.join("home")));
             assert_eq!(view.cover_of(&root.join("home/data/root.key")), Some(root.join("home").as_path()));
         }

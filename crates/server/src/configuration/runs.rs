@@ -1,6 +1,6 @@
 //! What runs are kept from, and what they may use.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -36,6 +36,9 @@ pub(super) struct RunsArguments {
     /// Folders that all runs may write to, beside their own
     #[arg(long = "run-writable", env = "TERRANE_RUN_WRITABLE", value_name = "FOLDER,...", value_delimiter = ',')]
     writable: Option<Vec<PathBuf>>,
+    /// Folder with providers, laid out as terraform providers mirror makes it, that runs take instead of asking a registry
+    #[arg(long = "run-provider-mirror", env = "TERRANE_RUN_PROVIDER_MIRROR", value_name = "FOLDER")]
+    provider_mirror: Option<PathBuf>,
     /// Memory of one run [default: 2GiB]
     #[arg(long = "run-memory", env = "TERRANE_RUN_MEMORY", value_name = "SIZE")]
     memory: Option<String>,
@@ -62,6 +65,8 @@ pub(crate) struct RunsSettings {
     sandbox: Sandbox,
     /// Folders that all runs may write to.
     pub(crate) writable: Vec<PathBuf>,
+    /// Folder with providers that runs take instead of asking a registry.
+    pub(crate) provider_mirror: Option<PathBuf>,
     /// What a run may use.
     pub(crate) limits: RunLimits,
 }
@@ -83,12 +88,9 @@ pub(super) fn resolve(given: RunsArguments, file: RunsArguments) -> Result<RunsS
     let default = RunLimits::default();
     let writable = given.writable.or(file.writable).unwrap_or_default();
     let writable: Vec<PathBuf> = writable.into_iter().filter(|path| !path.as_os_str().is_empty()).collect();
-    if let Some(path) = writable.iter().find(|path| !path.is_absolute() || !path.is_dir()) {
-        return Err(Fatal::Configuration(format!(
-            "--run-writable {} is no folder; name folders that are there, from the root on",
-            path.display()
-        )));
-    }
+    let provider_mirror = given.provider_mirror.or(file.provider_mirror).filter(|path| !path.as_os_str().is_empty());
+    writable.iter().try_for_each(|path| check_folder("writable", path))?;
+    provider_mirror.iter().try_for_each(|path| check_folder("provider-mirror", path))?;
     let size = |given: Option<String>, file: Option<String>, flag, default| {
         super::text(given).or(file).map_or(Ok(default), |text| parse_size(flag, &text))
     };
@@ -98,6 +100,7 @@ pub(super) fn resolve(given: RunsArguments, file: RunsArguments) -> Result<RunsS
     Ok(RunsSettings {
         sandbox: given.sandbox.or(file.sandbox).unwrap_or(Sandbox::Default),
         writable,
+        provider_mirror,
         limits: RunLimits {
             memory_bytes: size(given.memory, file.memory, "memory", default.memory_bytes)?,
             processes: given.processes.or(file.processes).unwrap_or(default.processes),
@@ -107,6 +110,16 @@ pub(super) fn resolve(given: RunsArguments, file: RunsArguments) -> Result<RunsS
             apply_time: time(given.apply_time, file.apply_time, "apply-time", default.apply_time)?,
         },
     })
+}
+
+fn check_folder(flag: &str, path: &Path) -> Result<(), Fatal> {
+    if path.is_absolute() && path.is_dir() {
+        return Ok(());
+    }
+    Err(Fatal::Configuration(format!(
+        "--run-{flag} {} is no folder; name one that is there, from the root on",
+        path.display()
+    )))
 }
 
 /// A number that is not zero, and its unit.

@@ -350,7 +350,7 @@ fn an_interrupt_that_comes_before_terraform_is_not_lost() {
         for (is_interrupted, code) in [(false, 0), (true, 130)] {
             let settings = json!({
                 "guard": { "namespaces": guard, "landlock": guard }, "runner_pid": std::process::id(), "folder": folder.path(), "temporary": folder.path(),
-                "hidden": [], "writable": [], "home": null, "uid": null, "engine": null, "groups": [],
+                "hidden": [], "writable": [], "readable": [], "home": null, "uid": null, "engine": null, "groups": [],
                 "file_bytes": 1,
             });
             let order = json!({
