@@ -91,6 +91,9 @@ pub(crate) fn nightly() -> Result<bool> {
     steps.run("two hundred careless runs", minutes(10), || {
         count.add(of_the_program(&["limits::nothing_is_left"]).env("TERRANE_TEST_LONG", "1"))
     });
+    steps.run("two thousand resources", minutes(10), || {
+        count.add(of_the_program(&["two_thousand_resources"]).env("TERRANE_TEST_LONG", "1"))
+    });
     steps.run("a hundred callers", minutes(3), || {
         let mut command = cargo(&["test", "--package", "terrane-api", "--test", "it", "many_callers"]);
         count.add(command.env("TERRANE_TEST_LONG", "1"))

@@ -38,6 +38,11 @@ impl Terrane {
         Self::start_with(&["--run-writable", folder.to_str().unwrap()])
     }
 
+    /// Runs take providers from the folder.
+    pub(crate) fn mirroring(folder: &Path) -> Self {
+        Self::start_with(&["--run-provider-mirror", folder.to_str().unwrap()])
+    }
+
     fn start_with(arguments: &[&str]) -> Self {
         let database = PostgresDatabase::if_chosen();
         let dev = Dev::start_with(|command| {

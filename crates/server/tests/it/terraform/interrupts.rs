@@ -106,3 +106,16 @@ resource "terraform_data" "stubborn" {
     assert_eq!((&ended["status"], &ended["reason-code"]), (&"canceled".into(), &"force-canceled".into()));
     assert_eq!(workspace.document()["attributes"]["locked"], false);
 }
+
+#[test]
+fn a_second_interrupt_ends_terraform_and_leaves_the_run_alone() {
+    let terrane = &Terrane::without_runner();
+    let workspace = Workspace::initialized(terrane, r#"resource "terraform_data" "a" {}"#);
+    let mut apply = workspace.start(&["apply"]);
+    apply.read_until("Waiting for the plan to start...");
+    apply.interrupt();
+    apply.read_until("Do you want to cancel the remote operation?");
+    apply.interrupt();
+    apply.end().with(1);
+    assert_eq!(workspace.run_statuses(), ["plan_queued"]);
+}

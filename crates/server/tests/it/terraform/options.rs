@@ -85,3 +85,19 @@ fn configuration_is_generated_for_what_is_imported() {
     assert!(generated.contains(r#"resource "terraform_data" "found""#), "{generated}");
     workspace.terraform(&["apply", "-auto-approve"]).with(0).shows("1 imported");
 }
+
+#[test]
+fn variables_come_from_files_and_the_environment_in_terraforms_order() {
+    let terrane = Terrane::start();
+    let configuration = "variable \"a\" {}\nvariable \"b\" {}\nvariable \"c\" { type = map(list(number)) }\n\
+                         output \"all\" { value = \"${var.a} ${var.b} ${jsonencode(var.c)}\" }\n";
+    let workspace = Workspace::initialized(&terrane, configuration);
+    std::fs::write(workspace.path().join("terraform.tfvars"), "a = \"lost\"\nb = \"archived\"\n").unwrap();
+    std::fs::write(workspace.path().join("given.tfvars"), "a = \"given\"\nc = { x = [1, 2] }\n").unwrap();
+    workspace.terraform(&["plan", "-var-file=given.tfvars"]).with(0).shows(r#"all = "given archived {\"x\":[1,2]}""#);
+    workspace
+        .terraform(&["plan", "-var-file=given.tfvars", "-var", "a=last", "-var", "c={}"])
+        .with(0)
+        .shows(r#"all = "last archived {}""#);
+    workspace.terraform(&["plan", "-var-file=missing.tfvars"]).with(1).complains("Failed to read variables file");
+}

@@ -42,9 +42,34 @@ fn a_workspace_without_structured_output_shows_text() {
 fn the_remote_backend_shows_text() {
     let terrane = Terrane::start();
     let workspace = Workspace::new(&terrane, GREETING);
-    workspace.use_remote_backend();
+    workspace.bind(r#"backend "remote""#, r#"name = "app""#);
     workspace.terraform(&["init"]).with(0);
     shows_plan_and_apply_as_text(&workspace);
     workspace.write(r#"resource "terraform_data" "greeting" { input = local.missing }"#);
     workspace.terraform(&["plan"]).with(1).shows("Reference to undeclared local value");
+}
+
+#[test]
+fn the_remote_backend_applies_with_and_without_the_workspaces_auto_apply_and_refuses_what_it_never_could() {
+    let terrane = &Terrane::start();
+    let workspace = Workspace::new(terrane, GREETING);
+    workspace.bind(r#"backend "remote""#, r#"name = "app""#);
+    workspace.terraform(&["init"]).with(0);
+    workspace.terraform(&["apply", "-auto-approve"]).with(0).shows("Resources: 1 added, 0 changed, 0 destroyed.");
+    workspace
+        .terraform(&["apply", "-auto-approve", "-replace=terraform_data.greeting"])
+        .with(0)
+        .shows("Resources: 1 added, 0 changed, 1 destroyed.");
+    workspace.terraform(&["plan", "-destroy", "-target=terraform_data.greeting"]).with(0).shows("1 to destroy");
+    assert_eq!(workspace.terraform(&["output", "-raw", "greeting"]).with(0).stdout, "hello");
+    workspace.set("auto-apply", true);
+    workspace.terraform(&["destroy"]).with(0).shows_not("Enter a value").shows("1 destroyed.");
+    workspace
+        .terraform(&["plan", "-out=saved"])
+        .with(1)
+        .complains("Saving a generated plan is currently not supported");
+    workspace
+        .terraform(&["refresh"])
+        .with(1)
+        .complains(r#"The "refresh" operation is not supported when using the "remote" backend."#);
 }

@@ -68,3 +68,50 @@ fn the_state_is_moved_and_pushed_but_not_an_older_one() {
     assert_eq!(workspace.state()["serial"], 101);
     assert_eq!(workspace.document()["attributes"]["locked"], false);
 }
+
+#[test]
+fn resources_are_taken_into_the_state_marked_and_left_to_others() {
+    let terrane = &Terrane::start();
+    let workspace = applied(terrane);
+    // terraform asks for its value, since it works by itself here.
+    let needed = json!({ "key": "needed", "value": "there", "category": "terraform" });
+    let document = json!({ "data": { "type": "vars", "attributes": needed } });
+    assert_eq!(terrane.post(&format!("workspaces/{}/vars", workspace.id()), &document).status, 201);
+    let found = "resource \"terraform_data\" \"found\" {}\nvariable \"needed\" {}\n";
+    workspace.write(&format!("{CONFIGURATION}\n{found}"));
+    workspace.terraform(&["import", "terraform_data.found", "known"]).with(0).shows("Import successful!");
+    workspace.terraform(&["plan", "-detailed-exitcode"]).with(0).shows("No changes.");
+    workspace.terraform(&["import", "terraform_data.found", "known"]).with(1).complains("Resource already managed");
+
+    workspace.terraform(&["taint", "terraform_data.found"]).with(0).shows("has been marked as tainted");
+    workspace
+        .terraform(&["plan", "-detailed-exitcode"])
+        .with(2)
+        .shows("terraform_data.found is tainted, so must be replaced");
+    workspace.terraform(&["untaint", "terraform_data.found"]).with(0);
+    workspace.terraform(&["plan", "-detailed-exitcode"]).with(0);
+
+    workspace.terraform(&["state", "rm", "terraform_data.found"]).with(0).shows("Removed terraform_data.found");
+    workspace.terraform(&["state", "rm", "terraform_data.found"]).with(1).complains("No matching objects found");
+    assert_eq!(workspace.resources(), ["terraform_data.a"]);
+    assert_eq!(workspace.document()["attributes"]["locked"], false);
+}
+
+#[test]
+fn a_refresh_is_a_run_and_takes_outputs_that_are_new() {
+    let terrane = &Terrane::start();
+    let workspace = applied(terrane);
+    workspace.write(&CONFIGURATION.replace("\"all\"", "\"everything\""));
+    workspace.terraform(&["refresh"]).with(0).shows("everything");
+    assert!(workspace.state()["outputs"]["everything"].is_object());
+    assert_eq!(workspace.runs()[0]["attributes"]["refresh-only"], true);
+}
+
+#[test]
+fn the_console_evaluates_with_the_state() {
+    let terrane = Terrane::start();
+    let workspace = applied(&terrane);
+    let ask = |question: &str| workspace.answering(question, &["console"]).with(0).stdout;
+    assert_eq!(ask("terraform_data.a.output.port + 1").trim(), "8081");
+    assert_eq!(workspace.document()["attributes"]["locked"], false);
+}

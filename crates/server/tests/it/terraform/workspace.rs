@@ -56,12 +56,20 @@ fn flat(text: &str) -> String {
     text.split_whitespace().filter(|word| !matches!(*word, "│" | "╷" | "╵")).collect::<Vec<_>>().join(" ")
 }
 
+/// Without colours, which some commands cannot be told to leave out.
+fn plain(text: &str) -> String {
+    let mut pieces = text.split("\u{1b}[");
+    let first = pieces.next().unwrap_or_default().to_owned();
+    pieces.fold(first, |plain, piece| plain + piece.split_once('m').map_or(piece, |(_, rest)| rest))
+}
+
 /// A configuration and its workspace, which the first `init` creates.
 pub(crate) struct Workspace<'a> {
     terrane: &'a Terrane,
     folder: tempfile::TempDir,
     /// Where terraform is called, below `folder`.
     working_directory: PathBuf,
+    name: String,
 }
 
 const NAME: &str = "app";
@@ -69,7 +77,13 @@ const NAME: &str = "app";
 impl<'a> Workspace<'a> {
     /// Writes `configuration` and initializes it.
     pub(crate) fn initialized(terrane: &'a Terrane, configuration: &str) -> Self {
-        let workspace = Self::new(terrane, configuration);
+        Self::named(terrane, NAME, configuration)
+    }
+
+    /// The same, for one of several workspaces.
+    pub(crate) fn named(terrane: &'a Terrane, name: &str, configuration: &str) -> Self {
+        let workspace = Self::unbound(terrane, "", name, configuration);
+        workspace.bind("cloud", &format!("name = \"{name}\""));
         workspace.terraform(&["init"]).with(0);
         workspace
     }
@@ -80,17 +94,29 @@ impl<'a> Workspace<'a> {
 
     /// The configuration lies in a folder below the root of what is uploaded.
     pub(crate) fn in_subfolder(terrane: &'a Terrane, working_directory: &str, configuration: &str) -> Self {
+        let workspace = Self::unbound(terrane, working_directory, NAME, configuration);
+        workspace.bind("cloud", &format!("name = \"{NAME}\""));
+        workspace
+    }
+
+    /// Without anything in the configuration that leads to the server; `name` is for the API only.
+    pub(crate) fn unbound(terrane: &'a Terrane, working_directory: &str, name: &str, configuration: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(folder.path().join(working_directory)).unwrap();
-        let workspace = Self { terrane, folder, working_directory: working_directory.into() };
-        let cloud = format!(
-            "terraform {{\n  cloud {{\n    hostname = \"localhost:{}\"\n    organization = \"demo\"\n    \
-             workspaces {{ name = \"{NAME}\" }}\n  }}\n}}\n",
-            terrane.port()
-        );
-        std::fs::write(workspace.path().join("cloud.tf"), cloud).unwrap();
+        let workspace = Self { terrane, folder, working_directory: working_directory.into(), name: name.to_owned() };
         workspace.write(configuration);
         workspace
+    }
+
+    /// Binds the configuration to the workspaces that `mapping` says, by the block `cloud` or the older
+    /// `backend "remote"`.
+    pub(crate) fn bind(&self, block: &str, mapping: &str) {
+        let port = self.terrane.port();
+        let text = format!(
+            "terraform {{\n  {block} {{\n    hostname = \"localhost:{port}\"\n    organization = \"demo\"\n    \
+             workspaces {{\n      {mapping}\n    }}\n  }}\n}}\n"
+        );
+        std::fs::write(self.path().join("cloud.tf"), text).unwrap();
     }
 
     /// The folder with the configuration.
@@ -101,16 +127,6 @@ impl<'a> Workspace<'a> {
     /// The root of what is uploaded.
     pub(crate) fn root(&self) -> &Path {
         self.folder.path()
-    }
-
-    /// Binds the configuration by the older `backend "remote"` instead of `cloud`.
-    pub(crate) fn use_remote_backend(&self) {
-        let backend = format!(
-            "terraform {{\n  backend \"remote\" {{\n    hostname = \"localhost:{}\"\n    organization = \"demo\"\n    \
-             workspaces {{ name = \"{NAME}\" }}\n  }}\n}}\n",
-            self.terrane.port()
-        );
-        std::fs::write(self.path().join("cloud.tf"), backend).unwrap();
     }
 
     /// Replaces the configuration.
@@ -156,7 +172,7 @@ impl<'a> Workspace<'a> {
     }
 
     pub(crate) fn document(&self) -> Value {
-        self.terrane.data(&format!("organizations/demo/workspaces/{NAME}"))
+        self.terrane.data(&format!("organizations/demo/workspaces/{}", self.name))
     }
 
     /// Changes one setting of the workspace.
@@ -228,8 +244,8 @@ impl Running {
         let output = self.child.wait_with_output().unwrap();
         Ended {
             code: output.status.code().unwrap(),
-            stdout: self.seen,
-            stderr: String::from_utf8(output.stderr).unwrap(),
+            stdout: plain(&self.seen),
+            stderr: plain(&String::from_utf8(output.stderr).unwrap()),
         }
     }
 }
