@@ -198,7 +198,7 @@ pub async fn create(
                 let id = WorkspaceId::from_entropy(entropy());
                 let now = tx.now();
                 let mut workspace = Workspace::new(id, organization_id.clone(), project_id, String::new(), now);
-                terrane_domain::terraform_versions::LATEST.clone_into(&mut workspace.terraform_version);
+                terrane_domain::engine_versions::LATEST.clone_into(&mut workspace.terraform_version);
                 workspace.source_name = settings.source_name.take();
                 workspace.source_url = settings.source_url.take();
                 settings::check_source(&workspace)?;

@@ -66,6 +66,7 @@ fn settings(view: &WorkspaceView) -> serde_json::Value {
         "speculative-enabled": workspace.speculative_enabled,
         "structured-run-output-enabled": workspace.structured_run_output_enabled,
         "tag-names": view.tag_names,
+        "engine": workspace.engine,
         "terraform-version": workspace.terraform_version,
         "working-directory": workspace.working_directory,
         "vcs-repo": null,

@@ -62,6 +62,8 @@ pub(crate) struct Workspace<'a> {
     folder: tempfile::TempDir,
     /// Where terraform is called, below `folder`.
     working_directory: PathBuf,
+    /// The CLI.
+    program: &'static str,
 }
 
 const NAME: &str = "app";
@@ -82,7 +84,7 @@ impl<'a> Workspace<'a> {
     pub(crate) fn in_subfolder(terrane: &'a Terrane, working_directory: &str, configuration: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(folder.path().join(working_directory)).unwrap();
-        let workspace = Self { terrane, folder, working_directory: working_directory.into() };
+        let workspace = Self { terrane, folder, working_directory: working_directory.into(), program: "terraform" };
         let cloud = format!(
             "terraform {{\n  cloud {{\n    hostname = \"localhost:{}\"\n    organization = \"demo\"\n    \
              workspaces {{ name = \"{NAME}\" }}\n  }}\n}}\n",
@@ -91,6 +93,11 @@ impl<'a> Workspace<'a> {
         std::fs::write(workspace.path().join("cloud.tf"), cloud).unwrap();
         workspace.write(configuration);
         workspace
+    }
+
+    /// Uses `tofu` instead of `terraform`.
+    pub(crate) fn with_opentofu(self) -> Self {
+        Self { program: "tofu", ..self }
     }
 
     /// The folder with the configuration.
@@ -119,7 +126,7 @@ impl<'a> Workspace<'a> {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new("terraform");
+        let mut command = Command::new(self.program);
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TF_")) {
             command.env_remove(name);
         }
