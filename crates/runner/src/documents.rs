@@ -169,8 +169,17 @@ impl PlanFacts {
     }
 }
 
-/// Names of members whose values do not matter.
-type Names = BTreeMap<String, IgnoredAny>;
+/// Names of members whose values do not matter, and are not held.
+#[derive(Default, Deserialize)]
+#[serde(transparent)]
+#[expect(clippy::zero_sized_map_values, reason = "a set cannot be read from a document's members")]
+struct Names(BTreeMap<String, IgnoredAny>);
+
+impl Names {
+    fn into_set(self) -> BTreeSet<String> {
+        self.0.into_keys().collect()
+    }
+}
 
 /// Of a plan's configuration what is looked at.
 #[derive(Default, Deserialize)]
@@ -254,10 +263,10 @@ impl<'de, W: Write> Visitor<'de> for &mut Redacting<W> {
                     outputs.as_object_mut().into_iter().flat_map(Map::values_mut).for_each(redact_change);
                     self.member(&name, &outputs).map_err(A::Error::custom)?;
                 }
-                "variables" => self.facts.kept = plan.next_value::<Names>()?.into_keys().collect(),
+                "variables" => self.facts.kept = plan.next_value::<Names>()?.into_set(),
                 "configuration" => {
                     let configuration: Configuration = plan.next_value()?;
-                    self.facts.declared = configuration.root_module.variables.into_keys().collect();
+                    self.facts.declared = configuration.root_module.variables.into_set();
                 }
                 // Paths only, no values.
                 "relevant_attributes" => {

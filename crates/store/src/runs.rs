@@ -24,7 +24,7 @@ record!(Run, "runs", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $1
     source, created_by, confirmed_by, auto_apply, plan_only, save_plan, allow_empty_apply, operation, options,
     log_format, terraform_version, input_state_version_id, has_changes, reason, reason_message, canceled_at, created_at
 });
-record!(RunPhase, "run_phases", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13", {
+record!(RunPhase, "run_phases", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14", {
     id, run_id, phase, status, status_timestamps, counts, log_length, log_ended, log_blob, plan_blob, json_blob,
     redacted_blob, generated_configuration, sandbox_level
 });

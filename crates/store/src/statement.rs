@@ -54,9 +54,26 @@ pub(crate) trait Record: Sized {
     fn values(&self) -> Vec<crate::value::Val>;
 }
 
+/// Whether there is one placeholder for each column, or none for a record that is never inserted.
+pub(crate) const fn fits(placeholders: &str, columns: &str) -> bool {
+    const fn commas(text: &str) -> usize {
+        let (mut count, mut index) = (0, 0);
+        while index < text.len() {
+            count += (text.as_bytes()[index] == b',') as usize;
+            index += 1;
+        }
+        count
+    }
+    placeholders.is_empty() || commas(placeholders) == commas(columns)
+}
+
 /// `record! { Project in "projects" ["$1, $2"] { id, name } }` implements [`Record`] for an existing struct.
 macro_rules! record {
     ($type:ty, $table:literal, $placeholders:literal, { $first:ident $(, $field:ident)* $(,)? }) => {
+        const _: () = {
+            let columns = concat!(stringify!($first) $(, ", ", stringify!($field))*);
+            assert!($crate::statement::fits($placeholders, columns), "each column needs its placeholder");
+        };
         impl $crate::statement::Record for $type {
             const TABLE: &'static str = $table;
             const COLUMNS: &'static str = concat!(stringify!($first) $(, ", ", stringify!($field))*);

@@ -46,7 +46,7 @@ pub(super) struct RunsArguments {
     #[arg(long = "run-disk", env = "TERRANE_RUN_DISK", value_name = "SIZE")]
     disk: Option<String>,
     /// Longest log of a plan or an apply; of a longer one the beginning and the end are kept [default: 256MiB]
-    #[arg(long = "run-log", env = "TERRANE_RUN_LOG", value_name = "SIZE")]
+    #[arg(id = "run_log", long = "run-log", env = "TERRANE_RUN_LOG", value_name = "SIZE")]
     log: Option<String>,
     /// How long a plan may take [default: 2h]
     #[arg(long = "run-plan-time", env = "TERRANE_RUN_PLAN_TIME", value_name = "TIME")]
