@@ -2,6 +2,9 @@
 
 use serde::Serialize;
 
+/// Room that is taken for the first members, so that most resources need no more.
+const USUAL_BYTES: usize = 2 * 1024;
+
 /// Members in the order they were added, as they go over the wire: `{"a":1,"b":2`, the end of the object left off.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Members(Vec<u8>);
@@ -14,6 +17,9 @@ impl Members {
     /// Adds the members of a struct or map, under the names serde gives them. No name may be there already.
     pub(crate) fn extend(&mut self, object: &impl Serialize) -> Result<(), NoObject> {
         let start = self.0.len();
+        if start == 0 {
+            self.0.reserve(USUAL_BYTES);
+        }
         serde_json::to_writer(&mut self.0, object).map_err(|_| NoObject)?;
         match &self.0[start..] {
             b"{}" => self.0.truncate(start),

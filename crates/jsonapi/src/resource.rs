@@ -41,9 +41,8 @@ impl Resource {
     /// mistakes in the program, never in its input.
     #[track_caller]
     pub fn attributes(mut self, attributes: &impl Serialize) -> Self {
-        if self.attributes.extend(attributes).is_err() {
-            panic!("the attributes of {} are no JSON object", self.identifier.kind);
-        }
+        let added = self.attributes.extend(attributes);
+        assert!(added.is_ok(), "the attributes of {} are no JSON object", self.identifier.kind);
         self
     }
 

@@ -39,7 +39,7 @@ pub(super) struct Dealt {
 /// Makes the teams and the person, and tells the person's token.
 ///
 /// Every second team reads a project; each team may write to twenty workspaces of its own, from all over the
-/// organization. That is about six of ten workspaces, some of them by both ways.
+/// organization. That is about six of ten workspaces, some of them both ways.
 pub(super) fn join(server: &Server, api: &mut Api<'_>, dealt: &Dealt) -> Result<String> {
     let mut teams = Vec::new();
     for number in 0..TEAMS {
@@ -54,12 +54,12 @@ pub(super) fn join(server: &Server, api: &mut Api<'_>, dealt: &Dealt) -> Result<
         teams.push(json!({"type": "teams", "id": team}));
     }
     let link = api.invite("member@example.com", &Value::from(teams))?;
-    let mut pages = Pages::open(server)?;
+    let mut pages = Pages::new(server);
     let invitation = path_of(&link)?;
     pages.get(invitation)?;
     pages.submit(invitation, &format!("username=member&password={}", PASSWORD.replace(' ', "+")))?;
     pages.get("/app/settings/tokens")?;
-    pages.submit("/app/settings/tokens", "description=bench")?;
+    pages.submit("/app/settings/tokens", "description=bench&lifetime=365")?;
     let (_, token) = pages.page.split_once(r#"id="new-token""#).context("the page shows no token")?;
     value(token).map(str::to_owned)
 }
@@ -72,8 +72,8 @@ struct Pages<'a> {
 }
 
 impl<'a> Pages<'a> {
-    const fn open(server: &'a Server) -> Result<Self> {
-        Ok(Self { server, cookies: Vec::new(), page: String::new() })
+    const fn new(server: &'a Server) -> Self {
+        Self { server, cookies: Vec::new(), page: String::new() }
     }
 
     fn get(&mut self, path: &str) -> Result<()> {
@@ -95,7 +95,7 @@ impl<'a> Pages<'a> {
         answer.expect(&what, 200..400)?;
         let set = answer.head.lines().filter_map(|line| line.strip_prefix("set-cookie: "));
         self.cookies.extend(set.map(|cookie| cookie.split(';').next().unwrap_or_default().to_owned()));
-        String::from_utf8_lossy(answer.body).into_owned().clone_into(&mut self.page);
+        self.page = String::from_utf8_lossy(answer.body).into_owned();
         Ok(())
     }
 }
