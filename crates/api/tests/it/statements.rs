@@ -70,7 +70,7 @@ const LISTS_OF_A_MEMBER: &[(&str, u64)] = &[
     ("/api/v2/organizations/demo/workspaces", 9),
     ("/api/v2/organizations/demo/workspaces?search%5Bname%5D=w", 9),
     ("/api/v2/organizations/demo/projects", 6),
-    ("/api/v2/workspaces/{workspace}/runs", 10),
+    ("/api/v2/workspaces/{workspace}/runs", 12),
     ("/api/v2/workspaces/{workspace}/vars", 4),
     ("/api/v2/organizations/demo/teams", 4),
 ];
