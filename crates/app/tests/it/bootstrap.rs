@@ -5,12 +5,9 @@ use terrane_app::callers::Secret;
 
 use crate::world::World;
 
-fn previous(password: &str, checked_for: &str) -> Option<DevPassword> {
-    Some(DevPassword { password: Secret::new(password), checked_for: checked_for.to_owned() })
-}
-
 async fn kept(world: &World, password: &str, checked_for: &str) -> Option<(String, String)> {
-    let kept = dev_password(&world.app, previous(password, checked_for)).await.unwrap()?;
+    let previous = DevPassword { password: Secret::new(password), checked_for: checked_for.to_owned() };
+    let kept = dev_password(&world.app, Some(previous)).await.unwrap()?;
     Some((kept.password.reveal().to_owned(), kept.checked_for))
 }
 
