@@ -73,7 +73,7 @@ impl World {
         let mut world = Self::empty(public_url).await;
         let facts = bootstrap::dev(&world.app, None).await.unwrap();
         facts.token.reveal().clone_into(&mut world.token);
-        let password = bootstrap::dev_password(&world.app, None).await.unwrap().unwrap();
+        let password = bootstrap::dev_password(&world.app, None).await.unwrap().unwrap().password;
         password.reveal().clone_into(&mut world.password);
         world
     }
