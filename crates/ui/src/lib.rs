@@ -127,7 +127,7 @@ fn of_project() -> [(&'static str, &'static str, MethodRouter<App>); 4] {
 }
 
 /// What belongs to a workspace.
-fn of_workspace() -> [(&'static str, &'static str, MethodRouter<App>); 16] {
+fn of_workspace() -> [(&'static str, &'static str, MethodRouter<App>); 18] {
     [
         ("GET", "", get(workspaces::show)),
         ("GET", "/runs", get(workspaces::show)),
@@ -137,6 +137,8 @@ fn of_workspace() -> [(&'static str, &'static str, MethodRouter<App>); 16] {
         ("POST", "/force-unlock", post(workspaces::force_unlock)),
         ("GET", "/settings", get(workspaces::show_settings)),
         ("POST", "/settings", post(workspaces::update_settings)),
+        ("GET", "/new-run", get(runs::show_new)),
+        ("POST", "/new-run", post(runs::create)),
         ("GET", "/variables", get(variables::show)),
         ("POST", "/variables", post(variables::create)),
         ("POST", "/variables/{variable}", post(variables::update)),
@@ -149,13 +151,18 @@ fn of_workspace() -> [(&'static str, &'static str, MethodRouter<App>); 16] {
 }
 
 /// What belongs to a run's page.
-fn of_run() -> [(&'static str, &'static str, MethodRouter<App>); 5] {
+fn of_run() -> [(&'static str, &'static str, MethodRouter<App>); 10] {
     [
         ("GET", "/summary", get(runs::summary)),
+        ("GET", "/history", get(runs::history)),
         ("GET", "/changes", get(runs::changes)),
         ("GET", "/logs/{phase}", get(logs::stream)),
         ("POST", "/apply", post(runs::apply)),
         ("POST", "/discard", post(runs::discard)),
+        ("POST", "/cancel", post(runs::cancel)),
+        ("POST", "/force-cancel", post(runs::force_cancel_run)),
+        ("POST", "/force-execute", post(runs::force_execute)),
+        ("POST", "/comments", post(runs::comment)),
     ]
 }
 

@@ -12,8 +12,8 @@ use crate::terraform::workspace::Workspace;
 
 /// What has an address, but is no page: files, streams, a part of a page.
 fn is_page(path: &str) -> bool {
-    let is_part = path.contains("/assets/") || path.contains("/logs/") || path.ends_with("/changes");
-    !is_part && !path.ends_with("/summary")
+    let parts = ["/changes", "/summary", "/history", "/download"];
+    !path.contains("/assets/") && !path.contains("/logs/") && !parts.iter().any(|part| path.ends_with(part))
 }
 
 fn axe() -> String {
@@ -136,6 +136,11 @@ fn no_page_breaks_a_rule_of_accessibility() {
     let mut waiting = workspace.start(&["apply"]);
     waiting.read_until("Do you want to perform these actions");
     filled.run = id(&workspace.runs()[0]);
+    let said = json!({ "body": "Looks good to me." });
+    made(&terrane, &format!("runs/{}/comments", filled.run), "comments", &said, &json!({}));
+    let of_workspace = json!({ "workspace": { "data": { "type": "workspaces", "id": workspace.id() } } });
+    let options = json!({ "message": "Waits behind another", "target-addrs": ["module.network"] });
+    let behind = id(&made(&terrane, "runs", "runs", &options, &of_workspace));
 
     let mut browser = Chromium::start();
     let (public, private): (Vec<_>, Vec<_>) = terrane_ui::pages()
@@ -150,6 +155,11 @@ fn no_page_breaks_a_rule_of_accessibility() {
         browser.go(&filled.address(&page.path));
         wrong.extend(judge(&mut browser, &axe, &page.path));
     }
+    filled.run = behind;
+    let waiting = "/app/{organization}/workspaces/{workspace}/runs/{run}";
+    browser.go(&filled.address(waiting));
+    assert_eq!(browser.value("document.body.innerText.includes('Queued behind')"), true);
+    wrong.extend(judge(&mut browser, &axe, &format!("{waiting}/waiting")));
     assert!(public.len() > 3 && private.len() > 10, "{} {}", public.len(), private.len());
 
     // The control: what is planted is seen.

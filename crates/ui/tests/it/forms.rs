@@ -21,6 +21,8 @@ fn fields(world: &World) -> Vec<(&'static str, String)> {
         ("person", "admin"),
         ("access", "custom"),
         ("runs", "plan"),
+        ("operation", "plan-and-apply"),
+        ("body", "forged"),
         ("category", "terraform"),
         ("execution-mode", "local"),
         ("confirmation", NEW_PASSWORD),
@@ -38,12 +40,20 @@ fn fields(world: &World) -> Vec<(&'static str, String)> {
     fields
 }
 
+/// The path of a run to which this form does something; empty if the form is for no run.
+async fn run_for(world: &World, form: &str, number: usize) -> String {
+    let Some((_, act)) = form.split_once("{run}/") else { return String::new() };
+    let workspace = format!("run-{number}");
+    match act {
+        "cancel" | "force-execute" => world.waiting_run(&workspace).await,
+        "force-cancel" => world.stuck_run(&workspace).await,
+        _ => world.planned_run(&workspace).await,
+    }
+}
+
 /// A world in which every form would do something, and the paths of all of them.
 async fn prepared() -> (World, Browser, Vec<String>, String) {
     let world = World::new().await;
-    let runs = [world.planned_run("one").await, world.planned_run("two").await];
-    let short = world.planned_run("three").await.replace("/workspaces/", "/");
-    let shorter = world.planned_run("four").await.replace("/workspaces/", "/");
     let invitation = world.invite(&world.owner().await, "demo", "newcomer@example.com").await;
     let elsewhere = world.invitation_elsewhere().await;
     let browser = world.signed_in().await;
@@ -56,12 +66,7 @@ async fn prepared() -> (World, Browser, Vec<String>, String) {
     let token = id(&world.token).await;
     let mut paths = Vec::new();
     for page in terrane_ui::pages().into_iter().filter(|page| page.method != "GET") {
-        let run = match (page.path.contains("/workspaces/"), page.path.ends_with("/apply")) {
-            (true, true) => &runs[0],
-            (true, false) => &runs[1],
-            (false, true) => &short,
-            (false, false) => &shorter,
-        };
+        let run = run_for(&world, &page.path, paths.len()).await;
         let workspace = world.workspace_for(&page.path).await;
         let (mut team, mut member, mut access) = (String::new(), String::new(), String::new());
         if page.path.contains("{team}") {
@@ -77,8 +82,8 @@ async fn prepared() -> (World, Browser, Vec<String>, String) {
             .path
             .replace("/app/invitations/{link}/join", &format!("{elsewhere}/join"))
             .replace("/app/invitations/{link}", &invitation)
-            .replace("/app/{organization}/workspaces/{workspace}/runs/{run}", run)
-            .replace("/app/{organization}/{workspace}/runs/{run}", run)
+            .replace("/app/{organization}/workspaces/{workspace}/runs/{run}", &run)
+            .replace("/app/{organization}/{workspace}/runs/{run}", &run.replace("/workspaces/", "/"))
             .replace("{organization}/workspaces/{workspace}", &format!("demo/workspaces/{workspace}"))
             .replace("{organization}", "demo")
             .replace("{membership}", &member)

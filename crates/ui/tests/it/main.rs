@@ -9,6 +9,7 @@ mod forms;
 mod headers;
 mod missing;
 mod organization_memberships;
+mod runs;
 mod set_up;
 mod sign_in;
 mod teams;
