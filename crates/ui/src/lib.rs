@@ -19,6 +19,7 @@ mod session;
 mod sessions;
 mod set_up;
 mod sign_in;
+mod state_versions;
 mod team_access;
 mod teams;
 mod times;
@@ -127,7 +128,7 @@ fn of_project() -> [(&'static str, &'static str, MethodRouter<App>); 4] {
 }
 
 /// What belongs to a workspace.
-fn of_workspace() -> [(&'static str, &'static str, MethodRouter<App>); 18] {
+fn of_workspace() -> [(&'static str, &'static str, MethodRouter<App>); 22] {
     [
         ("GET", "", get(workspaces::show)),
         ("GET", "/runs", get(workspaces::show)),
@@ -139,6 +140,10 @@ fn of_workspace() -> [(&'static str, &'static str, MethodRouter<App>); 18] {
         ("POST", "/settings", post(workspaces::update_settings)),
         ("GET", "/new-run", get(runs::show_new)),
         ("POST", "/new-run", post(runs::create)),
+        ("GET", "/states", get(state_versions::list)),
+        ("GET", "/states/{version}", get(state_versions::show)),
+        ("GET", "/states/{version}/download", get(state_versions::download)),
+        ("POST", "/states/{version}/rollback", post(state_versions::rollback)),
         ("GET", "/variables", get(variables::show)),
         ("POST", "/variables", post(variables::create)),
         ("POST", "/variables/{variable}", post(variables::update)),

@@ -4,6 +4,8 @@
 
 use std::path::Path;
 
+use base64::Engine as _;
+use md5::{Digest as _, Md5};
 use serde_json::{Value, json};
 
 use crate::bench::{Terrane, id};
@@ -67,12 +69,27 @@ fn judge(browser: &mut Chromium, axe: &str, path: &str) -> Vec<String> {
     wrong
 }
 
+/// A state with a resource and outputs, as a client sends it.
+fn state() -> Value {
+    let resource = json!({ "mode": "managed", "type": "terraform_data", "name": "old", "instances": [
+        { "schema_version": 0, "attributes": { "id": "1", "input": null, "output": null, "triggers_replace": null } }],
+        "provider": "provider[\"terraform.io/builtin/terraform\"]" });
+    let outputs = json!({ "region": { "value": "eu-central-1", "type": "string" },
+        "password": { "value": "hidden", "type": "string", "sensitive": true } });
+    let state = json!({ "version": 4, "terraform_version": "1.11.4", "serial": 1, "lineage": "by-hand",
+        "outputs": outputs, "resources": [resource] });
+    let bytes = state.to_string();
+    json!({ "serial": 1, "lineage": "by-hand", "md5": format!("{:032x}", u128::from_be_bytes(Md5::digest(bytes.as_bytes()).into())),
+        "state": base64::engine::general_purpose::STANDARD.encode(bytes) })
+}
+
 /// A server with something of everything, and a plan that waits to be confirmed.
 struct Filled<'a> {
     terrane: &'a Terrane,
     team: String,
     project: String,
     run: String,
+    version: String,
     invitation: String,
 }
 
@@ -109,7 +126,14 @@ impl<'a> Filled<'a> {
         made(terrane, "team-workspaces", "team-workspaces", &access, &both("workspace", &workspace));
         let access = json!({ "access": "maintain" });
         made(terrane, "team-projects", "team-projects", &access, &both("project", &project));
-        Self { terrane, team, project, run: String::new(), invitation }
+        let lock = |action: &str| {
+            let answer = terrane.post(&format!("workspaces/{workspace}/actions/{action}"), &json!({}));
+            assert!(answer.status < 300, "{action}: {}", answer.text());
+        };
+        lock("lock");
+        let version = id(&make(&format!("workspaces/{workspace}/state-versions"), "state-versions", state()));
+        lock("unlock");
+        Self { terrane, team, project, run: String::new(), version, invitation }
     }
 
     /// The address of a page, with what is there in the place of its parameters.
@@ -119,6 +143,7 @@ impl<'a> Filled<'a> {
             .replace("{organization}", "demo")
             .replace("{workspace}", "app")
             .replace("{run}", &self.run)
+            .replace("{version}", &self.version)
             .replace("{team}", &self.team)
             .replace("{project}", &self.project)
             .replace("{link}", "used");

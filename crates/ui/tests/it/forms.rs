@@ -75,6 +75,10 @@ async fn prepared() -> (World, Browser, Vec<String>, String) {
         } else if page.path.contains("{membership}") {
             member = world.invited().await;
         }
+        let mut version = String::new();
+        if page.path.contains("{version}") {
+            version = world.states_in(&workspace).await;
+        }
         if page.path.contains("{access}") {
             access = world.access(page.path.contains("{workspace}").then_some(workspace.as_str())).await;
         }
@@ -92,6 +96,7 @@ async fn prepared() -> (World, Browser, Vec<String>, String) {
             .replace("{access}", &access)
             .replace("{variable}", &world.variable_in(&workspace).await)
             .replace("{token}", token.as_str())
+            .replace("{version}", &version)
             .replace("{session}", session.as_str());
         assert!(!path.contains('{') || path.contains("set-up"), "no value for {path}");
         paths.push(path);

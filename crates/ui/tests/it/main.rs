@@ -12,6 +12,7 @@ mod organization_memberships;
 mod runs;
 mod set_up;
 mod sign_in;
+mod state_versions;
 mod teams;
 mod workspaces;
 mod world;

@@ -6,15 +6,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use base64::Engine as _;
+use md5::{Digest as _, Md5};
 use rusqlite::types::Value;
+use serde_json::json;
 use terrane_app::callers::{Secret, authenticate};
 use terrane_app::runs::{NewRun, RunAction, RunView};
+use terrane_app::state_versions::NewStateVersion;
 use terrane_app::team_members::People;
 use terrane_app::teams::TeamSettings;
 use terrane_app::workspaces::{WorkspaceKey, WorkspaceSettings, WorkspaceView};
 use terrane_app::{
-    App, bootstrap, configuration_versions, jobs, organization_memberships, organizations, runs, signed_urls, streams,
-    team_access, team_members, teams, variables, workspaces,
+    App, bootstrap, configuration_versions, jobs, organization_memberships, organizations, runs, signed_urls,
+    state_versions, streams, team_access, team_members, teams, variables, workspaces,
 };
 use terrane_domain::access::{Caller, CredentialKind, Principal, ProjectAccessLevel, WorkspaceAccessLevel};
 use terrane_domain::ids::RunnerId;
@@ -301,6 +305,19 @@ impl World {
         path_of(&self.queued_run(workspace, |_| {}).await)
     }
 
+    /// Two states, which the owner pushes who holds the lock; answers the id of the first.
+    pub(crate) async fn states_in(&self, workspace: &str) -> String {
+        let (app, owner) = (&self.app, self.owner().await);
+        self.workspace(workspace).await;
+        workspaces::lock(app, &owner, named(workspace), String::new()).await.unwrap();
+        let mut first = None;
+        for serial in 1..=2 {
+            let made = state_versions::create(app, &owner, named(workspace), state(serial)).await.unwrap();
+            first.get_or_insert(made.version.id);
+        }
+        first.unwrap().to_string()
+    }
+
     pub(crate) async fn unlock(&self, workspace: &str) {
         workspaces::unlock(&self.app, &self.owner().await, named(workspace)).await.unwrap();
     }
@@ -338,6 +355,28 @@ pub(crate) fn named(workspace: &str) -> WorkspaceKey {
 /// Where a run's page is.
 pub(crate) fn path_of(view: &RunView) -> String {
     format!("/app/{}/workspaces/{}/runs/{}", view.organization, view.workspace.name, view.run.id)
+}
+
+/// A state of two resources and two outputs.
+fn state(serial: i64) -> NewStateVersion {
+    let resource = json!({ "mode": "managed", "type": "terraform_data", "name": "shop", "module": "module.web",
+        "provider": "provider[\"terraform.io/builtin/terraform\"]", "instances": [{ "attributes": {} }, { "attributes": {} }] });
+    let outputs = json!({ "region": { "value": "eu-central-1", "type": "string" },
+        "password": { "value": format!("hunter{serial}"), "type": "string", "sensitive": true } });
+    let state = json!({ "version": 4, "terraform_version": "1.11.4", "serial": serial, "lineage": "aaaa",
+        "outputs": outputs, "resources": [resource] });
+    let bytes = state.to_string();
+    let digest = Md5::digest(bytes.as_bytes());
+    NewStateVersion {
+        serial,
+        lineage: "aaaa".to_owned(),
+        md5: digest.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}")),
+        force: false,
+        run_id: None,
+        state: Some(base64::engine::general_purpose::STANDARD.encode(&bytes)),
+        json_state: None,
+        json_state_outputs: None,
+    }
 }
 
 fn archive() -> Vec<u8> {
