@@ -21,6 +21,7 @@ mod set_up;
 mod sign_in;
 mod state_versions;
 mod team_access;
+mod team_tokens;
 mod teams;
 mod times;
 mod tokens;
@@ -63,7 +64,7 @@ fn public() -> [(&'static str, &'static str, MethodRouter<App>); 8] {
 }
 
 /// What is for signed-in people.
-fn private() -> [(&'static str, &'static str, MethodRouter<App>); 26] {
+fn private() -> [(&'static str, &'static str, MethodRouter<App>); 28] {
     [
         ("GET", "/", get(workspaces::home)),
         ("GET", "/app", get(workspaces::home)),
@@ -85,6 +86,8 @@ fn private() -> [(&'static str, &'static str, MethodRouter<App>); 26] {
         ("GET", "/app/{organization}/new-workspace", get(workspaces::show_new)),
         ("POST", "/app/{organization}/new-workspace", post(workspaces::create)),
         ("GET", "/app/{organization}/projects", get(projects::show)),
+        ("GET", "/app/{organization}/new-project", get(projects::show_new)),
+        ("POST", "/app/{organization}/new-project", post(projects::create)),
         ("GET", "/app/{organization}/settings/teams", get(teams::show)),
         ("POST", "/app/{organization}/settings/teams", post(teams::create)),
         ("GET", "/app/{organization}/settings/members", get(organization_memberships::show_members)),
@@ -104,7 +107,7 @@ const WORKSPACE: &str = "/app/{organization}/workspaces/{workspace}";
 const TEAM: &str = "/app/{organization}/settings/teams/{team}";
 
 /// What belongs to a team.
-fn of_team() -> [(&'static str, &'static str, MethodRouter<App>); 6] {
+fn of_team() -> [(&'static str, &'static str, MethodRouter<App>); 9] {
     [
         ("GET", "", get(teams::show_team)),
         ("POST", "", post(teams::update)),
@@ -112,6 +115,9 @@ fn of_team() -> [(&'static str, &'static str, MethodRouter<App>); 6] {
         ("POST", "/delete", post(teams::delete)),
         ("POST", "/members", post(teams::add_member)),
         ("POST", "/members/{membership}/delete", post(teams::remove_member)),
+        ("GET", "/tokens", get(team_tokens::show)),
+        ("POST", "/tokens", post(team_tokens::create)),
+        ("POST", "/tokens/{token}/delete", post(team_tokens::delete)),
     ]
 }
 
@@ -128,7 +134,7 @@ fn of_project() -> [(&'static str, &'static str, MethodRouter<App>); 4] {
 }
 
 /// What belongs to a workspace.
-fn of_workspace() -> [(&'static str, &'static str, MethodRouter<App>); 22] {
+fn of_workspace() -> [(&'static str, &'static str, MethodRouter<App>); 24] {
     [
         ("GET", "", get(workspaces::show)),
         ("GET", "/runs", get(workspaces::show)),
@@ -138,6 +144,8 @@ fn of_workspace() -> [(&'static str, &'static str, MethodRouter<App>); 22] {
         ("POST", "/force-unlock", post(workspaces::force_unlock)),
         ("GET", "/settings", get(workspaces::show_settings)),
         ("POST", "/settings", post(workspaces::update_settings)),
+        ("GET", "/settings/delete", get(workspaces::show_delete)),
+        ("POST", "/settings/delete", post(workspaces::delete)),
         ("GET", "/new-run", get(runs::show_new)),
         ("POST", "/new-run", post(runs::create)),
         ("GET", "/states", get(state_versions::list)),

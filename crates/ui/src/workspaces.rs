@@ -1,6 +1,7 @@
 //! The lists of workspaces. Each workspace's own pages are in files of their own.
 
 mod connect;
+mod deletion;
 mod fields;
 mod filters;
 mod locks;
@@ -21,6 +22,7 @@ use terrane_domain::ids::RunId;
 use terrane_domain::workspaces::LockHolder;
 
 pub(crate) use connect::show as show_connect;
+pub(crate) use deletion::{delete, show_delete};
 pub(crate) use locks::{force_unlock, lock, unlock};
 pub(crate) use new::{create, show_new};
 pub(crate) use overview::{holder_name, show};

@@ -133,6 +133,11 @@ impl<'a> Filled<'a> {
         lock("lock");
         let version = id(&make(&format!("workspaces/{workspace}/state-versions"), "state-versions", state()));
         lock("unlock");
+        make(
+            &format!("teams/{team}/authentication-tokens"),
+            "authentication-tokens",
+            json!({ "description": "builds" }),
+        );
         Self { terrane, team, project, run: String::new(), version, invitation }
     }
 

@@ -22,6 +22,7 @@ fn fields(world: &World) -> Vec<(&'static str, String)> {
         ("access", "custom"),
         ("runs", "plan"),
         ("operation", "plan-and-apply"),
+        ("way", "force"),
         ("body", "forged"),
         ("category", "terraform"),
         ("execution-mode", "local"),
@@ -75,6 +76,10 @@ async fn prepared() -> (World, Browser, Vec<String>, String) {
         } else if page.path.contains("{membership}") {
             member = world.invited().await;
         }
+        let mut token = token.to_string();
+        if page.path.contains("{team}/tokens/{token}") {
+            token = world.team_token(&team, "builds").await;
+        }
         let mut version = String::new();
         if page.path.contains("{version}") {
             version = world.states_in(&workspace).await;
@@ -95,7 +100,7 @@ async fn prepared() -> (World, Browser, Vec<String>, String) {
             .replace("{project}", &world.default_project().await)
             .replace("{access}", &access)
             .replace("{variable}", &world.variable_in(&workspace).await)
-            .replace("{token}", token.as_str())
+            .replace("{token}", &token)
             .replace("{version}", &version)
             .replace("{session}", session.as_str());
         assert!(!path.contains('{') || path.contains("set-up"), "no value for {path}");
@@ -125,6 +130,8 @@ fn body(world: &World, path: &str, team: &str, password: &str, token: Option<&st
     // Who signs up needs a name that nobody has.
     all.push(("username", if is_sign_up(path) { "newcomer" } else { "admin" }));
     all.push(("password", if path == "/app/sign-in" { password } else { NEW_PASSWORD }));
+    let workspace = path.split_once("/workspaces/").and_then(|(_, rest)| rest.split('/').next());
+    all.push(("typed-name", workspace.unwrap_or_default()));
     if let Some(token) = token {
         all.push(("form-token", token));
     }

@@ -15,10 +15,11 @@ use terrane_app::runs::{NewRun, RunAction, RunView};
 use terrane_app::state_versions::NewStateVersion;
 use terrane_app::team_members::People;
 use terrane_app::teams::TeamSettings;
+use terrane_app::tokens::{Expiry, NewToken};
 use terrane_app::workspaces::{WorkspaceKey, WorkspaceSettings, WorkspaceView};
 use terrane_app::{
     App, bootstrap, configuration_versions, jobs, organization_memberships, organizations, runs, signed_urls,
-    state_versions, streams, team_access, team_members, teams, variables, workspaces,
+    state_versions, streams, team_access, team_members, team_tokens, teams, variables, workspaces,
 };
 use terrane_domain::access::{Caller, CredentialKind, Principal, ProjectAccessLevel, WorkspaceAccessLevel};
 use terrane_domain::ids::RunnerId;
@@ -322,6 +323,13 @@ impl World {
         workspaces::unlock(&self.app, &self.owner().await, named(workspace)).await.unwrap();
     }
 
+    /// A token of a team.
+    pub(crate) async fn team_token(&self, team: &str, description: &str) -> String {
+        let new = NewToken { description: Some(description.to_owned()), expiry: Expiry::Never };
+        let made = team_tokens::create(&self.app, &self.owner().await, team.parse().unwrap(), new).await;
+        made.unwrap().token.id.to_string()
+    }
+
     /// Everything that the database holds, but for when something was last used.
     pub(crate) fn content(&self) -> String {
         let database = rusqlite::Connection::open(&self.database).unwrap();
@@ -358,7 +366,7 @@ pub(crate) fn path_of(view: &RunView) -> String {
 }
 
 /// A state of two resources and two outputs.
-fn state(serial: i64) -> NewStateVersion {
+pub(crate) fn state(serial: i64) -> NewStateVersion {
     let resource = json!({ "mode": "managed", "type": "terraform_data", "name": "shop", "module": "module.web",
         "provider": "provider[\"terraform.io/builtin/terraform\"]", "instances": [{ "attributes": {} }, { "attributes": {} }] });
     let outputs = json!({ "region": { "value": "eu-central-1", "type": "string" },
