@@ -10,6 +10,7 @@ mod creates;
 mod flood;
 mod load;
 mod log_lines;
+mod member;
 mod process;
 mod reads;
 mod runs;
@@ -44,7 +45,7 @@ pub(crate) struct Options {
 enum Part {
     /// Start to first answer, and idle memory.
     Startup,
-    /// Pings, one workspace, a page of workspaces.
+    /// Pings; one workspace and a page of workspaces, for an owner and for a member of ten teams.
     Reads,
     /// New workspaces and runs.
     Creates,

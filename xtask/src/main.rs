@@ -7,6 +7,7 @@ mod demo;
 mod dev_server;
 mod file_sizes;
 mod needs;
+mod opentofu;
 mod postgres;
 mod steps;
 mod temporary;

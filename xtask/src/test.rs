@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use crate::children::{self, Running, Stop};
 use crate::steps::Steps;
 use crate::workspace::{cargo, root};
-use crate::{conformance, file_sizes, needs, postgres, walls};
+use crate::{conformance, file_sizes, needs, opentofu, postgres, walls};
 
 /// What may be chosen.
 #[derive(clap::Args)]
@@ -93,6 +93,13 @@ pub(crate) fn nightly() -> Result<bool> {
     });
     steps.run("two thousand resources", minutes(10), || {
         count.add(of_the_program(&["two_thousand_resources"]).env("TERRANE_TEST_LONG", "1"))
+    });
+    steps.run("OpenTofu", minutes(15), || {
+        let folder = opentofu::build()?;
+        let mut command = cargo(&["test", "--package", "terrane", "--test", "it", "opentofu::", "--", "--ignored"]);
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let path = std::env::join_paths(std::iter::once(folder).chain(std::env::split_paths(&path)))?;
+        count.add(command.env("PATH", path))
     });
     steps.run("a hundred callers", minutes(3), || {
         let mut command = cargo(&["test", "--package", "terrane-api", "--test", "it", "many_callers"]);

@@ -59,6 +59,7 @@ pub(crate) fn resource(app: &App, view: &RunView) -> Resource {
             "target-addrs": run.options.target_addrs,
             "replace-addrs": run.options.replace_addrs,
             "invoke-action-addrs": run.options.invoke_action_addrs,
+            "engine": run.engine,
             "terraform-version": run.terraform_version,
             "has-changes": run.has_changes,
             "position-in-queue": view.position_in_queue,

@@ -6,7 +6,7 @@ mod input;
 mod query;
 
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use terrane_app::App;
 use terrane_app::workspaces::{self, WorkspaceKey, WorkspaceView};
@@ -96,9 +96,12 @@ async fn create(
     Authenticated(caller): Authenticated,
     Path(organization): Path<String>,
     Parameters(query): Parameters,
+    headers: HeaderMap,
     body: Json,
 ) -> ApiResult<Response> {
-    let view = workspaces::create(&app, &caller, &organization, input::settings(&body.0)?).await?;
+    let mut settings = input::settings(&body.0)?;
+    settings.engine = settings.engine.or_else(|| input::engine_of_client(&headers));
+    let view = workspaces::create(&app, &caller, &organization, settings).await?;
     answer(&app, &caller, StatusCode::CREATED, &view, &query).await
 }
 

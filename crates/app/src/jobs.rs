@@ -179,6 +179,7 @@ async fn describe(app: &App, tx: &mut Tx, id: &JobId, run: &Run, phase: &RunPhas
         organization_name: organization.name,
         project_name: project.name,
         working_directory: workspace.working_directory.trim_matches('/').to_owned(),
+        engine: run.engine,
         terraform_version: run.terraform_version.clone(),
         log_format: run.log_format,
         options: run.options.clone(),

@@ -38,9 +38,13 @@ impl Place {
 
     /// What the caller may do to `target`.
     pub(crate) fn actions(&self, caller: &Caller, target: Target<'_>) -> Vec<Action> {
-        let scope = Scope { organization_id: &self.organization.id, target, standing: &self.standing };
-        Action::ALL.iter().copied().filter(|action| decide(caller, *action, scope).is_ok()).collect()
+        actions(caller, Scope { organization_id: &self.organization.id, target, standing: &self.standing })
     }
+}
+
+/// What the caller may do there.
+pub(crate) fn actions(caller: &Caller, scope: Scope<'_>) -> Vec<Action> {
+    Action::ALL.iter().copied().filter(|action| decide(caller, *action, scope).is_ok()).collect()
 }
 
 async fn place(

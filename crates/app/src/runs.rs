@@ -9,11 +9,11 @@ use std::collections::{BTreeSet, HashMap};
 use serde_json::json;
 use terrane_domain::access::{Action, Caller, Target, visible_workspaces};
 use terrane_domain::configuration_versions::{ConfigurationVersion, ConfigurationVersionStatus};
+use terrane_domain::engine_versions::is_allowed;
 use terrane_domain::ids::{ApplyId, CommentId, ConfigurationVersionId, PlanId, RunEventId, RunId, WorkspaceId};
 use terrane_domain::run_events::RunEventAction;
 use terrane_domain::runner_protocol::{ChangeCounts, LogFormat, Phase};
 use terrane_domain::runs::{PhaseStatus, PlanOptions, Run, RunMode, RunPhase, RunSource, RunStatus, RunVariable};
-use terrane_domain::terraform_versions::is_allowed;
 use terrane_domain::time::Timestamp;
 use terrane_domain::workspaces::{ExecutionMode, Workspace};
 use terrane_store::{Topic, Tx, standings};
@@ -245,6 +245,7 @@ pub(crate) async fn create_in(tx: &mut Tx, caller: &Caller, new: NewRun) -> AppR
         operation: mode.operation(&new.options),
         options: new.options,
         log_format,
+        engine: workspace.engine,
         terraform_version: new.terraform_version.unwrap_or_else(|| workspace.terraform_version.clone()),
         input_state_version_id: None,
         has_changes: false,
@@ -341,8 +342,9 @@ fn check_options(workspace: &Workspace, mode: ExecutionMode, plan_only: bool, ne
             let detail = "A version of terraform can be set only for a plan-only run; others use the workspace's";
             return Err(AppError::invalid("terraform-version", detail));
         }
-        if !is_allowed(version) {
-            let detail = format!("{version:?} is no version of terraform; give one such as 1.11.4, or latest");
+        if !is_allowed(workspace.engine, version) {
+            let label = workspace.engine.label();
+            let detail = format!("{version:?} is no version of {label}; give one such as 1.11.4, or latest");
             return Err(AppError::invalid("terraform-version", detail));
         }
     }

@@ -8,9 +8,10 @@ mod settings;
 use std::collections::{BTreeSet, HashMap};
 
 use serde_json::json;
-use terrane_domain::access::{Action, Caller, Membership, Target, visible_workspaces};
+use terrane_domain::access::{Action, Caller, Membership, Scope, Standing, Target, visible_workspaces};
 use terrane_domain::execution::Execution;
 use terrane_domain::ids::{VariableId, WorkspaceId};
+use terrane_domain::organizations::Organization;
 use terrane_domain::tag_bindings::Taggable;
 use terrane_domain::time::Timestamp;
 use terrane_domain::workspaces::Workspace;
@@ -23,8 +24,8 @@ pub use locks::{force_unlock, lock, unlock};
 pub use related::{Related, Wanted, related};
 pub use settings::WorkspaceSettings;
 
-use crate::lookups::Place;
 pub use crate::lookups::WorkspaceKey;
+use crate::lookups::{Place, actions};
 use crate::{App, AppError, AppResult, entropy, events, lookups, tag_bindings, tags};
 
 /// A workspace as documents and pages show it.
@@ -69,9 +70,9 @@ pub(crate) fn name_taken(error: StoreError) -> AppError {
 }
 
 /// Whether the caller may delete the workspace while it manages resources.
-fn can_force_delete(place: &Place, permissions: &[Action]) -> bool {
-    let is_allowed = place.organization.allow_force_delete_workspaces;
-    permissions.contains(&Action::DeleteWorkspace) && (is_allowed || place.standing.membership == Membership::Owner)
+fn can_force_delete(organization: &Organization, standing: &Standing, permissions: &[Action]) -> bool {
+    let is_allowed = organization.allow_force_delete_workspaces;
+    permissions.contains(&Action::DeleteWorkspace) && (is_allowed || standing.membership == Membership::Owner)
 }
 
 /// The views of an organization's workspaces, by as many statements for a page of them as for one. The caller's
@@ -84,10 +85,6 @@ pub(crate) async fn views(
 ) -> AppResult<Vec<WorkspaceView>> {
     let places: Vec<_> = rows.iter().map(|row| (&row.project_id, &row.id)).collect();
     let grants = standings::grants(tx, &place.standing, &places).await?;
-    let here = |row: &Workspace| Place {
-        organization: place.organization.clone(),
-        standing: grants.at(&place.standing, &row.project_id, &row.id),
-    };
     let project_ids: BTreeSet<_> = rows.iter().map(|row| &row.project_id).collect();
     let project_ids: Vec<_> = project_ids.into_iter().collect();
     let projects = terrane_store::projects::by_ids(tx, &project_ids).await?;
@@ -99,18 +96,20 @@ pub(crate) async fn views(
         tag_names.entry(tag.workspace_id).or_default().push(tag.name);
     }
     let view = |workspace: Workspace| {
-        let place = here(&workspace);
+        let organization = &place.organization;
+        let standing = grants.at(&place.standing, &workspace.project_id, &workspace.id);
         let project = projects.get(&workspace.project_id)?;
-        let permissions = place.actions(caller, Target::Workspace(&workspace.id));
+        let target = Target::Workspace(&workspace.id);
+        let permissions = actions(caller, Scope { organization_id: &organization.id, target, standing: &standing });
         let (auto_destroy_activity_duration, auto_destroy_at) =
             workspace.auto_destroy(project.auto_destroy_activity_duration.as_deref());
         Some(WorkspaceView {
-            organization: place.organization.name.clone(),
-            execution: workspace.execution(&project.execution(&place.organization)),
+            organization: organization.name.clone(),
+            execution: workspace.execution(&project.execution(organization)),
             auto_destroy_activity_duration,
             auto_destroy_at,
             tag_names: tag_names.remove(&workspace.id).unwrap_or_default(),
-            can_force_delete: can_force_delete(&place, &permissions),
+            can_force_delete: can_force_delete(organization, &standing, &permissions),
             variable_ids: variable_ids
                 .remove(&workspace.id)
                 .filter(|_| permissions.contains(&Action::ReadVariables))
@@ -198,7 +197,7 @@ pub async fn create(
                 let id = WorkspaceId::from_entropy(entropy());
                 let now = tx.now();
                 let mut workspace = Workspace::new(id, organization_id.clone(), project_id, String::new(), now);
-                terrane_domain::terraform_versions::LATEST.clone_into(&mut workspace.terraform_version);
+                terrane_domain::engine_versions::LATEST.clone_into(&mut workspace.terraform_version);
                 workspace.source_name = settings.source_name.take();
                 workspace.source_url = settings.source_url.take();
                 settings::check_source(&workspace)?;

@@ -21,6 +21,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::engines::EngineKind;
 use crate::ids::{JobId, RunId, RunnerId, WorkspaceId};
 use crate::reasons::ReasonCode;
 use crate::runs::PlanOptions;
@@ -176,6 +177,8 @@ pub struct Job {
     pub project_name: String,
     /// Folder of the root module inside the configuration; empty for its top.
     pub working_directory: String,
+    /// The wanted engine.
+    pub engine: EngineKind,
     /// The wanted engine version: exact, a constraint, or `latest`.
     pub terraform_version: String,
     /// How the log is written.

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::engines::EngineKind;
 use crate::ids::{ApplyId, ConfigurationVersionId, OrganizationId, PlanId, RunId, StateVersionId, UserId, WorkspaceId};
 use crate::reasons::ReasonCode;
 use crate::runner_protocol::{ChangeCounts, LogFormat, Phase, SandboxLevel};
@@ -415,6 +416,8 @@ pub struct Run {
     pub options: PlanOptions,
     /// How its logs are written; frozen at creation.
     pub log_format: LogFormat,
+    /// What plans and applies it; frozen at creation.
+    pub engine: EngineKind,
     /// The wanted engine version; frozen at creation.
     pub terraform_version: String,
     /// The state that the plan was made against; nothing until its plan begins, or if there was none.
@@ -528,6 +531,7 @@ mod tests {
             operation: mode.operation(&options),
             options,
             log_format: LogFormat::Text,
+            engine: EngineKind::Terraform,
             terraform_version: String::new(),
             input_state_version_id: None,
             has_changes: false,

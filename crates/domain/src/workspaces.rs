@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::engines::EngineKind;
 use crate::execution::Execution;
 pub use crate::execution::ExecutionMode;
 use crate::ids::{
@@ -96,7 +97,9 @@ pub struct Workspace {
     pub source_url: Option<String>,
     /// Whether proposals of a change are planned.
     pub speculative_enabled: bool,
-    /// Exact version, constraint, or `latest`.
+    /// What plans and applies its runs.
+    pub engine: EngineKind,
+    /// The engine's exact version, a constraint, or `latest`.
     pub terraform_version: String,
     /// Folder of the root module inside the configuration.
     pub working_directory: String,
@@ -212,6 +215,7 @@ impl Workspace {
             source_name: None,
             source_url: None,
             speculative_enabled: true,
+            engine: EngineKind::Terraform,
             terraform_version: String::new(),
             working_directory: String::new(),
             structured_run_output_enabled: true,

@@ -7,14 +7,18 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::links::Links;
+use crate::members;
 use crate::page::Page;
 use crate::query::Query;
 use crate::relationship::Identifier;
 use crate::resource::Resource;
 
+/// Bytes of a usual resource, and of what is around them: with room for them, a document is written without a move.
+const RESOURCE_BYTES: usize = 4 * 1024;
+const DOCUMENT_BYTES: usize = 1024;
+
 /// The primary data of a document.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(untagged)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Data {
     /// Nothing: `null`.
     Null,
@@ -28,16 +32,12 @@ pub enum Data {
 
 /// A document with its primary data, what was included beside it, and facts about the whole.
 #[must_use]
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Document {
     data: Data,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     included: Vec<Resource>,
-    #[serde(skip_serializing_if = "Links::is_empty")]
     links: Links,
-    #[serde(skip_serializing_if = "Map::is_empty")]
     meta: Map<String, Value>,
-    #[serde(skip)]
     present: Option<HashSet<Identifier>>,
 }
 
@@ -134,12 +134,51 @@ impl Document {
     }
 
     /// The document's bytes, as they go over the wire.
-    ///
-    /// # Panics
-    /// Never: what a document holds is JSON already.
     pub fn to_bytes(&self) -> Vec<u8> {
-        serde_json::to_vec(self).expect("a document is JSON")
+        let mut bytes = Vec::with_capacity(RESOURCE_BYTES * (self.data.len() + self.included.len()) + DOCUMENT_BYTES);
+        bytes.push(b'{');
+        members::write_name(&mut bytes, "data");
+        match &self.data {
+            Data::Null => members::write_value(&mut bytes, &()),
+            Data::One(resource) => resource.write(&mut bytes),
+            Data::Many(resources) => write_list(&mut bytes, resources),
+            Data::Identifiers(identifiers) => members::write_value(&mut bytes, identifiers),
+        }
+        if !self.included.is_empty() {
+            members::write_name(&mut bytes, "included");
+            write_list(&mut bytes, &self.included);
+        }
+        if !self.links.is_empty() {
+            members::write(&mut bytes, "links", &self.links);
+        }
+        if !self.meta.is_empty() {
+            members::write(&mut bytes, "meta", &self.meta);
+        }
+        bytes.push(b'}');
+        bytes
     }
+}
+
+impl Data {
+    fn len(&self) -> usize {
+        match self {
+            Self::Null => 0,
+            Self::One(_) => 1,
+            Self::Many(resources) => resources.len(),
+            Self::Identifiers(identifiers) => identifiers.len(),
+        }
+    }
+}
+
+fn write_list(bytes: &mut Vec<u8>, resources: &[Resource]) {
+    bytes.push(b'[');
+    for (index, resource) in resources.iter().enumerate() {
+        if index > 0 {
+            bytes.push(b',');
+        }
+        resource.write(bytes);
+    }
+    bytes.push(b']');
 }
 
 #[cfg(test)]
@@ -148,6 +187,12 @@ mod tests {
 
     fn json(document: &Document) -> String {
         String::from_utf8(document.to_bytes()).unwrap()
+    }
+
+    /// With line breaks, and the names of each object in the order of letters.
+    fn pretty(document: &Document) -> String {
+        let value: Value = serde_json::from_slice(&document.to_bytes()).unwrap();
+        serde_json::to_string_pretty(&value).unwrap()
     }
 
     #[test]
@@ -189,21 +234,21 @@ mod tests {
             &query,
         )
         .meta("status-counts", &serde_json::json!({"total": 3, "matching": 3}));
-        insta::assert_snapshot!(serde_json::to_string_pretty(&document).unwrap(), @r#"
+        insta::assert_snapshot!(pretty(&document), @r#"
         {
           "data": [
             {
-              "type": "workspaces",
+              "attributes": {},
               "id": "ws-2",
-              "attributes": {}
+              "type": "workspaces"
             }
           ],
           "links": {
-            "self": "http://localhost:8080/api/v2/organizations/demo/workspaces?search%5Bname%5D=a+b&page%5Bnumber%5D=2&page%5Bsize%5D=1",
             "first": "http://localhost:8080/api/v2/organizations/demo/workspaces?search%5Bname%5D=a+b&page%5Bnumber%5D=1&page%5Bsize%5D=1",
-            "prev": "http://localhost:8080/api/v2/organizations/demo/workspaces?search%5Bname%5D=a+b&page%5Bnumber%5D=1&page%5Bsize%5D=1",
+            "last": "http://localhost:8080/api/v2/organizations/demo/workspaces?search%5Bname%5D=a+b&page%5Bnumber%5D=3&page%5Bsize%5D=1",
             "next": "http://localhost:8080/api/v2/organizations/demo/workspaces?search%5Bname%5D=a+b&page%5Bnumber%5D=3&page%5Bsize%5D=1",
-            "last": "http://localhost:8080/api/v2/organizations/demo/workspaces?search%5Bname%5D=a+b&page%5Bnumber%5D=3&page%5Bsize%5D=1"
+            "prev": "http://localhost:8080/api/v2/organizations/demo/workspaces?search%5Bname%5D=a+b&page%5Bnumber%5D=1&page%5Bsize%5D=1",
+            "self": "http://localhost:8080/api/v2/organizations/demo/workspaces?search%5Bname%5D=a+b&page%5Bnumber%5D=2&page%5Bsize%5D=1"
           },
           "meta": {
             "pagination": {

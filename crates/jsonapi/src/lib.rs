@@ -9,6 +9,8 @@ pub mod document;
 pub mod error;
 pub mod input;
 pub mod links;
+mod members;
+pub mod object;
 pub mod page;
 pub mod query;
 pub mod reference;

@@ -275,10 +275,7 @@ impl Setting {
     /// Begins the log: three lines that clients throw away, then what is to be known of this run beforehand. Fails if
     /// terraform cannot be started with what the workspace says.
     pub(crate) async fn begin(&self, log: &Log) -> Result<(), RunnerError> {
-        let name = match self.engine.engine.kind {
-            terrane_domain::engines::EngineKind::Terraform => "Terraform",
-            terrane_domain::engines::EngineKind::OpenTofu => "OpenTofu",
-        };
+        let name = self.engine.engine.kind.label();
         let version = &self.engine.engine.version;
         let level = self.runner.protection.level;
         let text =

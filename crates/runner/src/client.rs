@@ -285,7 +285,7 @@ pub(crate) mod fake {
             "run_id": terrane_domain::ids::RunId::from_entropy(1),
             "workspace_id": terrane_domain::ids::WorkspaceId::from_entropy(1),
             "workspace_name": "w", "organization_name": "o", "project_name": "p", "working_directory": "",
-            "terraform_version": "latest", "log_format": "text",
+            "engine": "terraform", "terraform_version": "latest", "log_format": "text",
             "options": terrane_domain::runs::PlanOptions::default(), "variables": [], "environment": [],
             "public_url": "http://localhost", "token": "", "spool_key": "07".repeat(32), "log_offset": 0,
         });

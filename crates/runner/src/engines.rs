@@ -30,8 +30,8 @@ pub async fn find_engines(extra: &[PathBuf]) -> Vec<FoundEngine> {
     let folders = extra.iter().cloned().chain(std::env::split_paths(&path));
     let mut found: Vec<FoundEngine> = Vec::new();
     for folder in folders {
-        for (name, kind) in [("terraform", EngineKind::Terraform), ("tofu", EngineKind::OpenTofu)] {
-            let program = folder.join(name);
+        for kind in EngineKind::ALL.iter().copied() {
+            let program = folder.join(kind.program());
             if let Some(version) = version_of(&program).await {
                 let engine = Engine { kind, version };
                 if !found.iter().any(|other| other.engine == engine) {
@@ -91,16 +91,20 @@ fn satisfies(version: &Version, constraint: &str) -> bool {
     })
 }
 
-/// The engine that `wanted` means: `latest`, an exact version, or a constraint. The setting is called
-/// `terraform-version`: a tofu, whose numbers mean something else, is taken only where no terraform fits.
-pub fn choose<'a>(engines: &'a [FoundEngine], wanted: &str) -> Option<&'a FoundEngine> {
+/// The engine that `wanted` means: `latest`, an exact version, or a constraint. For a workspace of terraform, which is what
+/// they are unless somebody says otherwise, a tofu is taken where no terraform fits; a workspace of OpenTofu may use what
+/// terraform does not know, and its state may be one that terraform cannot read.
+pub fn choose<'a>(engines: &'a [FoundEngine], kind: EngineKind, wanted: &str) -> Option<&'a FoundEngine> {
     let is_latest = wanted == "latest" || wanted.is_empty();
     let fits = |found: &&FoundEngine| {
         parse(&found.engine.version)
             .is_some_and(|version| if is_latest { !is_pre_release(&version) } else { satisfies(&version, wanted) })
     };
     let of_kind = |kind| engines.iter().filter(move |found| found.engine.kind == kind).find(fits);
-    of_kind(EngineKind::Terraform).or_else(|| of_kind(EngineKind::OpenTofu))
+    match kind {
+        EngineKind::Terraform => of_kind(EngineKind::Terraform).or_else(|| of_kind(EngineKind::OpenTofu)),
+        EngineKind::OpenTofu => of_kind(EngineKind::OpenTofu),
+    }
 }
 
 #[cfg(test)]
@@ -149,11 +153,20 @@ mod tests {
         ];
         for (wanted, expected) in table {
             let engines = engines(&all);
-            let chosen = choose(&engines, wanted).map(|found| found.engine.version.as_str());
+            let chosen = choose(&engines, EngineKind::Terraform, wanted).map(|found| found.engine.version.as_str());
             assert_eq!(chosen, expected, "{wanted}");
         }
-        assert_eq!(choose(&engines(&["terraform 1.13.0-beta1"]), "latest"), None);
+        assert_eq!(choose(&engines(&["terraform 1.13.0-beta1"]), EngineKind::Terraform, "latest"), None);
         let only_tofu = engines(&["tofu 1.11.0-rc1", "tofu 1.10.0"]);
-        assert_eq!(choose(&only_tofu, "latest"), only_tofu.last());
+        assert_eq!(choose(&only_tofu, EngineKind::Terraform, "latest"), only_tofu.last());
+    }
+
+    #[test]
+    fn a_workspace_of_opentofu_never_gets_terraform() {
+        let all = engines(&["terraform 1.12.0", "tofu 1.11.5", "tofu 1.10.6"]);
+        let version = |wanted| choose(&all, EngineKind::OpenTofu, wanted).map(|found| found.engine.version.as_str());
+        assert_eq!(version("latest"), Some("1.11.5"));
+        assert_eq!(version("1.10.6"), Some("1.10.6"));
+        assert_eq!(version("1.12.0"), None);
     }
 }

@@ -119,7 +119,7 @@ async fn run(runner: &Arc<Runner>, job: Job, lease: Lease, shutdown: watch::Rece
     let lease = Arc::new(lease);
     let spool = Arc::new(Spool::open(&runner.config.data_dir, &job)?);
     let log = Log::begin(runner.clone(), &job, spool.clone()).await;
-    let engine = engines::choose(&runner.engines, &job.terraform_version).cloned();
+    let engine = engines::choose(&runner.engines, job.engine, &job.terraform_version).cloned();
     let mut finish = Finish {
         fence: job.fence,
         outcome: Outcome::Errored,
@@ -278,7 +278,8 @@ fn no_engine(runner: &Runner, job: &Job) -> RunnerError {
     RunnerError::job(
         ReasonCode::EngineMissing,
         format!(
-            "The workspace wants terraform {}, but this runner has no such version ({installed}). Install it on the runner's PATH and start the server again, or change the workspace's terraform-version, then queue a new run.",
+            "The workspace wants {} {}, but this runner has no such version ({installed}). Install it on the runner's PATH and start the server again, or change the workspace's terraform-version, then queue a new run.",
+            job.engine.label(),
             job.terraform_version
         ),
     )

@@ -18,11 +18,19 @@ pub(crate) struct DevFacts {
     /// Name of the admin user.
     pub(crate) user: String,
     /// Their password, unless they have chosen another.
-    pub(crate) password: Option<String>,
+    pub(crate) password: Option<Password>,
     /// Their API token.
     pub(crate) token: String,
     /// Opens a signed-in browser session once.
     pub(crate) sign_in_url: String,
+}
+
+/// A password that is known to be right.
+pub(crate) struct Password {
+    /// The password.
+    pub(crate) text: String,
+    /// What it was checked for; see [`terrane_app::bootstrap::DevPassword`].
+    pub(crate) checked_for: String,
 }
 
 /// `dev.json`.
@@ -33,6 +41,8 @@ struct Document<'a> {
     user: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     password: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    password_checked_for: Option<&'a str>,
     token: &'a str,
     cli_config: &'a Path,
     sign_in_url: &'a str,
@@ -53,6 +63,8 @@ pub(crate) struct Previous {
     pub(crate) token: Option<String>,
     /// The password.
     pub(crate) password: Option<String>,
+    /// What it was checked for.
+    pub(crate) password_checked_for: Option<String>,
 }
 
 /// Reads what an earlier start wrote; nothing, if that cannot be read.
@@ -71,7 +83,8 @@ pub(crate) fn write(settings: &Settings, facts: &DevFacts) -> anyhow::Result<()>
         address: &address,
         organization: &facts.organization,
         user: &facts.user,
-        password: facts.password.as_deref(),
+        password: facts.password.as_ref().map(|password| password.text.as_str()),
+        password_checked_for: facts.password.as_ref().map(|password| password.checked_for.as_str()),
         token: &facts.token,
         cli_config: &cli_config,
         sign_in_url: &facts.sign_in_url,
@@ -94,7 +107,7 @@ fn greeting(settings: &Settings, facts: &DevFacts) -> String {
     // Writing to a string cannot fail.
     let _ = writeln!(text, "\n  Sign in     {}", facts.sign_in_url);
     if let Some(password) = &facts.password {
-        let _ = writeln!(text, "              or as {} with the password {password}", facts.user);
+        let _ = writeln!(text, "              or as {} with the password {}", facts.user, password.text);
     }
     let _ = write!(
         text,

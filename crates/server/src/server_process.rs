@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use axum::Router;
 use listenfd::ListenFd;
 use nix::sys::stat::{Mode as FileMode, umask};
+use terrane_app::bootstrap::DevPassword;
 use terrane_app::callers::Secret;
 use terrane_app::{App, bootstrap, set_up};
 use terrane_store::{Store, StoreError, StoreOptions, SystemClock};
@@ -78,12 +79,19 @@ async fn build(settings: &Settings, secrets: &Secrets, is_first_start: bool) -> 
 
 async fn dev_facts(app: &App, settings: &Settings) -> anyhow::Result<DevFacts> {
     let previous = dev::previous(settings);
+    let password = previous.password.map(|password| DevPassword {
+        password: Secret::new(password),
+        checked_for: previous.password_checked_for.unwrap_or_default(),
+    });
     let facts = bootstrap::dev(app, previous.token.map(Secret::new)).await?;
-    let password = bootstrap::dev_password(app, previous.password.map(Secret::new)).await?;
+    let password = bootstrap::dev_password(app, password).await?;
     Ok(DevFacts {
         organization: facts.organization,
         user: facts.user,
-        password: password.map(|password| password.reveal().to_owned()),
+        password: password.map(|DevPassword { password, checked_for }| dev::Password {
+            text: password.reveal().to_owned(),
+            checked_for,
+        }),
         token: facts.token.reveal().to_owned(),
         sign_in_url: facts.sign_in_url,
     })

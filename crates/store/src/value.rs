@@ -9,6 +9,7 @@ use terrane_domain::access::{
     WorkspacePermissions,
 };
 use terrane_domain::configuration_versions::ConfigurationVersionStatus;
+use terrane_domain::engines::EngineKind;
 use terrane_domain::ids;
 use terrane_domain::jobs::JobStatus;
 use terrane_domain::organization_memberships::MembershipStatus;
@@ -177,6 +178,7 @@ textual!(
     ids::WorkspaceId,
     CollaboratorAuthPolicy,
     ConfigurationVersionStatus,
+    EngineKind,
     ExecutionMode,
     GrantedAccess,
     JobStatus,

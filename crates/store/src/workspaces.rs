@@ -15,12 +15,12 @@ pub use deletion::{Deleted, delete};
 pub use lists::{WorkspaceFilter, list};
 pub(crate) use lists::{all_or_visible_to, visible_to};
 
-record!(Workspace, "workspaces", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37", {
+record!(Workspace, "workspaces", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38", {
     id, organization_id, project_id, name, description, execution_mode, agent_pool_id, assessments_enabled, auto_apply,
     auto_apply_run_trigger, auto_destroy_at, auto_destroy_activity_duration, inherits_project_auto_destroy,
     allow_destroy_plan, file_triggers_enabled, trigger_prefixes, trigger_patterns, global_remote_state,
-    project_remote_state, queue_all_runs, source, source_name, source_url, speculative_enabled, terraform_version,
-    working_directory, structured_run_output_enabled, lock_holder, lock_reason, current_run_id,
+    project_remote_state, queue_all_runs, source, source_name, source_url, speculative_enabled, engine,
+    terraform_version, working_directory, structured_run_output_enabled, lock_holder, lock_reason, current_run_id,
     current_state_version_id, current_configuration_version_id, resource_count, statistics, latest_change_at,
     created_at, updated_at
 });
@@ -33,7 +33,7 @@ statements! {
     COUNT_IN_PROJECT = "SELECT COUNT(*) FROM workspaces WHERE project_id = $1";
     COUNT_BY_PROJECT = "SELECT project_id, COUNT(*) FROM workspaces WHERE project_id IN (SELECT id FROM projects WHERE organization_id = $1) GROUP BY project_id";
     BY_IDS: Workspace = select_many "id";
-    UPDATE_SETTINGS = "UPDATE workspaces SET name = $2, description = $3, execution_mode = $4, agent_pool_id = $5, assessments_enabled = $6, auto_apply = $7, auto_apply_run_trigger = $8, auto_destroy_at = $9, auto_destroy_activity_duration = $10, inherits_project_auto_destroy = $11, allow_destroy_plan = $12, file_triggers_enabled = $13, trigger_prefixes = $14, trigger_patterns = $15, global_remote_state = $16, project_remote_state = $17, queue_all_runs = $18, source_name = $19, source_url = $20, speculative_enabled = $21, terraform_version = $22, working_directory = $23, structured_run_output_enabled = $24, project_id = $25, updated_at = $26, latest_change_at = $27 WHERE id = $1";
+    UPDATE_SETTINGS = "UPDATE workspaces SET name = $2, description = $3, execution_mode = $4, agent_pool_id = $5, assessments_enabled = $6, auto_apply = $7, auto_apply_run_trigger = $8, auto_destroy_at = $9, auto_destroy_activity_duration = $10, inherits_project_auto_destroy = $11, allow_destroy_plan = $12, file_triggers_enabled = $13, trigger_prefixes = $14, trigger_patterns = $15, global_remote_state = $16, project_remote_state = $17, queue_all_runs = $18, source_name = $19, source_url = $20, speculative_enabled = $21, engine = $22, terraform_version = $23, working_directory = $24, structured_run_output_enabled = $25, project_id = $26, updated_at = $27, latest_change_at = $28 WHERE id = $1";
     // Changes nothing and takes the row's lock: SQLite knows no SELECT ... FOR UPDATE.
     HOLD = "UPDATE workspaces SET lock_reason = lock_reason WHERE id = $1";
     LOCK = "UPDATE workspaces SET lock_holder = $2, lock_reason = $3 WHERE id = $1 AND lock_holder IS NULL";
@@ -107,6 +107,7 @@ pub async fn update_settings(tx: &mut Tx, workspace: &Workspace) -> Result<bool,
         workspace.source_name,
         workspace.source_url,
         workspace.speculative_enabled,
+        workspace.engine,
         workspace.terraform_version,
         workspace.working_directory,
         workspace.structured_run_output_enabled,

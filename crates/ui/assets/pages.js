@@ -16,25 +16,59 @@ function follow(box) {
   source.addEventListener("end", () => source.close());
 }
 
-// Replaces the changing part of the page whenever the run changed.
-function watch(summary) {
-  const refresh = async (event) => {
+// Replaces a part of the page. What a person typed or unfolded there stays.
+function replace(part, html) {
+  const name = (it) => it.id || it.form.action;
+  // Themselves, so that the place in the text stays too.
+  const typed = new Map([...part.querySelectorAll("textarea")].map((it) => [name(it), it]));
+  const unfolded = [...part.querySelectorAll("details[open] > summary")].map((it) => it.textContent);
+  const focused = part.contains(document.activeElement) ? document.activeElement : null;
+  part.innerHTML = html;
+  for (const fold of part.querySelectorAll("details")) fold.open = unfolded.includes(fold.firstElementChild.textContent);
+  for (const field of part.querySelectorAll("textarea")) {
+    const before = typed.get(name(field));
+    if (!before) continue;
+    field.replaceWith(before);
+    if (before === focused) before.focus();
+  }
+}
+
+// Replaces the changing parts of the page; again when one of them says that it will not be true for long.
+async function refresh() {
+  for (const part of document.querySelectorAll("[data-part]")) {
+    const answer = await fetch(part.dataset.part);
+    if (answer.ok) replace(part, await answer.text());
+  }
+  refreshAgain();
+}
+
+let again;
+
+function refreshAgain() {
+  clearTimeout(again);
+  const part = document.querySelector("[data-again]");
+  if (part) again = setTimeout(refresh, part.dataset.again * 1000);
+}
+
+// Does so whenever the run changed.
+function watch(place) {
+  const changed = (event) => {
     for (const [phase, status] of Object.entries(JSON.parse(event.data))) {
-      for (const place of document.querySelectorAll(`[data-status="${phase}"]`)) place.textContent = status;
+      for (const heading of document.querySelectorAll(`[data-status="${phase}"]`)) heading.textContent = status;
     }
-    const answer = await fetch(summary.dataset.summary);
-    if (answer.ok) summary.innerHTML = await answer.text();
+    refresh();
   };
-  const source = new EventSource(summary.dataset.changes);
-  source.addEventListener("run", refresh);
+  const source = new EventSource(place.dataset.changes);
+  source.addEventListener("run", changed);
   source.addEventListener("end", (event) => {
     source.close();
-    refresh(event);
+    changed(event);
   });
 }
 
 for (const box of document.querySelectorAll("[data-log]")) follow(box);
-for (const summary of document.querySelectorAll("[data-changes]")) watch(summary);
+for (const place of document.querySelectorAll("[data-changes]")) watch(place);
+refreshAgain();
 
 // Shows the buttons that copy what stands before them, where the browser lets pages copy.
 function offerCopy(button) {

@@ -301,6 +301,14 @@ impl Wrong {
         Ok(Self { attribute, text: correctable(error)? })
     }
 
+    /// Puts to one field what is wrong with several attributes that it stands for.
+    pub(crate) fn of_field(mut self, field: &str, attributes: &[&str]) -> Self {
+        if self.attribute.as_deref().is_some_and(|attribute| attributes.contains(&attribute)) {
+            self.attribute = Some(field.to_owned());
+        }
+        self
+    }
+
     /// What is wrong with this field.
     fn with(&self, name: &str) -> Option<&str> {
         (self.attribute.as_deref() == Some(name)).then_some(self.text.as_str())

@@ -81,6 +81,9 @@ pub(crate) fn workspace_page(view: &WorkspaceView, title: &str, body: &Markup) -
     let (organization, name) = (&view.organization, &view.workspace.name);
     let list = format!("/app/{organization}/workspaces");
     let mut pages = vec![("", "Runs")];
+    if view.may(Action::ReadState) || view.may(Action::ReadStateOutputs) {
+        pages.push(("/states", "States"));
+    }
     if view.may(Action::ReadVariables) {
         pages.push(("/variables", "Variables"));
     }
@@ -103,6 +106,12 @@ pub(crate) const ROWS: i64 = 25;
 /// Where in a list a page stands, by the number in its address.
 pub(crate) struct Pager {
     number: i64,
+}
+
+impl Default for Pager {
+    fn default() -> Self {
+        Self { number: 1 }
+    }
 }
 
 impl Pager {

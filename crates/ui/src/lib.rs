@@ -19,7 +19,9 @@ mod session;
 mod sessions;
 mod set_up;
 mod sign_in;
+mod state_versions;
 mod team_access;
+mod team_tokens;
 mod teams;
 mod times;
 mod tokens;
@@ -62,7 +64,7 @@ fn public() -> [(&'static str, &'static str, MethodRouter<App>); 8] {
 }
 
 /// What is for signed-in people.
-fn private() -> [(&'static str, &'static str, MethodRouter<App>); 26] {
+fn private() -> [(&'static str, &'static str, MethodRouter<App>); 28] {
     [
         ("GET", "/", get(workspaces::home)),
         ("GET", "/app", get(workspaces::home)),
@@ -84,6 +86,8 @@ fn private() -> [(&'static str, &'static str, MethodRouter<App>); 26] {
         ("GET", "/app/{organization}/new-workspace", get(workspaces::show_new)),
         ("POST", "/app/{organization}/new-workspace", post(workspaces::create)),
         ("GET", "/app/{organization}/projects", get(projects::show)),
+        ("GET", "/app/{organization}/new-project", get(projects::show_new)),
+        ("POST", "/app/{organization}/new-project", post(projects::create)),
         ("GET", "/app/{organization}/settings/teams", get(teams::show)),
         ("POST", "/app/{organization}/settings/teams", post(teams::create)),
         ("GET", "/app/{organization}/settings/members", get(organization_memberships::show_members)),
@@ -103,7 +107,7 @@ const WORKSPACE: &str = "/app/{organization}/workspaces/{workspace}";
 const TEAM: &str = "/app/{organization}/settings/teams/{team}";
 
 /// What belongs to a team.
-fn of_team() -> [(&'static str, &'static str, MethodRouter<App>); 6] {
+fn of_team() -> [(&'static str, &'static str, MethodRouter<App>); 9] {
     [
         ("GET", "", get(teams::show_team)),
         ("POST", "", post(teams::update)),
@@ -111,6 +115,9 @@ fn of_team() -> [(&'static str, &'static str, MethodRouter<App>); 6] {
         ("POST", "/delete", post(teams::delete)),
         ("POST", "/members", post(teams::add_member)),
         ("POST", "/members/{membership}/delete", post(teams::remove_member)),
+        ("GET", "/tokens", get(team_tokens::show)),
+        ("POST", "/tokens", post(team_tokens::create)),
+        ("POST", "/tokens/{token}/delete", post(team_tokens::delete)),
     ]
 }
 
@@ -127,7 +134,7 @@ fn of_project() -> [(&'static str, &'static str, MethodRouter<App>); 4] {
 }
 
 /// What belongs to a workspace.
-fn of_workspace() -> [(&'static str, &'static str, MethodRouter<App>); 16] {
+fn of_workspace() -> [(&'static str, &'static str, MethodRouter<App>); 24] {
     [
         ("GET", "", get(workspaces::show)),
         ("GET", "/runs", get(workspaces::show)),
@@ -137,6 +144,14 @@ fn of_workspace() -> [(&'static str, &'static str, MethodRouter<App>); 16] {
         ("POST", "/force-unlock", post(workspaces::force_unlock)),
         ("GET", "/settings", get(workspaces::show_settings)),
         ("POST", "/settings", post(workspaces::update_settings)),
+        ("GET", "/settings/delete", get(workspaces::show_delete)),
+        ("POST", "/settings/delete", post(workspaces::delete)),
+        ("GET", "/new-run", get(runs::show_new)),
+        ("POST", "/new-run", post(runs::create)),
+        ("GET", "/states", get(state_versions::list)),
+        ("GET", "/states/{version}", get(state_versions::show)),
+        ("GET", "/states/{version}/download", get(state_versions::download)),
+        ("POST", "/states/{version}/rollback", post(state_versions::rollback)),
         ("GET", "/variables", get(variables::show)),
         ("POST", "/variables", post(variables::create)),
         ("POST", "/variables/{variable}", post(variables::update)),
@@ -149,13 +164,18 @@ fn of_workspace() -> [(&'static str, &'static str, MethodRouter<App>); 16] {
 }
 
 /// What belongs to a run's page.
-fn of_run() -> [(&'static str, &'static str, MethodRouter<App>); 5] {
+fn of_run() -> [(&'static str, &'static str, MethodRouter<App>); 10] {
     [
         ("GET", "/summary", get(runs::summary)),
+        ("GET", "/history", get(runs::history)),
         ("GET", "/changes", get(runs::changes)),
         ("GET", "/logs/{phase}", get(logs::stream)),
         ("POST", "/apply", post(runs::apply)),
         ("POST", "/discard", post(runs::discard)),
+        ("POST", "/cancel", post(runs::cancel)),
+        ("POST", "/force-cancel", post(runs::force_cancel_run)),
+        ("POST", "/force-execute", post(runs::force_execute)),
+        ("POST", "/comments", post(runs::comment)),
     ]
 }
 

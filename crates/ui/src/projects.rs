@@ -1,4 +1,6 @@
-//! The projects of an organization, to look at.
+//! The projects of an organization.
+
+mod new;
 
 use axum::extract::State;
 use maud::{Markup, html};
@@ -6,8 +8,10 @@ use terrane_app::projects::{self, ProjectFilter, ProjectView};
 use terrane_app::{App, organizations};
 use terrane_domain::access::Action;
 
+pub(crate) use new::{create, show_new};
+
 use crate::error::PageResult;
-use crate::forms::Parameters;
+use crate::forms::{Parameters, button};
 use crate::layout::{Pager, ROWS, organization_page};
 use crate::paths::Path;
 use crate::session::SignedIn;
@@ -56,7 +60,14 @@ pub(crate) async fn show(
     let found = projects::list(&app, &caller, name, ProjectFilter::default(), ROWS, pager.offset()).await?;
     let here = format!("/app/{name}/projects");
     let body = html! {
-        h1 { "Projects" }
+        div class="head" {
+            h1 { "Projects" }
+            @if organization.may(Action::CreateProject) {
+                a class="button primary" href={ "/app/" (name) "/new-project" } { "New project" }
+            } @else {
+                (button("New project", Some(new::NO_RIGHT)))
+            }
+        }
         @if found.matching == 0 {
             p class="quiet" { "There is no project that you may see." }
         } @else if !found.views.is_empty() {

@@ -1,20 +1,29 @@
 //! The page of one run: where it stands, what comes next, and both logs as they grow.
 
+mod actions;
+mod history;
+mod new;
+mod options;
+mod waits;
+
 use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use axum::response::{IntoResponse, Redirect, Response};
 use futures_util::Stream;
 use maud::{Markup, html};
 use serde::Deserialize;
-use terrane_app::runs::{self, RunAction, RunView};
+use terrane_app::runs::{self, RunView};
 use terrane_app::{App, AppError};
 use terrane_domain::access::Caller;
 use terrane_domain::ids::RunId;
 use terrane_domain::runner_protocol::SandboxLevel;
-use terrane_domain::runs::{PhaseStatus, RunStatus};
+use terrane_domain::runs::PhaseStatus;
+
+pub(crate) use actions::{apply, cancel, discard, force_cancel_run, force_execute};
+pub(crate) use history::{comment, history};
+pub(crate) use new::{create, show_new, why_not};
 
 use crate::error::PageResult;
-use crate::forms::{FormToken, copyable};
+use crate::forms::{FormToken, Wrong, copyable};
 use crate::layout::page;
 use crate::paths::Path;
 use crate::progress::status_badge;
@@ -63,6 +72,7 @@ fn counts(view: &RunView) -> Markup {
                     (count("add", "+", counts.additions, "to add"))
                     (count("change", "~", counts.changes, "to change"))
                     (count("destroy", "−", counts.destructions, "to destroy"))
+                    @if counts.imports > 0 { (count("add", "", counts.imports, "to import")) }
                 } @else { "No changes." }
             }
         }
@@ -75,9 +85,16 @@ fn sandbox_level(view: &RunView) -> Option<SandboxLevel> {
 }
 
 /// The part that changes while the run goes on.
-fn render_summary(view: &RunView, now: Now, base: &str, token: &FormToken) -> Markup {
-    let run = &view.run;
-    html! {
+async fn render_summary(
+    app: &App,
+    caller: &Caller,
+    view: &RunView,
+    base: &str,
+    token: &FormToken,
+) -> PageResult<Markup> {
+    let (run, now) = (&view.run, Now::of(app));
+    let around = waits::Around::read(app, caller, view).await?;
+    Ok(html! {
         p class="status" { (status_badge(run.status)) span class="quiet" {
             "created " (now.time(run.created_at))
             @if let Some(level) = sandbox_level(view) { ", sandbox " (level) }
@@ -85,26 +102,11 @@ fn render_summary(view: &RunView, now: Now, base: &str, token: &FormToken) -> Ma
         (counts(view))
         @if let Some(reason) = run.reason {
             p class="note" { (run.reason_message.clone().unwrap_or_else(|| reason.sentence().to_owned())) }
-        } @else if run.status == RunStatus::Pending {
-            p class="note" {
-                @match &view.workspace.lock_holder {
-                    Some(holder) => { "Waits: the workspace is locked by " (holder.describe()) "." }
-                    None => { "Waits for its turn." }
-                }
-            }
+        } @else if let Some(wait) = waits::render(view, &around) {
+            p class="note" { (wait) }
         }
-        @if view.is_confirmable {
-            @if view.can_apply {
-                form method="post" class="actions" {
-                    (token.field())
-                    button formaction={ (base) "/apply" } class="primary" { "Confirm and apply" }
-                    button formaction={ (base) "/discard" } { "Discard" }
-                }
-            } @else {
-                p class="quiet" { "Only who may apply runs in this workspace can confirm this plan." }
-            }
-        }
-    }
+        (actions::render(view, &around, now, base, token))
+    })
 }
 
 fn log_section(title: &str, phase: &str, status: PhaseStatus, base: &str) -> Markup {
@@ -116,6 +118,32 @@ fn log_section(title: &str, phase: &str, status: PhaseStatus, base: &str) -> Mar
     }
 }
 
+async fn render(
+    app: &App,
+    caller: &Caller,
+    view: &RunView,
+    path: &RunPath,
+    token: &FormToken,
+    refused: Option<&(String, Wrong)>,
+) -> PageResult<Markup> {
+    let base = path.address();
+    let workspace = format!("/app/{}/workspaces/{}", path.organization, path.workspace);
+    let summary = render_summary(app, caller, view, &base, token).await?;
+    let options = options::render(app, caller, view, Now::of(app)).await?;
+    let entries = history::entries(app, caller, view).await?;
+    let body = html! {
+        p class="path" { a href={ "/app/" (path.organization) "/workspaces" } { (path.organization) } " / " a href=(workspace) { (path.workspace) } " / " (copyable(&path.run, "id")) }
+        h1 { (view.run.message) }
+        div data-part={ (base) "/summary" } data-changes={ (base) "/changes" } aria-live="polite" { (summary) }
+        (options)
+        (log_section("Plan", "plan", view.plan.status, &base))
+        @if !view.run.plan_only { (log_section("Apply", "apply", view.apply.status, &base)) }
+        noscript { p class="note" { "Logs are shown live with JavaScript; without it, reload to see how the run stands." } }
+        (history::section(&entries, view, &base, token, refused))
+    };
+    Ok(page(&view.run.message, &body))
+}
+
 /// The whole page.
 pub(crate) async fn show(
     State(app): State<App>,
@@ -124,19 +152,7 @@ pub(crate) async fn show(
     Path(path): Path<RunPath>,
 ) -> PageResult<Markup> {
     let view = find(&app, &caller, &path).await?;
-    let base = path.address();
-    let workspace = format!("/app/{}/workspaces/{}", path.organization, path.workspace);
-    let body = html! {
-        p class="path" { a href={ "/app/" (path.organization) "/workspaces" } { (path.organization) } " / " a href=(workspace) { (path.workspace) } " / " (copyable(&path.run, "id")) }
-        h1 { (view.run.message) }
-        div id="summary" data-summary={ (base) "/summary" } data-changes={ (base) "/changes" } aria-live="polite" {
-            (render_summary(&view, Now::of(&app), &base, &token))
-        }
-        (log_section("Plan", "plan", view.plan.status, &base))
-        @if !view.run.plan_only { (log_section("Apply", "apply", view.apply.status, &base)) }
-        noscript { p class="note" { "Logs are shown live with JavaScript; without it, reload to see how the run stands." } }
-    };
-    Ok(page(&view.run.message, &body))
+    render(&app, &caller, &view, &path, &token, None).await
 }
 
 /// The changing part alone.
@@ -147,7 +163,7 @@ pub(crate) async fn summary(
     Path(path): Path<RunPath>,
 ) -> PageResult<Markup> {
     let view = find(&app, &caller, &path).await?;
-    Ok(render_summary(&view, Now::of(&app), &path.address(), &token))
+    render_summary(&app, &caller, &view, &path.address(), &token).await
 }
 
 /// The phases' statuses, for the headings of the logs.
@@ -179,28 +195,4 @@ pub(crate) async fn changes(
         }
     });
     Ok(Sse::new(statuses).keep_alive(KeepAlive::default()))
-}
-
-async fn act(app: &App, caller: &Caller, path: &RunPath, action: RunAction) -> PageResult<Response> {
-    let view = find(app, caller, path).await?;
-    runs::act(app, caller, view.run.id, action, None).await?;
-    Ok(Redirect::to(&path.address()).into_response())
-}
-
-/// Confirms the plan.
-pub(crate) async fn apply(
-    State(app): State<App>,
-    SignedIn(caller): SignedIn,
-    Path(path): Path<RunPath>,
-) -> PageResult<Response> {
-    act(&app, &caller, &path, RunAction::Confirm).await
-}
-
-/// Throws the plan away.
-pub(crate) async fn discard(
-    State(app): State<App>,
-    SignedIn(caller): SignedIn,
-    Path(path): Path<RunPath>,
-) -> PageResult<Response> {
-    act(&app, &caller, &path, RunAction::Discard).await
 }

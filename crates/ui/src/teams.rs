@@ -14,7 +14,7 @@ use terrane_domain::access::{Action, Caller};
 use terrane_domain::teams::TeamVisibility;
 
 pub(crate) use team::{
-    add_member, delete, remove_member, show as show_team, update, update_access as update_organization_access,
+    Found, add_member, delete, remove_member, show as show_team, update, update_access as update_organization_access,
 };
 
 use crate::error::PageResult;

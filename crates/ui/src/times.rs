@@ -26,6 +26,12 @@ impl Now {
         Self(app.store().now())
     }
 
+    /// Whole seconds until a moment, at least one before it has come.
+    pub(crate) fn seconds_until(self, moment: Timestamp) -> u64 {
+        let left = moment.since(self.0);
+        left.as_secs() + u64::from(left.subsec_micros() > 0)
+    }
+
     fn words(self, moment: Timestamp) -> String {
         let (past, future) = (self.0.since(moment).as_secs(), moment.since(self.0).as_secs());
         match (distance(past), distance(future)) {

@@ -46,7 +46,7 @@ fn person(caller: &Caller) -> Result<UserId, AppError> {
     caller.user_id().cloned().ok_or(AppError::NotFound)
 }
 
-fn row(view: &TokenView, now: Now, token: &FormToken) -> Markup {
+fn row(view: &TokenView, here: &str, now: Now, token: &FormToken) -> Markup {
     let of = &view.token;
     let description = of.description.as_deref().filter(|text| !text.is_empty()).unwrap_or("(no description)");
     html! {
@@ -60,12 +60,55 @@ fn row(view: &TokenView, now: Now, token: &FormToken) -> Markup {
                     @match of.expires_at { Some(expiry) => { ", ends " (now.time(expiry)) } None => { ", never ends" } }
                 }
             }
-            form method="post" action={ (HERE) "/" (of.id) "/delete" } {
+            form method="post" action={ (here) "/" (of.id) "/delete" } {
                 (token.field())
                 button aria-label={ "Delete " (description) } { "Delete" }
             }
         }
     }
+}
+
+/// The list with the form below it, for tokens that are kept at the address `here`; `new` is shown this once.
+pub(crate) fn list_and_form(
+    views: &[TokenView],
+    (here, now): (&str, Now),
+    token: &FormToken,
+    new: Option<&TokenView>,
+    wrong: Option<&str>,
+) -> Markup {
+    let secret = new.and_then(|view| view.secret.as_ref());
+    html! {
+        @if let Some(secret) = secret {
+            div class="note done" role="status" {
+                (copyable_secret("new-token", "Your new token. Copy it now: it is shown this once.", secret.reveal()))
+            }
+        }
+        @if views.is_empty() {
+            p class="quiet" { "No token yet." }
+        } @else {
+            ul class="list" { @for view in views { (row(view, here, now, token)) } }
+        }
+        section {
+            h2 { "New token" }
+            (fault(wrong))
+            form method="post" action=(here) class="stack" {
+                (token.field())
+                label for="description" { "What it is for" }
+                input id="description" name="description" type="text" maxlength="255" autocomplete="off" required;
+                (lifetime_choice())
+                button class="primary" { "Create token" }
+            }
+        }
+    }
+}
+
+/// The token that the form asks for.
+pub(crate) fn new_token(app: &App, form: &Submitted) -> Result<NewToken, AppError> {
+    let expiry = match lifetime(form)? {
+        Some(lifetime) => Expiry::At(app.store().now().plus(lifetime)),
+        None => Expiry::Never,
+    };
+    Ok(NewToken { description: Some(form.trimmed("description")), expiry })
 }
 
 async fn render(
@@ -76,32 +119,10 @@ async fn render(
     wrong: Option<&str>,
 ) -> PageResult<Markup> {
     let views = tokens::list(app, caller, person(caller)?).await?;
-    let now = Now::of(app);
-    let secret = new.and_then(|view| view.secret.as_ref());
     let body = html! {
         h1 { "API tokens" }
         p class="quiet" { "A token lets terraform or a script do all that you can do here. Programs keep it like a password." }
-        @if let Some(secret) = secret {
-            div class="note done" role="status" {
-                (copyable_secret("new-token", "Your new token. Copy it now: it is shown this once.", secret.reveal()))
-            }
-        }
-        @if views.is_empty() {
-            p class="quiet" { "No token yet." }
-        } @else {
-            ul class="list" { @for view in &views { (row(view, now, token)) } }
-        }
-        section {
-            h2 { "New token" }
-            (fault(wrong))
-            form method="post" action=(HERE) class="stack" {
-                (token.field())
-                label for="description" { "What it is for" }
-                input id="description" name="description" type="text" maxlength="255" autocomplete="off" required;
-                (lifetime_choice())
-                button class="primary" { "Create token" }
-            }
-        }
+        (list_and_form(&views, (HERE, Now::of(app)), token, new, wrong))
     };
     Ok(account_page("API tokens", &body))
 }
@@ -118,13 +139,8 @@ pub(crate) async fn create(
     token: FormToken,
     form: Submitted,
 ) -> PageResult<Response> {
-    let made = match lifetime(&form) {
-        Ok(lifetime) => {
-            let now = app.store().now();
-            let expiry = lifetime.map_or(Expiry::Never, |lifetime| Expiry::At(now.plus(lifetime)));
-            let new = NewToken { description: Some(form.trimmed("description")), expiry };
-            tokens::create(&app, &caller, person(&caller)?, new).await
-        }
+    let made = match new_token(&app, &form) {
+        Ok(new) => tokens::create(&app, &caller, person(&caller)?, new).await,
         Err(error) => Err(error),
     };
     match made {

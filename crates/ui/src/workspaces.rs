@@ -1,6 +1,7 @@
 //! The lists of workspaces. Each workspace's own pages are in files of their own.
 
 mod connect;
+mod deletion;
 mod fields;
 mod filters;
 mod locks;
@@ -21,9 +22,10 @@ use terrane_domain::ids::RunId;
 use terrane_domain::workspaces::LockHolder;
 
 pub(crate) use connect::show as show_connect;
+pub(crate) use deletion::{delete, show_delete};
 pub(crate) use locks::{force_unlock, lock, unlock};
 pub(crate) use new::{create, show_new};
-pub(crate) use overview::show;
+pub(crate) use overview::{holder_name, show};
 pub(crate) use settings::{show_settings, update_settings};
 
 use crate::error::PageResult;
@@ -42,7 +44,7 @@ pub(crate) fn key(organization: &str, workspace: &str) -> WorkspaceKey {
 }
 
 /// Current runs and holders of locks, by as many statements for a page of workspaces as for one.
-async fn related(app: &App, caller: &Caller, views: &[WorkspaceView]) -> PageResult<Related> {
+pub(crate) async fn related(app: &App, caller: &Caller, views: &[WorkspaceView]) -> PageResult<Related> {
     let wanted = Wanted { current_run: true, locked_by: true, ..Wanted::default() };
     Ok(workspaces::related(app, caller, views, wanted).await?)
 }

@@ -46,8 +46,56 @@ impl<'a> Api<'a> {
 
     /// Makes a workspace and tells its id.
     pub(super) fn create_workspace(&mut self, name: &str) -> Result<String> {
-        let path = format!("/api/v2/organizations/{}/workspaces", self.server.organization);
-        id(&self.post(&path, &workspace_document(name))?)
+        self.create("workspaces", &workspace_document(name))
+    }
+
+    /// Makes a workspace in a project, or in the organization's own if that is left out, and tells its id.
+    pub(super) fn create_workspace_in(&mut self, name: &str, project: Option<&str>) -> Result<String> {
+        let mut document = workspace_document(name);
+        if let Some(project) = project {
+            document["data"]["relationships"] = json!({"project": {"data": {"type": "projects", "id": project}}});
+        }
+        self.create("workspaces", &document)
+    }
+
+    /// Makes a project and tells its id.
+    pub(super) fn create_project(&mut self, name: &str) -> Result<String> {
+        self.create("projects", &json!({"data": {"type": "projects", "attributes": {"name": name}}}))
+    }
+
+    /// Makes a team and tells its id.
+    pub(super) fn create_team(&mut self, name: &str) -> Result<String> {
+        self.create("teams", &json!({"data": {"type": "teams", "attributes": {"name": name}}}))
+    }
+
+    /// Gives a team access to a `project` or a `workspace`.
+    pub(super) fn grant(&mut self, kind: &str, id: &str, team: &str, access: &str) -> Result<()> {
+        let document = json!({"data": {"type": format!("team-{kind}s"), "attributes": {"access": access}, "relationships": {
+            kind: {"data": {"type": format!("{kind}s"), "id": id}},
+            "team": {"data": {"type": "teams", "id": team}},
+        }}});
+        self.post(&format!("/api/v2/team-{kind}s"), &document).map(drop)
+    }
+
+    /// Invites somebody into teams, and tells the link.
+    pub(super) fn invite(&mut self, email: &str, teams: &Value) -> Result<String> {
+        let document = json!({"data": {
+            "type": "organization-memberships",
+            "attributes": {"email": email},
+            "relationships": {"teams": {"data": teams}},
+        }});
+        let path = self.in_organization("organization-memberships");
+        let made = self.post(&path, &document)?;
+        made["data"]["attributes"]["invitation-url"].as_str().map(str::to_owned).context("no invitation-url")
+    }
+
+    fn in_organization(&self, kind: &str) -> String {
+        format!("/api/v2/organizations/{}/{kind}", self.server.organization)
+    }
+
+    fn create(&mut self, kind: &str, document: &Value) -> Result<String> {
+        let path = self.in_organization(kind);
+        id(&self.post(&path, document)?)
     }
 
     /// Locks a workspace: its runs wait.

@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::ops::Range;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -19,14 +20,21 @@ pub(super) struct Connection {
 /// What the server answered.
 pub(super) struct Answer<'a> {
     pub(super) status: u16,
+    /// Its first line and its headers.
+    pub(super) head: &'a str,
     pub(super) body: &'a [u8],
 }
 
 impl Answer<'_> {
     /// Refuses anything but a success.
     pub(super) fn expect_success(&self, what: &str) -> Result<()> {
+        self.expect(what, 200..300)
+    }
+
+    /// Refuses every other status.
+    pub(super) fn expect(&self, what: &str, statuses: Range<u16>) -> Result<()> {
         let said = || String::from_utf8_lossy(&self.body[..self.body.len().min(300)]).into_owned();
-        ensure!((200..300).contains(&self.status), "{what} was answered with {}: {}", self.status, said());
+        ensure!(statuses.contains(&self.status), "{what} was answered with {}: {}", self.status, said());
         Ok(())
     }
 }
@@ -69,7 +77,8 @@ impl Connection {
             filled += self.read_at(filled)?;
         }
         ensure!(filled == end, "the answer is longer than it says");
-        Ok(Answer { status: head.status, body: &self.buffer[head.length..end] })
+        let (text, body) = self.buffer[..end].split_at(head.length);
+        Ok(Answer { status: head.status, head: str::from_utf8(text).context("the head is no text")?, body })
     }
 
     fn read_at(&mut self, filled: usize) -> Result<usize> {
@@ -126,9 +135,9 @@ mod tests {
 
     #[test]
     fn only_what_is_a_success_counts() {
-        assert!(Answer { status: 201, body: b"" }.expect_success("it").is_ok());
+        assert!(Answer { status: 201, head: "", body: b"" }.expect_success("it").is_ok());
         for status in [199, 302, 404, 429, 503] {
-            assert!(Answer { status, body: b"no" }.expect_success("it").is_err(), "{status}");
+            assert!(Answer { status, head: "", body: b"no" }.expect_success("it").is_err(), "{status}");
         }
     }
 }

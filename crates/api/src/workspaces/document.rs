@@ -1,18 +1,18 @@
 //! The document of a workspace.
 
-use serde_json::json;
+use serde::Serialize;
 use terrane_app::App;
 use terrane_app::workspaces::WorkspaceView;
 use terrane_domain::access::Action;
 use terrane_domain::execution::ExecutionMode;
 use terrane_domain::ids::{AgentPoolId, ConfigurationVersionId, RunId, StateVersionId, VariableId};
 use terrane_domain::workspaces::LockHolder;
-use terrane_jsonapi::{Relationship, Resource};
+use terrane_jsonapi::{Relationship, Resource, object};
 
 use crate::extract::address;
 
-fn permissions(view: &WorkspaceView) -> serde_json::Value {
-    json!({
+fn permissions(view: &WorkspaceView) -> impl Serialize {
+    object! {
         "can-update": view.may(Action::UpdateWorkspace),
         "can-destroy": view.may(Action::DeleteWorkspace),
         "can-force-delete": view.can_force_delete,
@@ -35,66 +35,67 @@ fn permissions(view: &WorkspaceView) -> serde_json::Value {
         "can-read-assessment-results": view.may(Action::ReadWorkspace),
         "can-read-run": view.may(Action::ReadWorkspace),
         "can-manage-hyok": false,
-    })
+    }
 }
 
-fn settings(view: &WorkspaceView) -> serde_json::Value {
+fn settings(view: &WorkspaceView) -> impl Serialize {
     let workspace = &view.workspace;
     let is_own = workspace.execution_mode.is_some();
-    json!({
-        "name": workspace.name,
-        "description": workspace.description,
+    object! {
+        "name": &workspace.name,
+        "description": &workspace.description,
         "execution-mode": view.execution.mode,
         "operations": view.execution.mode != ExecutionMode::Local,
-        "setting-overwrites": { "execution-mode": is_own, "agent-pool": is_own },
+        "setting-overwrites": object! { "execution-mode": is_own, "agent-pool": is_own },
         "allow-destroy-plan": workspace.allow_destroy_plan,
         "assessments-enabled": workspace.assessments_enabled,
         "auto-apply": workspace.auto_apply,
         "auto-apply-run-trigger": workspace.auto_apply_run_trigger,
         "auto-destroy-at": view.auto_destroy_at,
-        "auto-destroy-activity-duration": view.auto_destroy_activity_duration,
+        "auto-destroy-activity-duration": &view.auto_destroy_activity_duration,
         "inherits-project-auto-destroy": workspace.inherits_project_auto_destroy,
         "file-triggers-enabled": workspace.file_triggers_enabled,
-        "trigger-prefixes": workspace.trigger_prefixes,
-        "trigger-patterns": workspace.trigger_patterns,
+        "trigger-prefixes": &workspace.trigger_prefixes,
+        "trigger-patterns": &workspace.trigger_patterns,
         "global-remote-state": workspace.global_remote_state,
         "project-remote-state": workspace.project_remote_state,
         "queue-all-runs": workspace.queue_all_runs,
         "source": workspace.source,
-        "source-name": workspace.source_name,
-        "source-url": workspace.source_url,
+        "source-name": &workspace.source_name,
+        "source-url": &workspace.source_url,
         "speculative-enabled": workspace.speculative_enabled,
         "structured-run-output-enabled": workspace.structured_run_output_enabled,
-        "tag-names": view.tag_names,
-        "terraform-version": workspace.terraform_version,
-        "working-directory": workspace.working_directory,
-        "vcs-repo": null,
-    })
+        "tag-names": &view.tag_names,
+        "engine": workspace.engine,
+        "terraform-version": &workspace.terraform_version,
+        "working-directory": &workspace.working_directory,
+        "vcs-repo": (),
+    }
 }
 
 /// What nobody sets.
-fn facts(view: &WorkspaceView) -> serde_json::Value {
+fn facts(view: &WorkspaceView) -> impl Serialize {
     let workspace = &view.workspace;
     let may_destroy = workspace.allow_destroy_plan && view.may(Action::QueueRun) && view.may(Action::ApplyRun);
-    json!({
+    object! {
         "environment": "default",
         "can-queue-destroy-plan": may_destroy,
-        "last-assessment-result-at": null,
-        "auto-destroy-status": null,
-        "source-module-id": null,
+        "last-assessment-result-at": (),
+        "auto-destroy-status": (),
+        "source-module-id": (),
         "no-code-upgrade-available": false,
-        "vcs-repo-identifier": null,
-        "oauth-client-name": null,
+        "vcs-repo-identifier": (),
+        "oauth-client-name": (),
         "locked": workspace.lock_holder.is_some(),
-        "locked-reason": workspace.lock_reason,
+        "locked-reason": &workspace.lock_reason,
         "resource-count": workspace.resource_count,
         "unarchived-workspace-change-requests-count": 0,
         "latest-change-at": workspace.latest_change_at,
         "created-at": workspace.created_at,
         "updated-at": workspace.updated_at,
         "permissions": permissions(view),
-        "actions": { "is-destroyable": workspace.allow_destroy_plan },
-    })
+        "actions": object! { "is-destroyable": workspace.allow_destroy_plan },
+    }
 }
 
 /// A workspace without what only an include shows.

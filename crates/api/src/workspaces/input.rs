@@ -1,8 +1,11 @@
 //! Settings of a workspace as requests write them.
 
+use axum::http::HeaderMap;
+use axum::http::header::USER_AGENT;
 use serde_json::{Map, Value};
 use terrane_app::tags::TagReference;
 use terrane_app::workspaces::WorkspaceSettings;
+use terrane_domain::engines::EngineKind;
 use terrane_domain::execution::ExecutionChange;
 use terrane_jsonapi::{Error, Input};
 
@@ -60,6 +63,13 @@ pub(crate) fn tag_references(references: Vec<terrane_jsonapi::Reference>) -> Vec
     references.into_iter().map(tag).collect()
 }
 
+/// What a client would have: `tofu` with a `cloud` block says that it is OpenTofu, and then asks for a version of its own.
+/// Source: `internal/httpclient/useragent.go` of OpenTofu.
+pub(super) fn engine_of_client(headers: &HeaderMap) -> Option<EngineKind> {
+    let agent = headers.get(USER_AGENT)?.to_str().ok()?;
+    agent.starts_with("OpenTofu/").then_some(EngineKind::OpenTofu)
+}
+
 pub(super) fn settings(body: &[u8]) -> ApiResult<WorkspaceSettings> {
     let input = Input::parse(body, MAX_JSON_BYTES)?;
     let project_id = match input.relation("project")? {
@@ -91,6 +101,7 @@ pub(super) fn settings(body: &[u8]) -> ApiResult<WorkspaceSettings> {
         source_name: present(input.attribute("source-name")?),
         source_url: present(input.attribute("source-url")?),
         speculative_enabled: input.attribute("speculative-enabled")?,
+        engine: input.attribute("engine")?,
         terraform_version: input.attribute("terraform-version")?,
         working_directory: input.attribute_or_absent("working-directory")?,
         structured_run_output_enabled: input.attribute("structured-run-output-enabled")?,

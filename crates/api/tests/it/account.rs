@@ -42,7 +42,7 @@ async fn a_new_address_waits_to_be_confirmed_and_a_new_name_does_not() {
 #[tokio::test]
 async fn a_password_is_changed_by_who_knows_it() {
     let world = World::new().await;
-    let password = terrane_app::bootstrap::dev_password(&world.app, None).await.unwrap().unwrap();
+    let password = terrane_app::bootstrap::dev_password(&world.app, None).await.unwrap().unwrap().password;
     let change = |current: &str, new: &str, again: &str| json!({"current_password":current,"password":new,"password_confirmation":again});
     for (given, what) in [
         (change("wrong", "a new password", "a new password"), "Current password is invalid"),

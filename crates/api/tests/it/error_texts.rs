@@ -72,7 +72,7 @@ impl Stage {
         let teams =
             world.owner_json("GET", "/api/v2/organizations/demo/teams?filter[names]=owners", &Value::Null).await;
         let own = world.owner_json("GET", "/api/v2/organization-memberships", &Value::Null).await;
-        let password = terrane_app::bootstrap::dev_password(&world.app, None).await.unwrap().unwrap();
+        let password = terrane_app::bootstrap::dev_password(&world.app, None).await.unwrap().unwrap().password;
         let attributes = json!({"execution-mode":"agent","agent-pool-id":world.id("agent-pools")});
         let used = json!({"data":{"attributes":attributes}});
         world.owner_json("PATCH", &format!("/api/v2/workspaces/{held}"), &used).await;

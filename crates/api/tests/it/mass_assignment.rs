@@ -304,7 +304,7 @@ async fn least_change(world: &World, path: &str) -> Map<String, Value> {
     if path != "/api/v2/account/password" {
         return Map::new();
     }
-    let password = terrane_app::bootstrap::dev_password(&world.app, None).await.unwrap().unwrap();
+    let password = terrane_app::bootstrap::dev_password(&world.app, None).await.unwrap().unwrap().password;
     let password = password.reveal();
     let least = json!({"current-password": password, "password": password, "password-confirmation": password});
     least.as_object().unwrap().clone()

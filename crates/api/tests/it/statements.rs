@@ -64,9 +64,19 @@ const LISTS: &[(&str, u64)] = &[
     ("/api/v2/team-workspaces?filter%5Bworkspace%5D%5Bid%5D={workspace}", 5),
     ("/api/v2/team-projects?filter%5Bproject%5D%5Bid%5D={project}", 5),
 ];
+/// The same for a member of ten teams, in whose standing all of them are added up.
+const LISTS_OF_A_MEMBER: &[(&str, u64)] = &[
+    ("/api/v2/workspaces/{workspace}", 8),
+    ("/api/v2/organizations/demo/workspaces", 9),
+    ("/api/v2/organizations/demo/workspaces?search%5Bname%5D=w", 9),
+    ("/api/v2/organizations/demo/projects", 6),
+    ("/api/v2/workspaces/{workspace}/runs", 12),
+    ("/api/v2/workspaces/{workspace}/vars", 4),
+    ("/api/v2/organizations/demo/teams", 4),
+];
 const STATE: u128 = 1000;
 
-async fn statements_of(world: &World, path: &str) -> u64 {
+async fn statements_of(world: &World, token: &str, path: &str) -> u64 {
     let path = path
         .replace("{workspace}", world.id("workspaces"))
         .replace("{run}", &world.run)
@@ -77,7 +87,7 @@ async fn statements_of(world: &World, path: &str) -> u64 {
     // One of two may have had to look for the credential.
     for _ in 0..2 {
         let before = world.store.statements();
-        let answer = world.send("GET", &path, Some(&world.owner), Vec::new()).await;
+        let answer = world.send("GET", &path, Some(token), Vec::new()).await;
         assert!(answer.status.is_success(), "{path}: {}", answer.json());
         least = least.min(world.store.statements() - before);
     }
@@ -210,18 +220,64 @@ async fn add_what_has_no_door(world: &World, number: u32) -> Result<(), StoreErr
         .await
 }
 
+/// A member of ten teams, each with access to all the workspaces that there are by then, and to their project.
+async fn member_of_ten_teams(world: &World) -> String {
+    let mut teams = Vec::new();
+    for number in 0..10 {
+        teams.push(world.make("/api/v2/organizations/demo/teams", &json!({"name":format!("tenth-{number}")})).await);
+    }
+    let ids: Vec<&str> = teams.iter().map(String::as_str).collect();
+    world.join("member", &ids).await.0
+}
+
+/// Gives each team of ten another access to each workspace and each project.
+async fn give_access(world: &World) {
+    let ids = async |kind: &str, of: &str| -> Vec<String> {
+        let path = format!("/api/v2/organizations/demo/{kind}?page%5Bsize%5D=100&{of}");
+        let list = world.owner_json("GET", &path, &serde_json::Value::Null).await;
+        list["data"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect()
+    };
+    let teams = ids("teams", "q=tenth-").await;
+    assert_eq!(teams.len(), 10);
+    for kind in ["workspace", "project"] {
+        for (id, (team, level)) in
+            ids(&format!("{kind}s"), "").await.iter().zip(teams.iter().zip(["read", "write"].iter().cycle()).cycle())
+        {
+            let access = json!({"data":{"attributes":{"access":level},"relationships":{
+                "team":{"data":{"type":"teams","id":team}},
+                kind:{"data":{"type":format!("{kind}s"),"id":id}},
+            }}});
+            let path = format!("/api/v2/team-{kind}s");
+            // What was given after fewer rows stays.
+            world.send("POST", &path, Some(&world.owner), access.to_string().into_bytes()).await;
+        }
+    }
+}
+
+/// The counts of all, each of which must be small enough.
+async fn counts(world: &World, token: &str, lists: &[(&str, u64)]) -> Vec<u64> {
+    let mut counts = Vec::new();
+    for (path, most) in lists {
+        let count = statements_of(world, token, path).await;
+        assert!(count <= *most, "{path}: {count} statements, not {most}");
+        counts.push(count);
+    }
+    counts
+}
+
 #[tokio::test]
 async fn a_list_costs_few_statements_however_many_rows_it_has() {
     let world = World::new().await;
     add_rows(&world, 0..3).await;
-    let mut few = Vec::new();
-    for (path, most) in LISTS {
-        let count = statements_of(&world, path).await;
-        assert!(count <= *most, "{path}: {count} statements, not {most}");
-        few.push(count);
-    }
+    let member = member_of_ten_teams(&world).await;
+    give_access(&world).await;
+    let few = counts(&world, &world.owner, LISTS).await;
+    let few_of_member = counts(&world, &member, LISTS_OF_A_MEMBER).await;
     add_rows(&world, 3..40).await;
-    for ((path, _), few) in LISTS.iter().zip(few) {
-        assert_eq!(statements_of(&world, path).await, few, "{path}: forty rows cost otherwise than three");
+    give_access(&world).await;
+    for (token, lists, few) in [(&world.owner, LISTS, few), (&member, LISTS_OF_A_MEMBER, few_of_member)] {
+        for ((path, _), few) in lists.iter().zip(few) {
+            assert_eq!(statements_of(&world, token, path).await, few, "{path}: forty rows cost otherwise than three");
+        }
     }
 }

@@ -21,7 +21,7 @@ pub async fn delete(app: &App, caller: &Caller, key: WorkspaceKey) -> AppResult<
                 let (found, place) = lookups::workspace_with_place(tx, &actor, &key, Action::DeleteWorkspace).await?;
                 let permissions = place.actions(&actor, Target::Workspace(&found.id));
                 let is_in_use = found.resource_count > 0 || found.lock_holder.is_some();
-                if is_in_use && !can_force_delete(&place, &permissions) {
+                if is_in_use && !can_force_delete(&place.organization, &place.standing, &permissions) {
                     return Err(AppError::Forbidden(format!(
                         "Workspace {} is managing resources or is locked; only an owner may delete it, unless the organization allows force-deletion to administrators",
                         found.name

@@ -4,10 +4,11 @@
 
 use serde_json::{Value, json};
 use terrane_domain::access::{Action, Caller};
+use terrane_domain::engine_versions;
+use terrane_domain::engines::EngineKind;
 use terrane_domain::execution::{Execution, ExecutionChange};
 use terrane_domain::ids::ProjectId;
 use terrane_domain::organizations::is_name;
-use terrane_domain::terraform_versions;
 use terrane_domain::time::Timestamp;
 use terrane_domain::workspaces::{WRONG_ACTIVITY_DURATION, Workspace, activity_duration};
 use terrane_store::Tx;
@@ -42,6 +43,7 @@ pub struct WorkspaceSettings {
     /// Only at the creation.
     pub source_url: Option<String>,
     pub speculative_enabled: Option<bool>,
+    pub engine: Option<EngineKind>,
     pub terraform_version: Option<String>,
     pub working_directory: Option<Option<String>>,
     pub structured_run_output_enabled: Option<bool>,
@@ -83,15 +85,7 @@ pub(super) async fn apply(
     change_execution(tx, place, workspace, &settings.execution).await?;
     change_auto_destroy(workspace, &settings)?;
     change_triggers(workspace, settings.trigger_prefixes.as_deref(), settings.trigger_patterns.as_deref())?;
-    if let Some(version) = settings.terraform_version.filter(|version| !version.is_empty()) {
-        if !terraform_versions::is_allowed(&version) {
-            return Err(AppError::invalid(
-                "terraform-version",
-                "Terraform version must be a released version such as 1.11.4, a constraint such as ~> 1.11, or latest",
-            ));
-        }
-        workspace.terraform_version = version;
-    }
+    change_engine(workspace, settings.engine, settings.terraform_version)?;
     if let Some(directory) = settings.working_directory {
         let directory = directory.unwrap_or_default();
         if directory.split('/').any(|part| part == "..") {
@@ -165,6 +159,28 @@ async fn change_execution(
     Ok(())
 }
 
+/// The version that is kept has to be one of the engine too.
+fn change_engine(workspace: &mut Workspace, engine: Option<EngineKind>, version: Option<String>) -> AppResult<()> {
+    let version = version.filter(|version| !version.is_empty());
+    if engine.is_none() && version.is_none() {
+        return Ok(());
+    }
+    workspace.engine = engine.unwrap_or(workspace.engine);
+    workspace.terraform_version = version.unwrap_or_else(|| workspace.terraform_version.clone());
+    if engine_versions::is_allowed(workspace.engine, &workspace.terraform_version) {
+        return Ok(());
+    }
+    let detail = match workspace.engine {
+        EngineKind::Terraform => {
+            "Terraform version must be a released version such as 1.11.4, a constraint such as ~> 1.11, or latest"
+        }
+        EngineKind::OpenTofu => {
+            "Terraform version must be a released version of OpenTofu such as 1.10.6, a constraint such as ~> 1.10, or latest"
+        }
+    };
+    Err(AppError::invalid("terraform-version", detail))
+}
+
 /// A moment or a length of its own ends what the project says, unless the request says otherwise.
 fn change_auto_destroy(workspace: &mut Workspace, settings: &WorkspaceSettings) -> AppResult<()> {
     let is_own = matches!(settings.auto_destroy_at, Some(Some(_)))
@@ -231,6 +247,7 @@ pub(super) fn changes(before: &Workspace, after: &Workspace) -> Value {
     note("execution-mode", json!(before.execution_mode), json!(after.execution_mode));
     note("agent-pool", json!(before.agent_pool_id), json!(after.agent_pool_id));
     note("auto-apply", json!(before.auto_apply), json!(after.auto_apply));
+    note("engine", json!(before.engine), json!(after.engine));
     note("terraform-version", json!(before.terraform_version), json!(after.terraform_version));
     note("global-remote-state", json!(before.global_remote_state), json!(after.global_remote_state));
     note("project-remote-state", json!(before.project_remote_state), json!(after.project_remote_state));

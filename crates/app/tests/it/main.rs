@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails there")]
 
+mod bootstrap;
 mod callers;
 mod configuration_archives;
 mod configurations;

@@ -33,7 +33,7 @@ pub struct Standing {
     pub organization: OrganizationAccess,
     /// What they may do with the target's project.
     pub project: Option<ProjectPermissions>,
-    /// Whether one of them has access to a workspace in that project.
+    /// Whether one of them has access to a workspace in that project; to the target, if it is a workspace.
     pub sees_workspace_in_project: bool,
     /// What they may do with the target, if it is a workspace.
     pub workspace: Option<WorkspacePermissions>,

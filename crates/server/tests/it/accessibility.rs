@@ -4,6 +4,8 @@
 
 use std::path::Path;
 
+use base64::Engine as _;
+use md5::{Digest as _, Md5};
 use serde_json::{Value, json};
 
 use crate::bench::{Terrane, id};
@@ -12,8 +14,8 @@ use crate::terraform::workspace::Workspace;
 
 /// What has an address, but is no page: files, streams, a part of a page.
 fn is_page(path: &str) -> bool {
-    let is_part = path.contains("/assets/") || path.contains("/logs/") || path.ends_with("/changes");
-    !is_part && !path.ends_with("/summary")
+    let parts = ["/changes", "/summary", "/history", "/download"];
+    !path.contains("/assets/") && !path.contains("/logs/") && !parts.iter().any(|part| path.ends_with(part))
 }
 
 fn axe() -> String {
@@ -67,12 +69,27 @@ fn judge(browser: &mut Chromium, axe: &str, path: &str) -> Vec<String> {
     wrong
 }
 
+/// A state with a resource and outputs, as a client sends it.
+fn state() -> Value {
+    let resource = json!({ "mode": "managed", "type": "terraform_data", "name": "old", "instances": [
+        { "schema_version": 0, "attributes": { "id": "1", "input": null, "output": null, "triggers_replace": null } }],
+        "provider": "provider[\"terraform.io/builtin/terraform\"]" });
+    let outputs = json!({ "region": { "value": "eu-central-1", "type": "string" },
+        "password": { "value": "hidden", "type": "string", "sensitive": true } });
+    let state = json!({ "version": 4, "terraform_version": "1.11.4", "serial": 1, "lineage": "by-hand",
+        "outputs": outputs, "resources": [resource] });
+    let bytes = state.to_string();
+    json!({ "serial": 1, "lineage": "by-hand", "md5": format!("{:032x}", u128::from_be_bytes(Md5::digest(bytes.as_bytes()).into())),
+        "state": base64::engine::general_purpose::STANDARD.encode(bytes) })
+}
+
 /// A server with something of everything, and a plan that waits to be confirmed.
 struct Filled<'a> {
     terrane: &'a Terrane,
     team: String,
     project: String,
     run: String,
+    version: String,
     invitation: String,
 }
 
@@ -109,7 +126,19 @@ impl<'a> Filled<'a> {
         made(terrane, "team-workspaces", "team-workspaces", &access, &both("workspace", &workspace));
         let access = json!({ "access": "maintain" });
         made(terrane, "team-projects", "team-projects", &access, &both("project", &project));
-        Self { terrane, team, project, run: String::new(), invitation }
+        let lock = |action: &str| {
+            let answer = terrane.post(&format!("workspaces/{workspace}/actions/{action}"), &json!({}));
+            assert!(answer.status < 300, "{action}: {}", answer.text());
+        };
+        lock("lock");
+        let version = id(&make(&format!("workspaces/{workspace}/state-versions"), "state-versions", state()));
+        lock("unlock");
+        make(
+            &format!("teams/{team}/authentication-tokens"),
+            "authentication-tokens",
+            json!({ "description": "builds" }),
+        );
+        Self { terrane, team, project, run: String::new(), version, invitation }
     }
 
     /// The address of a page, with what is there in the place of its parameters.
@@ -119,6 +148,7 @@ impl<'a> Filled<'a> {
             .replace("{organization}", "demo")
             .replace("{workspace}", "app")
             .replace("{run}", &self.run)
+            .replace("{version}", &self.version)
             .replace("{team}", &self.team)
             .replace("{project}", &self.project)
             .replace("{link}", "used");
@@ -136,6 +166,11 @@ fn no_page_breaks_a_rule_of_accessibility() {
     let mut waiting = workspace.start(&["apply"]);
     waiting.read_until("Do you want to perform these actions");
     filled.run = id(&workspace.runs()[0]);
+    let said = json!({ "body": "Looks good to me." });
+    made(&terrane, &format!("runs/{}/comments", filled.run), "comments", &said, &json!({}));
+    let of_workspace = json!({ "workspace": { "data": { "type": "workspaces", "id": workspace.id() } } });
+    let options = json!({ "message": "Waits behind another", "target-addrs": ["module.network"] });
+    let behind = id(&made(&terrane, "runs", "runs", &options, &of_workspace));
 
     let mut browser = Chromium::start();
     let (public, private): (Vec<_>, Vec<_>) = terrane_ui::pages()
@@ -150,6 +185,11 @@ fn no_page_breaks_a_rule_of_accessibility() {
         browser.go(&filled.address(&page.path));
         wrong.extend(judge(&mut browser, &axe, &page.path));
     }
+    filled.run = behind;
+    let waiting = "/app/{organization}/workspaces/{workspace}/runs/{run}";
+    browser.go(&filled.address(waiting));
+    assert_eq!(browser.value("document.body.innerText.includes('Queued behind')"), true);
+    wrong.extend(judge(&mut browser, &axe, &format!("{waiting}/waiting")));
     assert!(public.len() > 3 && private.len() > 10, "{} {}", public.len(), private.len());
 
     // The control: what is planted is seen.

@@ -5,8 +5,10 @@ use std::net::TcpListener;
 
 use serde_json::Value;
 
+use crate::bench::Terrane;
 use crate::chromium::Chromium;
 use crate::process::Dev;
+use crate::terraform::workspace::Workspace;
 
 /// By how much a page is wider than its window.
 const OVERFLOW: &str = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
@@ -100,5 +102,61 @@ fn the_keyboard_skips_to_the_content_and_copies_a_command() {
     let said = "new Promise(done => { const look = () => document.activeElement.innerText.startsWith('Copied') ? \
                 done(document.activeElement.previousElementSibling.textContent) : setTimeout(look, 20); look(); })";
     assert_eq!(browser.value(said), "terraform init");
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+/// Waits until the open page shows a text, which it does by itself.
+fn wait_for(browser: &mut Chromium, text: &str) {
+    let wanted = format!(
+        "new Promise((done, fail) => {{ const look = () => document.body.innerText.includes('{text}') ? done(true) : \
+         setTimeout(look, 50); look(); setTimeout(() => fail('{text} did not appear'), 60000); }})"
+    );
+    assert_eq!(browser.value(&wanted), true);
+}
+
+#[test]
+fn a_run_is_begun_and_confirmed_and_its_state_rolled_back_by_keyboard_alone() {
+    let terrane = Terrane::start();
+    let workspace = Workspace::initialized(&terrane, "resource \"terraform_data\" \"a\" {\n  input = \"b\"\n}\n");
+    workspace.terraform(&["apply", "-auto-approve"]).with(0);
+    let mut browser = Chromium::start();
+    browser.go(&terrane.fact("sign_in_url"));
+    let here = format!("http://localhost:{}/app/demo/workspaces/app", terrane.port());
+
+    browser.go(&format!("{here}/new-run?operation=destroy"));
+    browser.tab_to("message");
+    browser.insert("Take it away");
+    browser.tab_to("Start run");
+    browser.enter();
+    assert_eq!(browser.value("document.querySelector('h1').textContent"), "Take it away");
+    wait_for(&mut browser, "This plan destroys 1 resource.");
+    browser.tab_to("comment");
+    browser.insert("It is not ");
+    // What the page shows anew leaves what is being typed alone.
+    browser.value("refresh()");
+    browser.insert("needed");
+    browser.tab_to("Confirm and apply");
+    browser.enter();
+    wait_for(&mut browser, "Destruction complete");
+    wait_for(&mut browser, "It is not needed");
+    let applied = "new Promise(done => { const look = () => document.querySelector('.status .badge').textContent === 'applied' ? \
+                   done(true) : setTimeout(look, 50); look(); })";
+    assert_eq!(browser.value(applied), true);
+
+    let states = terrane.data(&format!("workspaces/{}/current-state-version", workspace.id()));
+    let serial = states["attributes"]["serial"].as_i64().unwrap();
+    browser.go(&format!("{here}/states"));
+    let earlier = browser.value("[...document.querySelectorAll('.list li > a')].map(it => it.textContent).pop()");
+    browser.tab_to(earlier.as_str().unwrap());
+    browser.enter();
+    browser.tab_to("Lock the workspace");
+    browser.enter();
+    let button = browser.value("document.querySelector('#rollback ~ form button').textContent");
+    browser.tab_to(button.as_str().unwrap());
+    browser.enter();
+    assert_eq!(browser.value("document.querySelector('.note.done').textContent.startsWith('Rolled back')"), true);
+    let state = terrane.data(&format!("workspaces/{}/current-state-version", workspace.id()));
+    assert_eq!(state["attributes"]["serial"], serial + 1);
+    assert_eq!(state["attributes"]["resources"][0]["name"], "a");
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }

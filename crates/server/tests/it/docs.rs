@@ -12,11 +12,11 @@ fn shell_blocks(page: &str) -> String {
 }
 
 #[test]
-fn every_call_of_the_page_on_the_api_works() {
+fn every_call_of_the_pages_on_the_api_and_on_runs_works() {
     let terrane = Terrane::start();
     let folder = tempfile::tempdir().unwrap();
-    let script = format!("set -euo pipefail\n{}", shell_blocks("api.md"));
-    assert!(script.contains("api GET"), "the page has no blocks:\n{script}");
+    let script = format!("set -euo pipefail\n{}\n{}", shell_blocks("api.md"), shell_blocks("run.md"));
+    assert!(script.matches("api GET").count() > 10, "the pages have no blocks:\n{script}");
     let mut command = Command::new("bash");
     command.args(["-c", &script]).current_dir(folder.path()).stdin(Stdio::null());
     command.env("TERRANE", format!("http://127.0.0.1:{}", terrane.port())).env("TOKEN", &terrane.token);

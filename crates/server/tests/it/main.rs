@@ -14,6 +14,7 @@ mod faults_support;
 mod http;
 mod https;
 mod limits;
+mod opentofu;
 mod person;
 mod probes;
 mod process;

@@ -1,12 +1,12 @@
 //! Lists of workspaces: narrowed, ordered, one page at a time.
 
 use terrane_domain::access::Visibility;
-use terrane_domain::ids::{OrganizationId, ProjectId, WorkspaceId};
+use terrane_domain::ids::{OrganizationId, ProjectId, TeamId, UserId, WorkspaceId};
 use terrane_domain::runs::RunStatus;
 use terrane_domain::workspaces::{Workspace, WorkspaceSort};
 
 use crate::error::StoreError;
-use crate::statement::statements;
+use crate::statement::{Statement, statements};
 use crate::transaction::{Tx, values};
 use crate::value::Val;
 
@@ -71,11 +71,24 @@ const ORDERED: &str = concat!(
     " created_at, id LIMIT $20 OFFSET $21",
 );
 
+/// $2: the person whose teams have access, or $3: the team that has; the other is nothing.
+const TEAMS: &str =
+    "team_id IN (SELECT CAST($3 AS TEXT) UNION ALL SELECT team_id FROM team_members WHERE user_id = CAST($2 AS TEXT))";
+const SEEN_PROJECTS: &str = "SELECT project_id FROM team_projects WHERE organization_id = $1 AND ";
+const SEEN_WORKSPACES: &str = "SELECT workspace_id FROM team_workspaces WHERE organization_id = $1 AND ";
+
 statements! {
     LIST: Workspace = select [NARROWED, ORDERED];
     COUNT = joined ["SELECT COUNT(*) FROM workspaces ", NARROWED];
     // For SQLite a pattern is part of the plan: it prepares a statement with LIKE anew for each use.
     LIST_ALL: Workspace = select "WHERE organization_id = $1 ORDER BY created_at, id LIMIT $2 OFFSET $3";
+    LIST_SEEN: Workspace = select ["WHERE organization_id = $1 AND (project_id IN (", SEEN_PROJECTS, TEAMS, ") OR id IN (", SEEN_WORKSPACES, TEAMS, ")) ORDER BY created_at, id LIMIT $4 OFFSET $5"];
+    // Of a project that is seen, an index counts the workspaces; only those seen by themselves are looked at. SQLite
+    // begins a CROSS JOIN on the left.
+    COUNT_SEEN = joined [
+        "SELECT (SELECT COUNT(*) FROM workspaces WHERE project_id IN (", SEEN_PROJECTS, TEAMS, "))",
+        " + (SELECT COUNT(*) FROM (", SEEN_WORKSPACES, TEAMS, " GROUP BY workspace_id) s CROSS JOIN workspaces w WHERE w.id = s.workspace_id AND w.project_id NOT IN (", SEEN_PROJECTS, TEAMS, "))"
+    ];
     COUNT_ALL = "SELECT count FROM workspace_counts WHERE organization_id = $1";
 }
 
@@ -185,6 +198,19 @@ fn list_of(members: &[String]) -> String {
     format!(",{},", members.join(","))
 }
 
+/// How all that is visible is counted and listed, and the values for both.
+fn whole_list(
+    id: &OrganizationId,
+    visibility: &Visibility,
+) -> Option<(&'static Statement, &'static Statement, Vec<Val>)> {
+    match visibility {
+        Visibility::All => Some((&COUNT_ALL, &LIST_ALL, values![*id])),
+        Visibility::OfUser(user_id) => Some((&COUNT_SEEN, &LIST_SEEN, values![*id, *user_id, None::<TeamId>])),
+        Visibility::OfTeam(team_id) => Some((&COUNT_SEEN, &LIST_SEEN, values![*id, None::<UserId>, *team_id])),
+        Visibility::Nothing | Visibility::Workspace(_) => None,
+    }
+}
+
 /// One page of the visible workspaces and their total number.
 pub async fn list(
     tx: &mut Tx,
@@ -197,9 +223,9 @@ pub async fn list(
     if *visibility == Visibility::Nothing || !filter.is_possible() {
         return Ok((Vec::new(), 0));
     }
-    if *visibility == Visibility::All && filter.is_empty() {
-        let total = tx.scalar(&COUNT_ALL, values![*id]).await?;
-        return Ok((tx.all(&LIST_ALL, values![*id, limit, offset]).await?, total.unwrap_or(0)));
+    if let Some((count, list, who)) = whole_list(id, visibility).filter(|_| filter.is_empty()) {
+        let total = tx.scalar(count, who.clone()).await?;
+        return Ok((tx.all(list, [who, values![limit, offset]].concat()).await?, total.unwrap_or(0)));
     }
     let shared = [filter.values(id), all_or_visible_to(visibility), values![filter.is_locked]].concat();
     let total = tx.scalar(&COUNT, shared.clone()).await?;

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use sha2::{Digest as _, Sha256};
 use terrane_domain::comments::Comment;
 use terrane_domain::configuration_versions::{ConfigurationVersion, ConfigurationVersionStatus};
+use terrane_domain::engines::EngineKind;
 use terrane_domain::events::{Event, GENESIS};
 use terrane_domain::ids::*;
 use terrane_domain::jobs::{JobRecord, JobStatus};
@@ -152,6 +153,7 @@ fn with_other_settings(workspace: &Workspace) -> Workspace {
         source_name: Some("maker".to_owned()),
         source_url: None,
         speculative_enabled: !workspace.speculative_enabled,
+        engine: EngineKind::OpenTofu,
         terraform_version: "1.11.4".to_owned(),
         structured_run_output_enabled: !workspace.structured_run_output_enabled,
         working_directory: "elsewhere".to_owned(),
@@ -166,12 +168,20 @@ async fn workspaces_and_their_settings() {
     each(async |bench| {
         let world = World::new(&bench.store).await;
         let values = (
-            (text(), perhaps(text()), perhaps(any_of(ExecutionMode::ALL)), any::<[bool; 13]>(), text(), text()),
+            (
+                text(),
+                perhaps(text()),
+                perhaps(any_of(ExecutionMode::ALL)),
+                any::<[bool; 13]>(),
+                text(),
+                text(),
+                any_of(EngineKind::ALL),
+            ),
             (any::<u8>(), perhaps(text()), any::<bool>(), time(), time()),
             (perhaps(time()), words(), words(), any_of(WorkspaceSource::ALL), any::<u32>(), perhaps(any::<u32>())),
         );
         for (number, (front, back, more)) in some(COUNT, &values).into_iter().enumerate() {
-            let (name, description, execution_mode, flags, terraform_version, working_directory) = front;
+            let (name, description, execution_mode, flags, terraform_version, working_directory, engine) = front;
             let (holder, lock_reason, has_current, created_at, updated_at) = back;
             let (auto_destroy_at, trigger_prefixes, trigger_patterns, source, runs_count, average) = more;
             let lock_holder = match holder % 4 {
@@ -205,6 +215,7 @@ async fn workspaces_and_their_settings() {
                 source_name: lock_reason.clone(),
                 source_url: lock_reason.clone(),
                 speculative_enabled: flags[9],
+                engine,
                 terraform_version,
                 working_directory,
                 structured_run_output_enabled: flags[10],
@@ -279,6 +290,7 @@ async fn runs_with_their_phases_and_variables() {
             ),
             (
                 any_of(LogFormat::ALL),
+                any_of(EngineKind::ALL),
                 text(),
                 perhaps(any_of(ReasonCode::ALL)),
                 perhaps(text()),
@@ -289,7 +301,7 @@ async fn runs_with_their_phases_and_variables() {
         );
         for (front, middle, back) in some(COUNT * 3, &values) {
             let (status, status_timestamps, message, source, flags, (operation, options)) = front;
-            let (log_format, terraform_version, reason, reason_message, canceled_at, created_at) = middle;
+            let (log_format, engine, terraform_version, reason, reason_message, canceled_at, created_at) = middle;
             let (phase_status, counts, log_length, log_ended, blob, texts) = back;
             let run = keep(Run {
                 status_timestamps: status_timestamps.clone(),
@@ -304,6 +316,7 @@ async fn runs_with_their_phases_and_variables() {
                 operation,
                 options,
                 log_format,
+                engine,
                 terraform_version,
                 input_state_version_id: flags[0].then(|| StateVersionId::from_entropy(entropy())),
                 has_changes: log_ended,

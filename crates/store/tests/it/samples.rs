@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 use terrane_domain::configuration_versions::{ConfigurationVersion, ConfigurationVersionStatus};
+use terrane_domain::engines::EngineKind;
 use terrane_domain::ids::*;
 use terrane_domain::jobs::{JobRecord, JobStatus};
 use terrane_domain::organizations::Organization;
@@ -76,6 +77,7 @@ pub(crate) fn organization(name: &str) -> Organization {
 pub(crate) fn workspace(project: &Project, name: &str) -> Workspace {
     let id = WorkspaceId::from_entropy(entropy());
     Workspace {
+        engine: EngineKind::Terraform,
         terraform_version: "latest".to_owned(),
         ..Workspace::new(id, project.organization_id.clone(), project.id.clone(), name.to_owned(), moment(0))
     }
@@ -126,6 +128,7 @@ impl World {
             operation: RunOperation::PlanAndApply,
             options: PlanOptions::default(),
             log_format: LogFormat::Text,
+            engine: EngineKind::Terraform,
             terraform_version: "1.11.4".to_owned(),
             input_state_version_id: None,
             has_changes: false,

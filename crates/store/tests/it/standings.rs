@@ -1,5 +1,7 @@
 //! What people and teams are and see in an organization: the lists agree with the decision, thing by thing.
 
+use std::collections::BTreeSet;
+
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
@@ -13,7 +15,7 @@ use terrane_domain::organization_memberships::{MembershipStatus, OrganizationMem
 use terrane_domain::projects::Project;
 use terrane_domain::team_access::{TeamProject, TeamWorkspace};
 use terrane_domain::teams::{OWNERS, Team, TeamVisibility};
-use terrane_domain::workspaces::Workspace;
+use terrane_domain::workspaces::{Workspace, WorkspaceSort};
 use terrane_store::workspaces::WorkspaceFilter;
 use terrane_store::{StoreError, Tx, organization_memberships, projects, standings, team_access, teams, workspaces};
 
@@ -222,6 +224,11 @@ impl Places {
         let visibility = visible_workspaces(caller, id, &standing);
         let listed = workspaces::list(tx, id, &visibility, &WorkspaceFilter::default(), 100, 0).await?;
         assert_eq!(listed.0.len(), usize::try_from(listed.1).unwrap());
+        // Another order is another statement.
+        let filter = WorkspaceFilter { sort: WorkspaceSort::Name, ..WorkspaceFilter::default() };
+        let by_name = workspaces::list(tx, id, &visibility, &filter, 100, 0).await?;
+        let ids = |rows: &[Workspace]| rows.iter().map(|row| row.id.clone()).collect::<BTreeSet<_>>();
+        assert_eq!((ids(&listed.0), listed.1), (ids(&by_name.0), by_name.1));
         let places: Vec<_> = self.workspaces.iter().map(|row| (&row.project_id, &row.id)).collect();
         let grants = standings::grants(tx, &standing, &places).await?;
         for row in &self.workspaces {

@@ -39,13 +39,13 @@ struct Refused {
 }
 
 /// The team that an address means, and its organization.
-struct Found {
-    organization: OrganizationView,
-    view: TeamView,
+pub(crate) struct Found {
+    pub(crate) organization: OrganizationView,
+    pub(crate) view: TeamView,
 }
 
 impl Found {
-    async fn read(app: &App, caller: &Caller, organization: &str, team: &str) -> PageResult<Self> {
+    pub(crate) async fn read(app: &App, caller: &Caller, organization: &str, team: &str) -> PageResult<Self> {
         let organization = organizations::read(app, caller, organization).await?;
         let id = team.parse().map_err(|_| AppError::NotFound)?;
         let view = teams::read(app, caller, id, true).await?;
@@ -55,11 +55,13 @@ impl Found {
         Ok(Self { organization, view })
     }
 
-    fn list(&self) -> String {
+    /// The address of the list of teams.
+    pub(crate) fn list(&self) -> String {
         format!("/app/{}/settings/teams", self.view.organization)
     }
 
-    fn address(&self) -> String {
+    /// The address of the team's page.
+    pub(crate) fn address(&self) -> String {
         format!("{}/{}", self.list(), self.view.team.id)
     }
 
@@ -211,6 +213,12 @@ impl Found {
             (self.members(token, &proposed, of(Part::Members)))
             (self.organization_access(token, of(Part::OrganizationAccess)))
             (self.settings(token, of(Part::Settings)))
+            @if self.view.may(Action::ManageTeamTokens) {
+                section {
+                    h2 { "API tokens" }
+                    p { a href={ (self.address()) "/tokens" } { "Tokens of this team" } }
+                }
+            }
             p class="quiet" { "Id " (copyable(self.view.team.id.as_str(), "id")) }
         };
         let status = if refused.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };

@@ -5,15 +5,16 @@ use terrane_app::agent_pools::{self, AgentPoolFilter};
 use terrane_app::workspaces::{WorkspaceSettings, WorkspaceView};
 use terrane_app::{App, AppError};
 use terrane_domain::access::Caller;
+use terrane_domain::engine_versions;
+use terrane_domain::engines::EngineKind;
 use terrane_domain::execution::{ExecutionChange, ExecutionMode};
-use terrane_domain::terraform_versions;
 
 use crate::error::PageResult;
 use crate::forms::{Field, Submitted, Wrong, with_plain_breaks};
 
 /// The fields beside which something can be wrong.
-pub(super) const FIELDS: [&str; 6] =
-    ["name", "description", "execution-mode", "auto-apply", "terraform-version", "working-directory"];
+pub(super) const FIELDS: [&str; 7] =
+    ["name", "description", "execution-mode", "auto-apply", "engine", "terraform-version", "working-directory"];
 /// The choice that leaves the mode to the project.
 const INHERITED: &str = "inherited";
 /// Before the id of a pool.
@@ -25,6 +26,7 @@ pub(super) struct Values {
     description: String,
     pub(super) execution: String,
     auto_apply: bool,
+    engine: String,
     terraform_version: String,
     working_directory: String,
 }
@@ -37,7 +39,8 @@ impl Values {
             description: String::new(),
             execution: INHERITED.to_owned(),
             auto_apply: false,
-            terraform_version: terraform_versions::LATEST.to_owned(),
+            engine: EngineKind::Terraform.as_str().to_owned(),
+            terraform_version: engine_versions::LATEST.to_owned(),
             working_directory: String::new(),
         }
     }
@@ -55,6 +58,7 @@ impl Values {
             description: with_plain_breaks(workspace.description.as_deref().unwrap_or_default()),
             execution,
             auto_apply: workspace.auto_apply,
+            engine: workspace.engine.as_str().to_owned(),
             terraform_version: workspace.terraform_version.clone(),
             working_directory: workspace.working_directory.clone(),
         }
@@ -67,6 +71,7 @@ impl Values {
             description: form.lines("description"),
             execution: form.text("execution-mode"),
             auto_apply: form.is_ticked("auto-apply"),
+            engine: form.text("engine"),
             terraform_version: form.trimmed("terraform-version"),
             working_directory: form.trimmed("working-directory"),
         }
@@ -94,6 +99,7 @@ impl Values {
                 .map(|text| Some(text).filter(|it| !it.is_empty())),
             execution: execution.unwrap_or_default(),
             auto_apply: (before.auto_apply != self.auto_apply).then_some(self.auto_apply),
+            engine: changed(&before.engine, &self.engine).and_then(|name| name.parse().ok()),
             terraform_version: changed(&before.terraform_version, &self.terraform_version),
             working_directory: changed(&before.working_directory, &self.working_directory).map(Some),
             ..WorkspaceSettings::default()
@@ -148,15 +154,17 @@ pub(super) fn render(
 ) -> Markup {
     let field = |label, name| Field { label, name, form: "", wrong, is_disabled: !may };
     let modes: Vec<_> = modes.iter().map(|(value, name)| (value.as_str(), name.as_str())).collect();
+    let engines: Vec<_> = EngineKind::ALL.iter().map(|engine| (engine.as_str(), engine.label())).collect();
     html! {
         (field("Name", "name").line(&values.name))
         (after_name)
         (field("Description", "description").text(&values.description))
         (field("Execution mode", "execution-mode").choice(&modes, &values.execution))
         (field("Apply at once what a plan says, without asking", "auto-apply").tick(values.auto_apply))
-        (field("Terraform version", "terraform-version").line(&values.terraform_version))
-        p class="quiet" { "A released version such as 1.11.4, a constraint such as ~> 1.11, or latest." }
+        (field("Engine", "engine").choice(&engines, &values.engine))
+        (field("Version of the engine", "terraform-version").line(&values.terraform_version))
+        p class="quiet" { "A released version of the engine such as 1.11.4, a constraint such as ~> 1.11, or latest." }
         (field("Working directory", "working-directory").line(&values.working_directory))
-        p class="quiet" { "Where in the configuration terraform runs; empty: at its top." }
+        p class="quiet" { "Where in the configuration the engine runs; empty: at its top." }
     }
 }

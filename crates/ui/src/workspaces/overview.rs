@@ -16,11 +16,12 @@ use crate::forms::{FormToken, Parameters, button};
 use crate::layout::{Pager, ROWS, workspace_page};
 use crate::paths::Path;
 use crate::progress::status_badge;
+use crate::runs::why_not;
 use crate::session::SignedIn;
 use crate::times::Now;
 
 /// Who holds a lock, by name if it is a person.
-pub(super) fn holder_name(holder: &LockHolder, users: &[User]) -> String {
+pub(crate) fn holder_name(holder: &LockHolder, users: &[User]) -> String {
     let user = match holder {
         LockHolder::User(id) => users.iter().find(|user| user.id == *id),
         _ => None,
@@ -100,7 +101,13 @@ pub(crate) async fn show(
     let body = html! {
         @if let Some(description) = &view.workspace.description { p { (description) } }
         (lock_part(&view, &caller, &users, &token))
-        h2 { "Runs" }
+        div class="head" {
+            h2 { "Runs" }
+            @match why_not(&view) {
+                None => a class="button primary" href={ (here) "/new-run" } { "New run" }
+                why_not => { (button("New run", why_not)) }
+            }
+        }
         @if total == 0 {
             p class="quiet" { "No run yet. " code { "terraform plan" } " starts one, once " a href={ (here) "/connect" } { "a configuration is connected" } "." }
         } @else if !runs.is_empty() {

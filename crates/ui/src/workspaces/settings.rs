@@ -36,6 +36,9 @@ fn render(
             (fields::render(values, modes, wrong, may, &breakage))
             (button("Save", (!may).then_some("You need the right to administer this workspace.")))
         }
+        @if view.may(Action::DeleteWorkspace) {
+            p { a class="danger" href={ "/app/" (view.organization) "/workspaces/" (view.workspace.name) "/settings/delete" } { "Delete this workspace" } }
+        }
         p class="quiet" { "Id " (copyable(view.workspace.id.as_str(), "id")) }
     };
     workspace_page(view, "Settings", &body)

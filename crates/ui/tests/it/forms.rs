@@ -21,6 +21,9 @@ fn fields(world: &World) -> Vec<(&'static str, String)> {
         ("person", "admin"),
         ("access", "custom"),
         ("runs", "plan"),
+        ("operation", "plan-and-apply"),
+        ("way", "force"),
+        ("body", "forged"),
         ("category", "terraform"),
         ("execution-mode", "local"),
         ("confirmation", NEW_PASSWORD),
@@ -38,12 +41,20 @@ fn fields(world: &World) -> Vec<(&'static str, String)> {
     fields
 }
 
+/// The path of a run to which this form does something; empty if the form is for no run.
+async fn run_for(world: &World, form: &str, number: usize) -> String {
+    let Some((_, act)) = form.split_once("{run}/") else { return String::new() };
+    let workspace = format!("run-{number}");
+    match act {
+        "cancel" | "force-execute" => world.waiting_run(&workspace).await,
+        "force-cancel" => world.stuck_run(&workspace).await,
+        _ => world.planned_run(&workspace).await,
+    }
+}
+
 /// A world in which every form would do something, and the paths of all of them.
 async fn prepared() -> (World, Browser, Vec<String>, String) {
     let world = World::new().await;
-    let runs = [world.planned_run("one").await, world.planned_run("two").await];
-    let short = world.planned_run("three").await.replace("/workspaces/", "/");
-    let shorter = world.planned_run("four").await.replace("/workspaces/", "/");
     let invitation = world.invite(&world.owner().await, "demo", "newcomer@example.com").await;
     let elsewhere = world.invitation_elsewhere().await;
     let browser = world.signed_in().await;
@@ -56,12 +67,7 @@ async fn prepared() -> (World, Browser, Vec<String>, String) {
     let token = id(&world.token).await;
     let mut paths = Vec::new();
     for page in terrane_ui::pages().into_iter().filter(|page| page.method != "GET") {
-        let run = match (page.path.contains("/workspaces/"), page.path.ends_with("/apply")) {
-            (true, true) => &runs[0],
-            (true, false) => &runs[1],
-            (false, true) => &short,
-            (false, false) => &shorter,
-        };
+        let run = run_for(&world, &page.path, paths.len()).await;
         let workspace = world.workspace_for(&page.path).await;
         let (mut team, mut member, mut access) = (String::new(), String::new(), String::new());
         if page.path.contains("{team}") {
@@ -70,6 +76,14 @@ async fn prepared() -> (World, Browser, Vec<String>, String) {
         } else if page.path.contains("{membership}") {
             member = world.invited().await;
         }
+        let mut token = token.to_string();
+        if page.path.contains("{team}/tokens/{token}") {
+            token = world.team_token(&team, "builds").await;
+        }
+        let mut version = String::new();
+        if page.path.contains("{version}") {
+            version = world.states_in(&workspace).await;
+        }
         if page.path.contains("{access}") {
             access = world.access(page.path.contains("{workspace}").then_some(workspace.as_str())).await;
         }
@@ -77,8 +91,8 @@ async fn prepared() -> (World, Browser, Vec<String>, String) {
             .path
             .replace("/app/invitations/{link}/join", &format!("{elsewhere}/join"))
             .replace("/app/invitations/{link}", &invitation)
-            .replace("/app/{organization}/workspaces/{workspace}/runs/{run}", run)
-            .replace("/app/{organization}/{workspace}/runs/{run}", run)
+            .replace("/app/{organization}/workspaces/{workspace}/runs/{run}", &run)
+            .replace("/app/{organization}/{workspace}/runs/{run}", &run.replace("/workspaces/", "/"))
             .replace("{organization}/workspaces/{workspace}", &format!("demo/workspaces/{workspace}"))
             .replace("{organization}", "demo")
             .replace("{membership}", &member)
@@ -86,7 +100,8 @@ async fn prepared() -> (World, Browser, Vec<String>, String) {
             .replace("{project}", &world.default_project().await)
             .replace("{access}", &access)
             .replace("{variable}", &world.variable_in(&workspace).await)
-            .replace("{token}", token.as_str())
+            .replace("{token}", &token)
+            .replace("{version}", &version)
             .replace("{session}", session.as_str());
         assert!(!path.contains('{') || path.contains("set-up"), "no value for {path}");
         paths.push(path);
@@ -115,6 +130,8 @@ fn body(world: &World, path: &str, team: &str, password: &str, token: Option<&st
     // Who signs up needs a name that nobody has.
     all.push(("username", if is_sign_up(path) { "newcomer" } else { "admin" }));
     all.push(("password", if path == "/app/sign-in" { password } else { NEW_PASSWORD }));
+    let workspace = path.split_once("/workspaces/").and_then(|(_, rest)| rest.split('/').next());
+    all.push(("typed-name", workspace.unwrap_or_default()));
     if let Some(token) = token {
         all.push(("form-token", token));
     }

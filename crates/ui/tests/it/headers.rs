@@ -27,6 +27,8 @@ fn is_stream(answer: &Answer) -> bool {
 #[tokio::test]
 async fn every_page_forbids_what_it_does_not_need() {
     let world = World::at("https://terrane.example.com").await;
+    let version = world.states_in("app").await;
+    world.unlock("app").await;
     let run = world.planned_run("app").await;
     let (team, project) = (world.team("readers").await, world.default_project().await);
     let mut browser = world.signed_in().await;
@@ -42,6 +44,7 @@ async fn every_page_forbids_what_it_does_not_need() {
             .replace("{phase}", "plan")
             .replace("{name}", "style.css")
             .replace("{link}", "used")
+            .replace("{version}", &version)
             .replace("{team}", &team)
             .replace("{project}", &project);
         for method in ["GET", "POST"] {

@@ -4,9 +4,10 @@ use axum::http::StatusCode;
 use terrane_app::organization_memberships;
 use terrane_app::projects::{self, ProjectSettings};
 use terrane_app::tags::{self, TagReference};
-use terrane_app::teams::{self, TeamSettings};
+use terrane_app::team_access::{self, WorkspaceSettings as AccessSettings};
+use terrane_app::teams::{self, TeamFilter, TeamSettings};
 use terrane_app::workspaces::{self, WorkspaceFilter, WorkspaceKey, WorkspaceSettings};
-use terrane_domain::access::OrganizationPermission;
+use terrane_domain::access::{OrganizationPermission, WorkspaceAccessLevel};
 use terrane_domain::execution::ExecutionMode;
 
 use crate::browser::Browser;
@@ -45,6 +46,22 @@ pub(crate) async fn member(world: &World, right: Option<OrganizationPermission>)
     let answer = browser.submit(&link, &[("username", "ada"), ("password", "correct horse")]).await;
     assert_eq!(answer.location(), "/app");
     browser
+}
+
+/// A member whose team has this access to a workspace, and nothing else anywhere.
+pub(crate) async fn member_at(world: &World, workspace: &str, settings: AccessSettings) -> Browser {
+    let browser = member(world, Some(OrganizationPermission::ManageVcsSettings)).await;
+    let (app, owner) = (&world.app, world.owner().await);
+    let found = teams::list(app, &owner, "demo", TeamFilter::default(), 0..9).await.unwrap().0;
+    let team = found.into_iter().find(|view| view.team.name == "readers").unwrap().team.id;
+    let id = world.workspace(workspace).await.workspace.id;
+    team_access::create_for_workspace(app, &owner, id, team, settings).await.unwrap();
+    browser
+}
+
+/// A fixed set of rights in a workspace.
+pub(crate) fn level(access: WorkspaceAccessLevel) -> AccessSettings {
+    AccessSettings { access: Some(access), ..AccessSettings::default() }
 }
 
 /// The page after the form, which must have worked.

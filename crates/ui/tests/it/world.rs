@@ -6,20 +6,26 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use base64::Engine as _;
+use md5::{Digest as _, Md5};
 use rusqlite::types::Value;
+use serde_json::json;
 use terrane_app::callers::{Secret, authenticate};
+use terrane_app::runs::{NewRun, RunAction, RunView};
+use terrane_app::state_versions::NewStateVersion;
 use terrane_app::team_members::People;
 use terrane_app::teams::TeamSettings;
-use terrane_app::workspaces::{WorkspaceKey, WorkspaceSettings};
+use terrane_app::tokens::{Expiry, NewToken};
+use terrane_app::workspaces::{WorkspaceKey, WorkspaceSettings, WorkspaceView};
 use terrane_app::{
-    App, bootstrap, configuration_versions, jobs, organization_memberships, organizations, runs, signed_urls, streams,
-    team_access, team_members, teams, variables, workspaces,
+    App, bootstrap, configuration_versions, jobs, organization_memberships, organizations, runs, signed_urls,
+    state_versions, streams, team_access, team_members, team_tokens, teams, variables, workspaces,
 };
 use terrane_domain::access::{Caller, CredentialKind, Principal, ProjectAccessLevel, WorkspaceAccessLevel};
 use terrane_domain::ids::RunnerId;
 use terrane_domain::organizations::OrganizationChange;
-use terrane_domain::runner_protocol::{ChangeCounts, ClaimRequest, Finish, Outcome, SandboxLevel};
-use terrane_domain::runs::{PlanOptions, RunSource};
+use terrane_domain::runner_protocol::{ChangeCounts, ClaimRequest, Finish, Job, Outcome, SandboxLevel};
+use terrane_domain::runs::{FORCE_CANCEL_COOL_OFF, PlanOptions, RunSource};
 use terrane_domain::teams::TeamVisibility;
 use terrane_domain::time::Timestamp;
 use terrane_domain::variables::VariableChange;
@@ -73,7 +79,7 @@ impl World {
         let mut world = Self::empty(public_url).await;
         let facts = bootstrap::dev(&world.app, None).await.unwrap();
         facts.token.reveal().clone_into(&mut world.token);
-        let password = bootstrap::dev_password(&world.app, None).await.unwrap().unwrap();
+        let password = bootstrap::dev_password(&world.app, None).await.unwrap().unwrap().password;
         password.reveal().clone_into(&mut world.password);
         world
     }
@@ -166,8 +172,7 @@ impl World {
             let made = team_access::create_for_project(app, &owner, project, team, settings).await;
             return made.unwrap().id.to_string();
         };
-        let key = WorkspaceKey::Name { organization: "demo".to_owned(), workspace: workspace.to_owned() };
-        let id = workspaces::read(app, &owner, key).await.unwrap().workspace.id;
+        let id = workspaces::read(app, &owner, named(workspace)).await.unwrap().workspace.id;
         let settings = team_access::WorkspaceSettings {
             access: Some(WorkspaceAccessLevel::Read),
             ..team_access::WorkspaceSettings::default()
@@ -178,52 +183,62 @@ impl World {
     /// A workspace in which the form at this path does something.
     pub(crate) async fn workspace_for(&self, form: &str) -> String {
         let owner = self.owner().await;
-        let name = form.rsplit('/').next().unwrap_or_default().replace(['{', '}'], "");
-        let name = format!("for-{name}");
+        let (_, end) = form.split_once("{workspace}").unwrap_or_default();
+        let name = format!("for{}", end.replace('/', "-").replace(['{', '}'], ""));
         let settings = WorkspaceSettings { name: Some(name.clone()), ..WorkspaceSettings::default() };
-        if workspaces::create(&self.app, &owner, "demo", settings).await.is_ok() && name.ends_with("unlock") {
-            let key = WorkspaceKey::Name { organization: "demo".to_owned(), workspace: name.clone() };
-            workspaces::lock(&self.app, &owner, key, "maintenance".to_owned()).await.unwrap();
+        if workspaces::create(&self.app, &owner, "demo", settings).await.is_ok() {
+            if name.ends_with("unlock") {
+                workspaces::lock(&self.app, &owner, named(&name), "maintenance".to_owned()).await.unwrap();
+            } else if name.ends_with("new-run") {
+                self.configure(&name).await;
+            }
         }
         name
     }
 
     /// A new variable of the workspace.
     pub(crate) async fn variable_in(&self, workspace: &str) -> String {
-        let key = WorkspaceKey::Name { organization: "demo".to_owned(), workspace: workspace.to_owned() };
         let change = VariableChange {
             key: Some(format!("key-{}", self.app.store().now().as_micros())),
             category: Some("terraform".to_owned()),
             ..VariableChange::default()
         };
-        variables::create(&self.app, &self.owner().await, key, change).await.unwrap().id.to_string()
+        variables::create(&self.app, &self.owner().await, named(workspace), change).await.unwrap().id.to_string()
     }
 
-    /// Makes a run whose plan waits to be confirmed; answers the path of its page.
-    pub(crate) async fn planned_run(&self, workspace: &str) -> String {
-        let app = &self.app;
+    /// The workspace of this name, made if it is not there.
+    pub(crate) async fn workspace(&self, name: &str) -> WorkspaceView {
         let owner = self.owner().await;
-        terrane_app::callers::set_runner_token(app, Secret::new("runner")).await.unwrap();
-        let runner = authenticate(app, Some(Secret::new("runner"))).await.unwrap();
-        let settings = WorkspaceSettings { name: Some(workspace.to_owned()), ..WorkspaceSettings::default() };
-        let made = workspaces::create(app, &owner, "demo", settings).await.unwrap().workspace;
+        let settings = WorkspaceSettings { name: Some(name.to_owned()), ..WorkspaceSettings::default() };
+        match workspaces::create(&self.app, &owner, "demo", settings).await {
+            Ok(made) => made,
+            Err(_) => workspaces::read(&self.app, &owner, named(name)).await.unwrap(),
+        }
+    }
+
+    /// Gives the workspace a configuration.
+    pub(crate) async fn configure(&self, workspace: &str) {
         let new = configuration_versions::NewConfigurationVersion {
             auto_queue_runs: false,
             speculative: false,
             provisional: false,
             source: "tfe-api".to_owned(),
         };
-        let key = WorkspaceKey::Id(made.id.clone());
-        let (version, _) = configuration_versions::create(app, &owner, key, new).await.unwrap();
+        let (app, owner) = (&self.app, self.owner().await);
+        let (version, _) = configuration_versions::create(app, &owner, named(workspace), new).await.unwrap();
         let grant = signed_urls::Grant {
             purpose: signed_urls::Purpose::ConfigurationUpload,
             resource: version.id.to_string(),
             subject: "nobody".to_owned(),
         };
         configuration_versions::upload(app, &grant, streams::body(archive())).await.unwrap();
-        let new = runs::NewRun {
-            workspace_id: made.id,
-            configuration_version_id: Some(version.id),
+    }
+
+    /// Queues a run in a workspace that has a configuration.
+    pub(crate) async fn queued_run(&self, workspace: &str, change: impl FnOnce(&mut NewRun)) -> RunView {
+        let mut new = NewRun {
+            workspace_id: self.workspace(workspace).await.workspace.id,
+            configuration_version_id: None,
             message: None,
             auto_apply: Some(false),
             plan_only: None,
@@ -235,10 +250,23 @@ impl World {
             source: RunSource::Api,
             client_renders_json: true,
         };
-        let run = runs::create(app, &owner, new).await.unwrap().run;
+        change(&mut new);
+        runs::create(&self.app, &self.owner().await, new).await.unwrap()
+    }
+
+    /// A runner takes the plan that waits longest.
+    pub(crate) async fn claimed(&self) -> (Caller, Job) {
+        terrane_app::callers::set_runner_token(&self.app, Secret::new("runner")).await.unwrap();
+        let runner = authenticate(&self.app, Some(Secret::new("runner"))).await.unwrap();
         let (runner_id, name) = (RunnerId::from_entropy(1), "test".to_owned());
         let request = ClaimRequest { runner_id, name, sandbox_level: SandboxLevel::L2 };
-        let job = jobs::claim(app, &runner, request).await.unwrap().unwrap();
+        let job = jobs::claim(&self.app, &runner, request).await.unwrap().unwrap();
+        (runner, job)
+    }
+
+    /// The plan that waits longest is made, and has changes.
+    pub(crate) async fn plan_next(&self) {
+        let (runner, job) = self.claimed().await;
         let finish = Finish {
             fence: job.fence,
             outcome: Outcome::Finished,
@@ -246,11 +274,60 @@ impl World {
             message: None,
             log_length: 0,
             has_changes: true,
-            counts: ChangeCounts::default(),
+            counts: ChangeCounts { additions: 2, ..ChangeCounts::default() },
             generated_configuration: false,
         };
-        jobs::finish(app, &runner, job.id, finish).await.unwrap();
-        format!("/app/demo/workspaces/{workspace}/runs/{}", run.id)
+        jobs::finish(&self.app, &runner, job.id, finish).await.unwrap();
+    }
+
+    /// Makes a run whose plan waits to be confirmed; answers the path of its page.
+    pub(crate) async fn planned_run(&self, workspace: &str) -> String {
+        self.workspace(workspace).await;
+        self.configure(workspace).await;
+        let run = self.queued_run(workspace, |_| {}).await;
+        self.plan_next().await;
+        path_of(&run)
+    }
+
+    /// A run that was asked to stop long ago and did not; answers the path of its page.
+    pub(crate) async fn stuck_run(&self, workspace: &str) -> String {
+        self.workspace(workspace).await;
+        self.configure(workspace).await;
+        let run = self.queued_run(workspace, |_| {}).await;
+        self.claimed().await;
+        runs::act(&self.app, &self.owner().await, run.run.id.clone(), RunAction::Cancel, None).await.unwrap();
+        self.pass(FORCE_CANCEL_COOL_OFF);
+        path_of(&run)
+    }
+
+    /// A run that waits behind a planned one; answers the path of its page.
+    pub(crate) async fn waiting_run(&self, workspace: &str) -> String {
+        self.planned_run(workspace).await;
+        path_of(&self.queued_run(workspace, |_| {}).await)
+    }
+
+    /// Two states, which the owner pushes who holds the lock; answers the id of the first.
+    pub(crate) async fn states_in(&self, workspace: &str) -> String {
+        let (app, owner) = (&self.app, self.owner().await);
+        self.workspace(workspace).await;
+        workspaces::lock(app, &owner, named(workspace), String::new()).await.unwrap();
+        let mut first = None;
+        for serial in 1..=2 {
+            let made = state_versions::create(app, &owner, named(workspace), state(serial)).await.unwrap();
+            first.get_or_insert(made.version.id);
+        }
+        first.unwrap().to_string()
+    }
+
+    pub(crate) async fn unlock(&self, workspace: &str) {
+        workspaces::unlock(&self.app, &self.owner().await, named(workspace)).await.unwrap();
+    }
+
+    /// A token of a team.
+    pub(crate) async fn team_token(&self, team: &str, description: &str) -> String {
+        let new = NewToken { description: Some(description.to_owned()), expiry: Expiry::Never };
+        let made = team_tokens::create(&self.app, &self.owner().await, team.parse().unwrap(), new).await;
+        made.unwrap().token.id.to_string()
     }
 
     /// Everything that the database holds, but for when something was last used.
@@ -275,6 +352,38 @@ impl World {
             }
         }
         content
+    }
+}
+
+/// The workspace of this name.
+pub(crate) fn named(workspace: &str) -> WorkspaceKey {
+    WorkspaceKey::Name { organization: "demo".to_owned(), workspace: workspace.to_owned() }
+}
+
+/// Where a run's page is.
+pub(crate) fn path_of(view: &RunView) -> String {
+    format!("/app/{}/workspaces/{}/runs/{}", view.organization, view.workspace.name, view.run.id)
+}
+
+/// A state of two resources and two outputs.
+pub(crate) fn state(serial: i64) -> NewStateVersion {
+    let resource = json!({ "mode": "managed", "type": "terraform_data", "name": "shop", "module": "module.web",
+        "provider": "provider[\"terraform.io/builtin/terraform\"]", "instances": [{ "attributes": {} }, { "attributes": {} }] });
+    let outputs = json!({ "region": { "value": "eu-central-1", "type": "string" },
+        "password": { "value": format!("hunter{serial}"), "type": "string", "sensitive": true } });
+    let state = json!({ "version": 4, "terraform_version": "1.11.4", "serial": serial, "lineage": "aaaa",
+        "outputs": outputs, "resources": [resource] });
+    let bytes = state.to_string();
+    let digest = Md5::digest(bytes.as_bytes());
+    NewStateVersion {
+        serial,
+        lineage: "aaaa".to_owned(),
+        md5: digest.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}")),
+        force: false,
+        run_id: None,
+        state: Some(base64::engine::general_purpose::STANDARD.encode(&bytes)),
+        json_state: None,
+        json_state_outputs: None,
     }
 }
 

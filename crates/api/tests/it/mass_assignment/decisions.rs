@@ -355,6 +355,7 @@ fn workspaces(project: &str, pool: &str) -> Resource {
         always("speculative-enabled", json!(false)),
         always("structured-run-output-enabled", json!(false)),
         always("terraform-version", json!("1.5.7")),
+        always("engine", json!("opentofu")).beside(json!({"terraform-version": "latest"})),
         always("working-directory", json!("below")),
         // Nothing but its absence can be written yet.
         always("vcs-repo", Value::Null),
@@ -463,6 +464,7 @@ fn runs(world: &World) -> Resource {
         "reason",
         "actions",
         "permissions",
+        "engine",
         "@plan",
         "@apply",
         "@created-by",

@@ -11,7 +11,7 @@ fn a_version_that_is_not_installed_fails_the_run_and_says_what_to_do() {
     workspace
         .terraform(&["apply", "-auto-approve"])
         .with(1)
-        .shows("The workspace wants terraform 1.5.0, but this runner has no such version")
+        .shows("The workspace wants Terraform 1.5.0, but this runner has no such version")
         .shows("Install it on the runner's PATH");
     let run = &workspace.runs()[0]["attributes"];
     assert_eq!((&run["status"], &run["reason-code"]), (&"errored".into(), &"engine-missing".into()));

@@ -70,6 +70,8 @@ pub(crate) struct Workspace<'a> {
     /// Where terraform is called, below `folder`.
     working_directory: PathBuf,
     name: String,
+    /// The CLI.
+    program: &'static str,
 }
 
 const NAME: &str = "app";
@@ -103,7 +105,9 @@ impl<'a> Workspace<'a> {
     pub(crate) fn unbound(terrane: &'a Terrane, working_directory: &str, name: &str, configuration: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(folder.path().join(working_directory)).unwrap();
-        let workspace = Self { terrane, folder, working_directory: working_directory.into(), name: name.to_owned() };
+        let name = name.to_owned();
+        let workspace =
+            Self { terrane, folder, working_directory: working_directory.into(), name, program: "terraform" };
         workspace.write(configuration);
         workspace
     }
@@ -117,6 +121,11 @@ impl<'a> Workspace<'a> {
              workspaces {{\n      {mapping}\n    }}\n  }}\n}}\n"
         );
         std::fs::write(self.path().join("cloud.tf"), text).unwrap();
+    }
+
+    /// Uses `tofu` instead of `terraform`.
+    pub(crate) fn with_opentofu(self) -> Self {
+        Self { program: "tofu", ..self }
     }
 
     /// The folder with the configuration.
@@ -135,7 +144,7 @@ impl<'a> Workspace<'a> {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new("terraform");
+        let mut command = Command::new(self.program);
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("TF_")) {
             command.env_remove(name);
         }

@@ -1,7 +1,12 @@
-//! Versions of terraform that were released, whatever is installed here, and how a workspace may name one.
+//! Versions of the engines that were released, whatever is installed here, and how a workspace may name one.
 
-/// Each line of releases with its last patch; all before it were released too.
-const RELEASES: &[(u64, u64, u64)] = &[
+use crate::engines::EngineKind;
+
+/// Major, minor and patch.
+type Numbers = (u64, u64, u64);
+
+/// Each line of terraform's releases with its last patch; all before it were released too.
+const TERRAFORM: &[Numbers] = &[
     (0, 10, 8),
     (0, 11, 15),
     (0, 12, 31),
@@ -25,26 +30,33 @@ const RELEASES: &[(u64, u64, u64)] = &[
     (1, 14, 0),
 ];
 
+/// The same of OpenTofu.
+const OPENTOFU: &[Numbers] = &[(1, 6, 3), (1, 7, 10), (1, 8, 11), (1, 9, 4), (1, 10, 10), (1, 11, 9), (1, 12, 6)];
+
 /// What new workspaces have, and what follows the newest version.
 pub const LATEST: &str = "latest";
 
 /// Whether an exact version was released, or may have been since this list was made.
-pub fn is_known(version: &str) -> bool {
+pub fn is_known(engine: EngineKind, version: &str) -> bool {
+    let releases = match engine {
+        EngineKind::Terraform => TERRAFORM,
+        EngineKind::OpenTofu => OPENTOFU,
+    };
     let (numbers, pre_release) = version.split_once('-').map_or((version, None), |(numbers, pre)| (numbers, Some(pre)));
     let Some(wanted) = numbers_of(numbers, 3) else { return false };
     if pre_release.is_some_and(|pre| !is_pre_release(pre)) {
         return false;
     }
     let wanted = (wanted[0], wanted[1], wanted[2]);
-    let newest = RELEASES.last().copied().unwrap_or_default();
+    let newest = releases.last().copied().unwrap_or_default();
     let is_listed =
-        RELEASES.iter().any(|(major, minor, patch)| (*major, *minor) == (wanted.0, wanted.1) && wanted.2 <= *patch);
+        releases.iter().any(|(major, minor, patch)| (*major, *minor) == (wanted.0, wanted.1) && wanted.2 <= *patch);
     is_listed || wanted > newest
 }
 
 /// Whether a workspace may have this as its version: `latest`, a known version, or a constraint.
-pub fn is_allowed(text: &str) -> bool {
-    text == LATEST || is_known(text) || is_constraint(text)
+pub fn is_allowed(engine: EngineKind, text: &str) -> bool {
+    text == LATEST || is_known(engine, text) || is_constraint(text)
 }
 
 fn is_constraint(text: &str) -> bool {
@@ -98,7 +110,7 @@ mod tests {
             "!=1.2.3,>1",
             ">= 1.13.0-alpha1",
         ] {
-            assert!(is_allowed(text), "{text:?}");
+            assert!(is_allowed(EngineKind::Terraform, text), "{text:?}");
         }
         for text in [
             "",
@@ -120,7 +132,21 @@ mod tests {
             "1.2.3\0",
             "9999999.0.0",
         ] {
-            assert!(!is_allowed(text), "{text:?}");
+            assert!(!is_allowed(EngineKind::Terraform, text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn each_engine_has_releases_of_its_own() {
+        for (version, terraform, opentofu) in [
+            ("1.5.7", true, false),
+            ("1.10.10", false, true),
+            ("1.12.6", false, true),
+            ("1.12.7", false, true),
+            ("1.13.0", true, true),
+        ] {
+            assert_eq!(is_known(EngineKind::Terraform, version), terraform, "terraform {version}");
+            assert_eq!(is_known(EngineKind::OpenTofu, version), opentofu, "opentofu {version}");
         }
     }
 }
