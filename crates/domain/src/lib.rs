@@ -11,6 +11,7 @@ pub mod authorization_codes;
 pub mod comments;
 pub mod configuration_versions;
 pub mod engines;
+pub mod errored_states;
 pub mod events;
 pub mod execution;
 pub mod ids;

@@ -9,6 +9,7 @@ use terrane_domain::access::{
     WorkspacePermissions,
 };
 use terrane_domain::configuration_versions::ConfigurationVersionStatus;
+use terrane_domain::errored_states::Resolution;
 use terrane_domain::ids;
 use terrane_domain::jobs::JobStatus;
 use terrane_domain::organization_memberships::MembershipStatus;
@@ -188,6 +189,7 @@ textual!(
     PhaseStatus,
     ProjectAccessLevel,
     ReasonCode,
+    Resolution,
     RunEventAction,
     RunOperation,
     RunSource,
