@@ -7,6 +7,7 @@ mod account;
 mod assets;
 mod authorization_codes;
 mod error;
+mod errored_states;
 mod forms;
 mod layout;
 mod logs;
@@ -149,13 +150,15 @@ fn of_workspace() -> [(&'static str, &'static str, MethodRouter<App>); 16] {
 }
 
 /// What belongs to a run's page.
-fn of_run() -> [(&'static str, &'static str, MethodRouter<App>); 5] {
+fn of_run() -> [(&'static str, &'static str, MethodRouter<App>); 7] {
     [
         ("GET", "/summary", get(runs::summary)),
         ("GET", "/changes", get(runs::changes)),
         ("GET", "/logs/{phase}", get(logs::stream)),
         ("POST", "/apply", post(runs::apply)),
         ("POST", "/discard", post(runs::discard)),
+        ("POST", "/adopt-state", post(errored_states::adopt)),
+        ("POST", "/discard-state", post(errored_states::discard)),
     ]
 }
 

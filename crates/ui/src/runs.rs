@@ -6,14 +6,17 @@ use axum::response::{IntoResponse, Redirect, Response};
 use futures_util::Stream;
 use maud::{Markup, html};
 use serde::Deserialize;
+use terrane_app::errored_states::Evidence;
 use terrane_app::runs::{self, RunAction, RunView};
 use terrane_app::{App, AppError};
 use terrane_domain::access::Caller;
 use terrane_domain::ids::RunId;
 use terrane_domain::runner_protocol::SandboxLevel;
 use terrane_domain::runs::{PhaseStatus, RunStatus};
+use terrane_domain::workspaces::LockHolder;
 
 use crate::error::PageResult;
+use crate::errored_states;
 use crate::forms::{FormToken, copyable};
 use crate::layout::page;
 use crate::paths::Path;
@@ -34,7 +37,7 @@ impl RunPath {
         Self { organization, workspace, run }
     }
 
-    fn address(&self) -> String {
+    pub(crate) fn address(&self) -> String {
         format!("/app/{}/workspaces/{}/runs/{}", self.organization, self.workspace, self.run)
     }
 }
@@ -75,7 +78,7 @@ fn sandbox_level(view: &RunView) -> Option<SandboxLevel> {
 }
 
 /// The part that changes while the run goes on.
-fn render_summary(view: &RunView, now: Now, base: &str, token: &FormToken) -> Markup {
+fn render_summary(view: &RunView, evidence: Option<&Evidence>, now: Now, base: &str, token: &FormToken) -> Markup {
     let run = &view.run;
     html! {
         p class="status" { (status_badge(run.status)) span class="quiet" {
@@ -88,7 +91,13 @@ fn render_summary(view: &RunView, now: Now, base: &str, token: &FormToken) -> Ma
         } @else if run.status == RunStatus::Pending {
             p class="note" {
                 @match &view.workspace.lock_holder {
-                    Some(holder) => { "Waits: the workspace is locked by " (holder.describe()) "." }
+                    Some(holder) => {
+                        "Waits: the workspace is locked by " (holder.describe()) "."
+                        @if let LockHolder::Recovery(id) = holder {
+                            " " a href={ "/app/" (view.organization) "/workspaces/" (view.workspace.name) "/runs/" (id) } { "Look at that run" }
+                            " and adopt or discard the state that it left."
+                        }
+                    }
                     None => { "Waits for its turn." }
                 }
             }
@@ -104,12 +113,13 @@ fn render_summary(view: &RunView, now: Now, base: &str, token: &FormToken) -> Ma
                 p class="quiet" { "Only who may apply runs in this workspace can confirm this plan." }
             }
         }
+        @if let Some(evidence) = evidence { (errored_states::render(evidence, now, base, token)) }
     }
 }
 
 fn log_section(title: &str, phase: &str, status: PhaseStatus, base: &str) -> Markup {
     html! {
-        section class="phase" {
+        section class="phase" id={ "log-" (phase) } {
             h2 { (title) " " span class="quiet" data-status=(phase) { (status) } }
             div class="log" role="log" tabindex="0" aria-label={ "Log of the " (phase) } data-log={ (base) "/logs/" (phase) } {}
         }
@@ -124,13 +134,14 @@ pub(crate) async fn show(
     Path(path): Path<RunPath>,
 ) -> PageResult<Markup> {
     let view = find(&app, &caller, &path).await?;
+    let evidence = errored_states::of_run(&app, &caller, &view).await?;
     let base = path.address();
     let workspace = format!("/app/{}/workspaces/{}", path.organization, path.workspace);
     let body = html! {
         p class="path" { a href={ "/app/" (path.organization) "/workspaces" } { (path.organization) } " / " a href=(workspace) { (path.workspace) } " / " (copyable(&path.run, "id")) }
         h1 { (view.run.message) }
         div id="summary" data-summary={ (base) "/summary" } data-changes={ (base) "/changes" } aria-live="polite" {
-            (render_summary(&view, Now::of(&app), &base, &token))
+            (render_summary(&view, evidence.as_ref(), Now::of(&app), &base, &token))
         }
         (log_section("Plan", "plan", view.plan.status, &base))
         @if !view.run.plan_only { (log_section("Apply", "apply", view.apply.status, &base)) }
@@ -147,7 +158,8 @@ pub(crate) async fn summary(
     Path(path): Path<RunPath>,
 ) -> PageResult<Markup> {
     let view = find(&app, &caller, &path).await?;
-    Ok(render_summary(&view, Now::of(&app), &path.address(), &token))
+    let evidence = errored_states::of_run(&app, &caller, &view).await?;
+    Ok(render_summary(&view, evidence.as_ref(), Now::of(&app), &path.address(), &token))
 }
 
 /// The phases' statuses, for the headings of the logs.

@@ -41,9 +41,6 @@ fn fields(world: &World) -> Vec<(&'static str, String)> {
 /// A world in which every form would do something, and the paths of all of them.
 async fn prepared() -> (World, Browser, Vec<String>, String) {
     let world = World::new().await;
-    let runs = [world.planned_run("one").await, world.planned_run("two").await];
-    let short = world.planned_run("three").await.replace("/workspaces/", "/");
-    let shorter = world.planned_run("four").await.replace("/workspaces/", "/");
     let invitation = world.invite(&world.owner().await, "demo", "newcomer@example.com").await;
     let elsewhere = world.invitation_elsewhere().await;
     let browser = world.signed_in().await;
@@ -56,12 +53,15 @@ async fn prepared() -> (World, Browser, Vec<String>, String) {
     let token = id(&world.token).await;
     let mut paths = Vec::new();
     for page in terrane_ui::pages().into_iter().filter(|page| page.method != "GET") {
-        let run = match (page.path.contains("/workspaces/"), page.path.ends_with("/apply")) {
-            (true, true) => &runs[0],
-            (true, false) => &runs[1],
-            (false, true) => &short,
-            (false, false) => &shorter,
-        };
+        let mut run = String::new();
+        if page.path.contains("{run}") {
+            let name = format!("of-{}", paths.len());
+            let is_lost = page.path.ends_with("-state");
+            run = if is_lost { world.lost_run(&name).await } else { world.planned_run(&name).await };
+            if !page.path.contains("/workspaces/") {
+                run = run.replace("/workspaces/", "/");
+            }
+        }
         let workspace = world.workspace_for(&page.path).await;
         let (mut team, mut member, mut access) = (String::new(), String::new(), String::new());
         if page.path.contains("{team}") {
@@ -77,8 +77,8 @@ async fn prepared() -> (World, Browser, Vec<String>, String) {
             .path
             .replace("/app/invitations/{link}/join", &format!("{elsewhere}/join"))
             .replace("/app/invitations/{link}", &invitation)
-            .replace("/app/{organization}/workspaces/{workspace}/runs/{run}", run)
-            .replace("/app/{organization}/{workspace}/runs/{run}", run)
+            .replace("/app/{organization}/workspaces/{workspace}/runs/{run}", &run)
+            .replace("/app/{organization}/{workspace}/runs/{run}", &run)
             .replace("{organization}/workspaces/{workspace}", &format!("demo/workspaces/{workspace}"))
             .replace("{organization}", "demo")
             .replace("{membership}", &member)

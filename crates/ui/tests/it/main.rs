@@ -5,6 +5,7 @@
 mod account;
 mod authorization_codes;
 mod browser;
+mod errored_states;
 mod forms;
 mod headers;
 mod missing;

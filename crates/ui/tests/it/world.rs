@@ -12,13 +12,13 @@ use terrane_app::team_members::People;
 use terrane_app::teams::TeamSettings;
 use terrane_app::workspaces::{WorkspaceKey, WorkspaceSettings};
 use terrane_app::{
-    App, bootstrap, configuration_versions, jobs, organization_memberships, organizations, runs, signed_urls, streams,
-    team_access, team_members, teams, variables, workspaces,
+    App, bootstrap, configuration_versions, errored_states, jobs, organization_memberships, organizations, runs,
+    signed_urls, streams, team_access, team_members, teams, variables, workspaces,
 };
 use terrane_domain::access::{Caller, CredentialKind, Principal, ProjectAccessLevel, WorkspaceAccessLevel};
 use terrane_domain::ids::RunnerId;
 use terrane_domain::organizations::OrganizationChange;
-use terrane_domain::runner_protocol::{ChangeCounts, ClaimRequest, Finish, Outcome, SandboxLevel};
+use terrane_domain::runner_protocol::{ChangeCounts, ClaimRequest, Finish, Job, LEASE_SECONDS, Outcome, SandboxLevel};
 use terrane_domain::runs::{PlanOptions, RunSource};
 use terrane_domain::teams::TeamVisibility;
 use terrane_domain::time::Timestamp;
@@ -236,9 +236,7 @@ impl World {
             client_renders_json: true,
         };
         let run = runs::create(app, &owner, new).await.unwrap().run;
-        let (runner_id, name) = (RunnerId::from_entropy(1), "test".to_owned());
-        let request = ClaimRequest { runner_id, name, sandbox_level: SandboxLevel::L2 };
-        let job = jobs::claim(app, &runner, request).await.unwrap().unwrap();
+        let job = self.claim(&runner).await;
         let finish = Finish {
             fence: job.fence,
             outcome: Outcome::Finished,
@@ -251,6 +249,30 @@ impl World {
         };
         jobs::finish(app, &runner, job.id, finish).await.unwrap();
         format!("/app/demo/workspaces/{workspace}/runs/{}", run.id)
+    }
+
+    async fn claim(&self, runner: &Caller) -> Job {
+        let (runner_id, name) = (RunnerId::from_entropy(1), "test".to_owned());
+        let request = ClaimRequest { runner_id, name, sandbox_level: SandboxLevel::L2 };
+        jobs::claim(&self.app, runner, request).await.unwrap().unwrap()
+    }
+
+    /// Makes a run whose apply was lost and left a state; answers the path of its page.
+    pub(crate) async fn lost_run(&self, workspace: &str) -> String {
+        let path = self.planned_run(workspace).await;
+        let id = path.rsplit('/').next().unwrap().parse().unwrap();
+        runs::act(&self.app, &self.owner().await, id, runs::RunAction::Confirm, None).await.unwrap();
+        let runner = authenticate(&self.app, Some(Secret::new("runner"))).await.unwrap();
+        let job = self.claim(&runner).await;
+        jobs::admit(&self.app, &runner, job.id.clone(), job.fence).await.unwrap();
+        self.pass(Duration::from_secs(LEASE_SECONDS + 1));
+        jobs::sweep_lost(&self.app).await.unwrap();
+        let lost =
+            errored_states::recover(&self.app, &runner, job.id.clone(), RunnerId::from_entropy(2)).await.unwrap();
+        let state =
+            br#"{"version":4,"terraform_version":"1.11.4","serial":2,"lineage":"l","outputs":{},"resources":[]}"#;
+        errored_states::put(&self.app, &runner, job.id, lost.fence, streams::body(&state[..])).await.unwrap();
+        path
     }
 
     /// Everything that the database holds, but for when something was last used.
