@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use terrane_app::BlobReader;
 use terrane_app::signed_urls::{Grant, Purpose, SignedPath, verify};
-use terrane_app::{App, AppError, configuration_versions, logs, plans, state_uploads, state_versions};
+use terrane_app::{App, AppError, configuration_versions, errored_states, logs, plans, state_uploads, state_versions};
 
 use crate::error::ApiResult;
 use crate::extract::{Parameters, Streamed};
@@ -118,6 +118,9 @@ async fn download(
         }
         Purpose::StateDownload | Purpose::JsonStateDownload => {
             stream_part(state_versions::download(&app, &grant).await?, "application/json", &headers).await?
+        }
+        Purpose::ErroredState => {
+            stream_part(errored_states::download(&app, &grant).await?, "application/json", &headers).await?
         }
         Purpose::JsonPlan => stream(plans::download_json(&app, &grant).await?, "application/json"),
         Purpose::ConfigurationUpload | Purpose::StateUpload | Purpose::JsonStateUpload => {

@@ -13,6 +13,7 @@ mod configuration_versions;
 mod discovery;
 mod entitlement_sets;
 mod error;
+mod errored_states;
 mod extract;
 mod feature_sets;
 mod ip_ranges;
@@ -77,6 +78,7 @@ fn declared() -> Routes {
         .merge(runs::routes())
         .merge(run_events::routes())
         .merge(plans::routes())
+        .merge(errored_states::routes())
         .merge(state_versions::routes())
         .merge(state_version_outputs::routes())
         .merge(workspace_resources::routes())

@@ -6,9 +6,9 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
 use terrane_app::jobs::{self, JobInput};
-use terrane_app::{App, AppError, PlanDocument};
+use terrane_app::{App, AppError, PlanDocument, errored_states};
 use terrane_domain::runner_protocol::{
-    ClaimRequest, Fenced, Finish, Job, LOG_CHUNK_BYTES, Lease, LogPosition, ReattachRequest,
+    ClaimRequest, Fenced, Finish, Job, LOG_CHUNK_BYTES, Lease, LogPosition, LostJob, ReattachRequest, RecoverRequest,
 };
 use terrane_jsonapi::Query;
 
@@ -21,6 +21,7 @@ pub(crate) fn routes() -> Routes {
     Routes::default()
         .post("/api/runner/v1/jobs/claim", Access::Runner, claim)
         .post("/api/runner/v1/jobs/{job}/reattach", Access::Runner, reattach)
+        .post("/api/runner/v1/jobs/{job}/recover", Access::Runner, recover)
         .post("/api/runner/v1/jobs/{job}/admit", Access::Runner, admit)
         .post("/api/runner/v1/jobs/{job}/renew", Access::Runner, renew)
         .get("/api/runner/v1/jobs/{job}/configuration", Access::Runner, configuration)
@@ -28,6 +29,7 @@ pub(crate) fn routes() -> Routes {
         .get("/api/runner/v1/jobs/{job}/plan", Access::Runner, plan)
         .put("/api/runner/v1/jobs/{job}/log", Access::Runner, log)
         .put("/api/runner/v1/jobs/{job}/state", Access::Runner, put_state)
+        .put("/api/runner/v1/jobs/{job}/errored-state", Access::Runner, put_errored_state)
         .put("/api/runner/v1/jobs/{job}/plan", Access::Runner, put_plan)
         .put("/api/runner/v1/jobs/{job}/json-plan", Access::Runner, put_json_plan)
         .put("/api/runner/v1/jobs/{job}/redacted-plan", Access::Runner, put_redacted_plan)
@@ -61,6 +63,16 @@ async fn reattach(
 ) -> ApiResult<Answer<Job>> {
     let request: ReattachRequest = parse(&body)?;
     Ok(Answer(jobs::reattach(&app, &caller, id(&job)?, request).await?))
+}
+
+async fn recover(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(job): Path<String>,
+    body: Json,
+) -> ApiResult<Answer<LostJob>> {
+    let request: RecoverRequest = parse(&body)?;
+    Ok(Answer(errored_states::recover(&app, &caller, id(&job)?, request.runner_id).await?))
 }
 
 async fn admit(
@@ -137,6 +149,17 @@ async fn put_state(
     body: Streamed,
 ) -> ApiResult<StatusCode> {
     jobs::put_state(&app, &caller, id(&job)?, number(&query, "fence")?, body.0).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn put_errored_state(
+    State(app): State<App>,
+    Authenticated(caller): Authenticated,
+    Path(job): Path<String>,
+    Parameters(query): Parameters,
+    body: Streamed,
+) -> ApiResult<StatusCode> {
+    errored_states::put(&app, &caller, id(&job)?, number(&query, "fence")?, body.0).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

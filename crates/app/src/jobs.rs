@@ -18,14 +18,14 @@ use terrane_domain::runner_protocol::{
     ReattachRequest, Refusal, RefusalCode, StopRequest,
 };
 use terrane_domain::runs::{PhaseStatus, Run, RunPhase, RunSource, RunStatus, RunVariable, after_plan};
-use terrane_domain::state_versions::{NewState, StateVersion, StateVersionStatus, may_follow};
+use terrane_domain::state_versions::{NewState, StateVersion, StateVersionStatus, is_stored, may_follow};
 use terrane_domain::time::Timestamp;
 use terrane_domain::variables::{Candidate, Variable, VariableCategory, VariableSource, effective};
 use terrane_store::runs::{PlanDocument, RunChange};
 use terrane_store::{BlobKind, BlobReader, Topic, Tx};
 
 use crate::streams::{Body, receive, remove_if_refused};
-use crate::{App, AppError, AppResult, callers, entropy, queue, run_events, state_uploads};
+use crate::{App, AppError, AppResult, callers, entropy, errored_states, queue, run_events, state_uploads};
 
 /// How long a claim is held when there is no work.
 const HOLD: Duration = Duration::from_secs(20);
@@ -37,15 +37,15 @@ const MAX_DOCUMENT_BYTES: u64 = 1 << 30;
 const UNSEEN_PLAN: Duration = Duration::from_secs(5);
 
 /// Only runners have jobs.
-fn require_runner(caller: &Caller) -> AppResult<()> {
+pub(crate) fn require_runner(caller: &Caller) -> AppResult<()> {
     if caller.kind == CredentialKind::RunnerPool { Ok(()) } else { Err(AppError::NotFound) }
 }
 
-fn refused(code: RefusalCode, message: &str) -> AppError {
+pub(crate) fn refused(code: RefusalCode, message: &str) -> AppError {
     AppError::Refused(Refusal { code, message: message.to_owned(), offset: None })
 }
 
-fn lease_lost() -> AppError {
+pub(crate) fn lease_lost() -> AppError {
     refused(RefusalCode::LeaseLost, "this job is no longer yours; stop its child and drop it")
 }
 
@@ -62,7 +62,7 @@ async fn held(tx: &mut Tx, id: &JobId, fence: i64) -> AppResult<(JobRecord, Run,
 
 /// Holds the workspace of a job's run, before a row below it is written: who deletes the workspace, or ends its runs,
 /// takes the rows in this order too, and neither waits for the other. `false` if the run is gone.
-async fn hold_workspace(tx: &mut Tx, job: &JobRecord) -> AppResult<bool> {
+pub(crate) async fn hold_workspace(tx: &mut Tx, job: &JobRecord) -> AppResult<bool> {
     let Some(run) = terrane_store::runs::by_id(tx, &job.run_id).await? else { return Ok(false) };
     terrane_store::workspaces::hold(tx, &run.workspace_id).await?;
     Ok(true)
@@ -159,6 +159,11 @@ async fn variables_of(tx: &mut Tx, run: &Run) -> AppResult<(Vec<JobVariable>, Ve
     Ok((variables, environment))
 }
 
+/// Seals what a job's runner keeps of it.
+pub(crate) fn spool_key(app: &App, id: &JobId) -> String {
+    app.store.derive_key(&format!("spool {id}")).to_hex().to_string()
+}
+
 /// Everything that the runner must know.
 async fn describe(app: &App, tx: &mut Tx, id: &JobId, run: &Run, phase: &RunPhase) -> AppResult<Job> {
     let job = terrane_store::jobs::by_id(tx, id).await?.ok_or(AppError::NotFound)?;
@@ -187,7 +192,7 @@ async fn describe(app: &App, tx: &mut Tx, id: &JobId, run: &Run, phase: &RunPhas
         environment,
         public_url: app.public_url().to_owned(),
         token: token.reveal().to_owned(),
-        spool_key: app.store.derive_key(&format!("spool {}", job.id)).to_hex().to_string(),
+        spool_key: spool_key(app, &job.id),
         log_offset: u64::try_from(phase.log_length).unwrap_or(0),
     })
 }
@@ -387,8 +392,7 @@ pub async fn put_plan_document(
     written
 }
 
-/// Stores a state that the run wrote. The same serial with the same bytes again has no effect; with others it is
-/// refused.
+/// Stores a state that the run wrote. What is stored already has no effect; the same serial with other bytes is refused.
 pub async fn put_state(app: &App, caller: &Caller, id: JobId, fence: i64, body: Body) -> AppResult<()> {
     require_runner(caller)?;
     let wanted = id.clone();
@@ -407,7 +411,7 @@ pub async fn put_state(app: &App, caller: &Caller, id: JobId, fence: i64, body: 
                 let current = state_uploads::hold_current(tx, &run.workspace_id).await?;
                 let new =
                     NewState { serial: document.serial, lineage: &document.lineage, md5: &blob.md5, force: false };
-                if current.as_ref().is_some_and(|now| now.serial == new.serial && now.md5 == blob.md5) {
+                if is_stored(current.as_ref(), &run.id, &new) {
                     return Ok(false);
                 }
                 may_follow(current.as_ref(), &new)
@@ -495,13 +499,17 @@ async fn finish_in(tx: &mut Tx, id: &JobId, finish: &Finish, may_wait: bool) -> 
     if !terrane_store::jobs::finish(tx, id, finish.fence).await? {
         return Err(lease_lost());
     }
+    // What terraform did is not in the workspace's state: that is no success, whatever terraform says.
+    let is_left = job.phase == Phase::Apply && errored_states::is_open(tx, &run.id).await?;
+    let finish = &if is_left { without_its_state(finish) } else { finish.clone() };
     let status = match finish.outcome {
         Outcome::Finished => PhaseStatus::Finished,
         Outcome::Errored => PhaseStatus::Errored,
         Outcome::Canceled => PhaseStatus::Canceled,
     };
     terrane_store::runs::set_phase_status(tx, &mut phase, status, Some(finish.counts)).await?;
-    terrane_store::logs::end(tx, &run.organization_id, &mut phase, b"").await?;
+    let line = if is_left { format!("\n{}\n", ReasonCode::StateRefused.sentence()) } else { String::new() };
+    terrane_store::logs::end(tx, &run.organization_id, &mut phase, line.as_bytes()).await?;
     if finish.generated_configuration {
         terrane_store::runs::set_generated_configuration(tx, &phase.id).await?;
     }
@@ -525,6 +533,17 @@ async fn finish_in(tx: &mut Tx, id: &JobId, finish: &Finish, may_wait: bool) -> 
         Outcome::Finished => plan_finished(tx, &mut run, finish.has_changes).await?,
     }
     Ok(None)
+}
+
+/// The end of an apply whose state was refused.
+fn without_its_state(finish: &Finish) -> Finish {
+    let mut finish = finish.clone();
+    if finish.outcome != Outcome::Canceled {
+        let sentence = ReasonCode::StateRefused.sentence();
+        finish.message = finish.message.map(|message| format!("{message} {sentence}"));
+        (finish.outcome, finish.reason) = (Outcome::Errored, Some(ReasonCode::StateRefused));
+    }
+    finish
 }
 
 async fn plan_finished(tx: &mut Tx, run: &mut Run, has_changes: bool) -> AppResult<()> {

@@ -13,6 +13,7 @@ pub mod comments;
 pub mod configuration_archives;
 pub mod configuration_versions;
 mod error;
+pub mod errored_states;
 mod events;
 mod execution;
 pub mod feature_sets;

@@ -13,7 +13,7 @@ use terrane_domain::workspaces::{EndedRun, LockHolder, RunStatistics, Workspace}
 use terrane_store::runs::RunChange;
 use terrane_store::{StoreError, Tx};
 
-use crate::{App, AppError, AppResult, entropy, events, run_events};
+use crate::{App, AppError, AppResult, entropy, errored_states, events, run_events};
 
 /// How long the runner that planned is preferred for the apply. It keeps the plan's folder longer, but an apply does not
 /// wait longer for one that may be busy.
@@ -166,12 +166,21 @@ async fn note_statistics(tx: &mut Tx, run: &Run) -> Result<(), StoreError> {
     terrane_store::workspaces::set_statistics(tx, &run.workspace_id, statistics).await
 }
 
-/// Gives the run's lock back, if it has it, and lets the queue go on.
+/// Gives the run's lock back, if it has it, and lets the queue go on. Where it is not known what an apply did, or its state
+/// is not the workspace's, the lock waits for a person instead.
 async fn release(tx: &mut Tx, run: &Run) -> Result<bool, StoreError> {
     let holder = LockHolder::Run(run.id.clone());
-    if run.reason == Some(ReasonCode::RunnerLost) {
-        let recovery = LockHolder::Recovery(run.id.clone());
-        let reason = ReasonCode::RunnerLost.sentence();
+    let waits_for = match run.reason {
+        Some(ReasonCode::RunnerLost) => Some(ReasonCode::RunnerLost),
+        _ if matches!(run.status, RunStatus::Errored | RunStatus::Canceled)
+            && errored_states::is_open(tx, &run.id).await? =>
+        {
+            Some(ReasonCode::StateRefused)
+        }
+        _ => None,
+    };
+    if let Some(reason) = waits_for {
+        let (recovery, reason) = (LockHolder::Recovery(run.id.clone()), reason.sentence());
         terrane_store::workspaces::hand_over_lock(tx, &run.workspace_id, &holder, &recovery, reason).await?;
         return Ok(true);
     }

@@ -34,6 +34,8 @@ words! {
         JsonStateUpload = "json-state-upload",
         /// GET of a plan as JSON.
         JsonPlan = "json-plan",
+        /// GET of the raw state that an apply left.
+        ErroredState = "errored-state",
     }
 }
 
@@ -52,7 +54,7 @@ impl Purpose {
     const fn lifetime(self) -> Option<Duration> {
         match self {
             Self::Log => None,
-            Self::JsonPlan => Some(Duration::from_mins(1)),
+            Self::JsonPlan | Self::ErroredState => Some(Duration::from_mins(1)),
             Self::ConfigurationDownload | Self::StateDownload | Self::JsonStateDownload => {
                 Some(Duration::from_mins(15))
             }

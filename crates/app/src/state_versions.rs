@@ -133,11 +133,12 @@ fn new_version(tx: &Tx, caller: &Caller, workspace: &Workspace, new: &NewStateVe
 }
 
 /// Refuses who does not hold the workspace's lock. The workspace is held.
-async fn require_lock(tx: &mut Tx, caller: &Caller, id: &WorkspaceId) -> AppResult<()> {
+async fn require_lock(tx: &mut Tx, app: &App, caller: &Caller, id: &WorkspaceId) -> AppResult<()> {
     let workspace = terrane_store::workspaces::by_id(tx, id).await?.ok_or(AppError::NotFound)?;
     if workspace.is_locked_by(&workspaces::holder_of(caller)?) {
         return Ok(());
     }
+    workspaces::refuse_recovery(tx, app, &workspace).await?;
     Err(AppError::Conflict(match &workspace.lock_holder {
         Some(holder) => {
             format!("The workspace is locked by {}; only the holder may write its state", holder.describe())
@@ -147,9 +148,9 @@ async fn require_lock(tx: &mut Tx, caller: &Caller, id: &WorkspaceId) -> AppResu
 }
 
 /// Whether the caller may write this state now; the answer holds until the transaction ends.
-async fn check(tx: &mut Tx, caller: &Caller, id: &WorkspaceId, new: &NewStateVersion) -> AppResult<()> {
+async fn check(tx: &mut Tx, app: &App, caller: &Caller, id: &WorkspaceId, new: &NewStateVersion) -> AppResult<()> {
     let current = hold_current(tx, id).await?;
-    require_lock(tx, caller, id).await?;
+    require_lock(tx, app, caller, id).await?;
     if let Some(run_id) = &new.run_id {
         let run = terrane_store::runs::by_id(tx, run_id).await?;
         if run.is_none_or(|run| run.workspace_id != *id) {
@@ -250,10 +251,10 @@ pub async fn create(
         }
     }
     let inline = Arc::new(Inline::store(app, caller, &key, state, json).await?);
-    let (actor, stored) = (caller.clone(), inline.clone());
+    let (server, actor, stored) = (app.clone(), caller.clone(), inline.clone());
     let written = app
         .store
-        .write(move |tx| Box::pin(async move { create_in(tx, &actor, &key, &new, &outputs, &stored).await }))
+        .write(move |tx| Box::pin(async move { create_in(tx, &server, &actor, &key, &new, &outputs, &stored).await }))
         .await;
     inline.remove_if_refused(app, &written).await;
     let (version, outputs) = written?;
@@ -267,6 +268,7 @@ pub async fn create(
 
 async fn create_in(
     tx: &mut Tx,
+    app: &App,
     caller: &Caller,
     key: &WorkspaceKey,
     new: &NewStateVersion,
@@ -274,7 +276,7 @@ async fn create_in(
     inline: &Inline,
 ) -> AppResult<(StateVersion, Vec<StateVersionOutputId>)> {
     let workspace = lookups::workspace(tx, caller, key, Action::WriteState).await?;
-    check(tx, caller, &workspace.id, new).await?;
+    check(tx, app, caller, &workspace.id, new).await?;
     let mut version = new_version(tx, caller, &workspace, new);
     version.json_blob = inline.json.as_ref().map(|blob| blob.key.clone());
     if let Some((_, document)) = inline.state.as_ref().filter(|_| version.lineage.is_empty()) {

@@ -19,8 +19,8 @@ pub use terrane_store::workspaces::WorkspaceFilter;
 use terrane_store::{StoreError, Tx, standings};
 
 pub use deletion::{delete, safe_delete};
-pub(crate) use locks::holder_of;
 pub use locks::{force_unlock, lock, unlock};
+pub(crate) use locks::{holder_of, refuse_recovery};
 pub use related::{Related, Wanted, related};
 pub use settings::WorkspaceSettings;
 

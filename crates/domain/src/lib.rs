@@ -13,6 +13,7 @@ pub mod configuration_versions;
 pub mod discovery;
 pub mod engine_versions;
 pub mod engines;
+pub mod errored_states;
 pub mod events;
 pub mod execution;
 pub mod ids;

@@ -45,6 +45,8 @@ words! {
         ApplyRunnerLost = "apply-runner-lost",
         /// The runner disappeared while it applied; what was done is not known for certain.
         RunnerLost = "runner-lost",
+        /// The apply went to its end, but the state that it left could not be stored.
+        StateRefused = "state-refused",
         /// The saved plan could not be found or did not fit the state.
         PlanStale = "plan-stale",
         /// The runner failed in itself.
@@ -109,7 +111,10 @@ impl ReasonCode {
                 "The runner disappeared before the apply began, and so did those after it. Nothing was changed; queue a new run."
             }
             Self::RunnerLost => {
-                "The runner disappeared during the apply, so its outcome is not known. The state holds the last snapshot that arrived. Check the real resources, then force-unlock the workspace and queue a new run."
+                "The runner disappeared during the apply, so its outcome is not known, and nothing is tried again by itself. The workspace has the last state that arrived and stays locked. Compare it with the real resources, adopt or discard on the run's page what the runner may hand over later, or force-unlock the workspace; then queue a new run."
+            }
+            Self::StateRefused => {
+                "The state that the apply left could not become the workspace's, so it is kept beside it and the workspace stays locked. Adopt or discard it on the run's page, or force-unlock the workspace; then queue a new run."
             }
             Self::PlanStale => {
                 "The saved plan no longer fits the workspace's state. Queue a new run to plan against the new state."

@@ -20,6 +20,10 @@ words! {
         ForceCanceled = "force_canceled",
         /// Someone made it go before all others.
         ForceExecuted = "force_executed",
+        /// Someone made the state that its apply left the workspace's.
+        StateAdopted = "state_adopted",
+        /// Someone decided to go on without the state that its apply left.
+        StateDiscarded = "state_discarded",
     }
 }
 

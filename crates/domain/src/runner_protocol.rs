@@ -13,6 +13,8 @@
 //! | `GET jobs/{id}/configuration?fence=`, `.../state?fence=`, `.../plan?fence=` | | raw bytes; 404 where there is none |
 //! | `PUT jobs/{id}/log?fence=&offset=` | raw bytes | 200 [`LogPosition`]; bytes already stored are taken again without effect |
 //! | `PUT jobs/{id}/state?fence=` | raw state | 204; the same serial with the same bytes again is 204, with others 409 |
+//! | `POST jobs/{id}/recover` | [`RecoverRequest`] | 200 [`LostJob`] with a new fence, for an apply that the caller lost; 409 where nothing is wanted of it |
+//! | `PUT jobs/{id}/errored-state?fence=` | raw state | 204: kept for people to decide about; the same bytes again are 204, others 409 |
 //! | `PUT jobs/{id}/plan?fence=` | the saved plan | 204 |
 //! | `PUT jobs/{id}/json-plan?fence=`, `.../redacted-plan?fence=` | JSON | 204 |
 //! | `POST jobs/{id}/finish` | [`Finish`] | 204; the same again is 204 |
@@ -118,6 +120,23 @@ pub struct ReattachRequest {
     pub runner_id: RunnerId,
     /// The sandbox that the job will have from now on.
     pub sandbox_level: SandboxLevel,
+}
+
+/// Asks for what it takes to hand over the state of an apply that is no longer the caller's. As for a job that is taken up
+/// again, that it was the caller's, the server takes from its token.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RecoverRequest {
+    /// The caller's present id.
+    pub runner_id: RunnerId,
+}
+
+/// An apply that ended without its runner.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct LostJob {
+    /// The fencing number with which its state can be handed over, and nothing else.
+    pub fence: i64,
+    /// 32 bytes in hexadecimal that seal the runner's spool for this job.
+    pub spool_key: String,
 }
 
 /// A call that carries nothing but its fencing number.

@@ -129,6 +129,16 @@ pub enum StateConflict {
     },
 }
 
+/// Whether what a run hands in is already there: the same bytes, or what the same run has written since. A runner sends
+/// only the newest, but a call whose answer was lost comes again.
+pub fn is_stored(current: Option<&StateVersion>, run_id: &RunId, new: &NewState<'_>) -> bool {
+    current.is_some_and(|current| {
+        let is_same = current.serial == new.serial && current.md5 == new.md5;
+        let is_older = current.serial > new.serial && current.lineage == new.lineage;
+        is_same || (is_older && current.run_id.as_ref() == Some(run_id))
+    })
+}
+
 /// Whether the state may follow `current`. The same serial with the same bytes again is taken: clients repeat
 /// requests whose answer they missed.
 pub fn may_follow(current: Option<&StateVersion>, new: &NewState<'_>) -> Result<(), StateConflict> {

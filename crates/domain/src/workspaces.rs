@@ -285,7 +285,8 @@ pub enum LockHolder {
     Organization(OrganizationId),
     /// A run, from the start of its plan to its end.
     Run(RunId),
-    /// An apply whose outcome is unknown; only a force-unlock ends it.
+    /// An apply whose outcome is unknown, or whose state could not be stored: a decision about that state ends it, or a
+    /// force-unlock.
     Recovery(RunId),
 }
 
@@ -308,6 +309,20 @@ pub enum LockConflict {
         name: String,
         /// `Run run-...` or `User NAME`.
         holder: String,
+    },
+    /// The lock waits for a person's decision.
+    #[error(
+        "Workspace {workspace} is locked by Run {run_id}, whose apply has an unknown outcome. Look at {page} and adopt or discard there the state that it left, or take the lock away by `terraform force-unlock {organization}/{workspace}`"
+    )]
+    Recovery {
+        /// The organization's name.
+        organization: String,
+        /// The workspace's name.
+        workspace: String,
+        /// The run.
+        run_id: RunId,
+        /// The address of the run's page.
+        page: String,
     },
     /// A state upload has not arrived yet.
     #[error("The latest state version is still pending; upload it, or wait, before you unlock")]

@@ -10,7 +10,8 @@ use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use terrane_domain::ids::{JobId, RunnerId};
 use terrane_domain::runner_protocol::{
-    ClaimRequest, Fenced, Finish, Job, Lease, LogPosition, ReattachRequest, Refusal, RefusalCode, SandboxLevel,
+    ClaimRequest, Fenced, Finish, Job, Lease, LogPosition, LostJob, ReattachRequest, RecoverRequest, Refusal,
+    RefusalCode, SandboxLevel,
 };
 use tokio::io::AsyncWriteExt as _;
 use tokio_util::io::ReaderStream;
@@ -160,6 +161,12 @@ impl Client {
         Self::wanted(&path, self.post(&path, &body, CALL_TIME).await?)
     }
 
+    /// What it takes to hand over the state of an apply that is no longer ours.
+    pub(crate) async fn recover(&self, job: &JobId, id: &RunnerId) -> Result<LostJob, RunnerError> {
+        let (path, body) = (format!("{job}/recover"), RecoverRequest { runner_id: id.clone() });
+        Self::wanted(&path, self.post(&path, &body, CALL_TIME).await?)
+    }
+
     pub(crate) async fn admit(&self, job: &Job) -> Result<(), RunnerError> {
         let body = Fenced { fence: job.fence };
         held(self.post::<_, IgnoredAny>(&format!("{}/admit", job.id), &body, CALL_TIME).await).map(drop)
@@ -186,8 +193,8 @@ impl Client {
         Self::wanted(&path, held(answer)?).map(|position: LogPosition| position.offset)
     }
 
-    pub(crate) async fn put(&self, job: &Job, what: &str, bytes: Bytes) -> Result<(), RunnerError> {
-        let path = format!("{}/{what}?fence={}", job.id, job.fence);
+    pub(crate) async fn put(&self, job: &JobId, fence: i64, what: &str, bytes: Bytes) -> Result<(), RunnerError> {
+        let path = format!("{job}/{what}?fence={fence}");
         let build = || Ok(self.request(Method::PUT, &path).body(bytes.clone()));
         held(self.call::<IgnoredAny>(&path, UPLOAD_TIME, build).await).map(drop)
     }

@@ -79,6 +79,11 @@ impl RunnerError {
         Self::Job { reason, message: message.into() }
     }
 
+    /// Whether the server has understood a call of a lease that is held, and will never do what is asked.
+    pub(crate) const fn is_refusal(&self) -> bool {
+        matches!(self, Self::Refused(_) | Self::Unexpected { status: 400..500, .. })
+    }
+
     /// The end of a task of our own. One that panicked says nothing of the lease.
     pub(crate) async fn of_task<T>(task: tokio::task::JoinHandle<Result<T, Self>>) -> Result<T, Self> {
         let failed = |error| Self::job(ReasonCode::Internal, format!("A part of the runner failed: {error}."));

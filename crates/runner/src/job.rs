@@ -14,8 +14,8 @@ use crate::client::Client;
 use crate::engines;
 use crate::lease::Lease;
 use crate::log::{ClosedLog, Delivery, Log};
-use crate::spool::{self, FINISH, STATE, Spool};
-use crate::{Runner, RunnerError, apply, folder, plan};
+use crate::spool::{FINISH, STATE, Spool};
+use crate::{Runner, RunnerError, apply, folder, plan, recovery};
 
 /// How long the folder of a plan waits for the apply.
 const KEEP: Duration = Duration::from_mins(10);
@@ -96,8 +96,11 @@ pub(crate) async fn work(runner: Arc<Runner>, again: Again, mut shutdown: watch:
                         tracing::warn!(job = %id, "the runner stops before this job has arrived; it is handed over");
                     }
                     Err(RunnerError::LeaseLost) => {
-                        tracing::warn!(job = %id, "the job is another's by now; it was dropped");
-                        spool::remove_lost(&runner.config.data_dir, &id);
+                        tracing::warn!(job = %id, "the job is no longer ours; it was dropped");
+                        tokio::select! {
+                            () = recovery::let_go(&runner, &id) => {}
+                            () = after_stop(shutdown.clone(), DELIVER_WITHIN) => {}
+                        }
                     }
                     // The spool may hold the only copy of a state: the next start tries to deliver it.
                     Err(error) => tracing::error!(job = %id, %error, "a job could not be delivered; its spool is kept"),
@@ -117,7 +120,7 @@ pub(crate) async fn work(runner: Arc<Runner>, again: Again, mut shutdown: watch:
 
 async fn run(runner: &Arc<Runner>, job: Job, lease: Lease, shutdown: watch::Receiver<bool>) -> Result<(), RunnerError> {
     let lease = Arc::new(lease);
-    let spool = Arc::new(Spool::open(&runner.config.data_dir, &job)?);
+    let spool = Arc::new(Spool::open(&runner.config.data_dir, &job.id, &job.spool_key)?);
     let log = Log::begin(runner.clone(), &job, spool.clone()).await;
     let engine = engines::choose(&runner.engines, job.engine, &job.terraform_version).cloned();
     let mut finish = Finish {
@@ -141,7 +144,7 @@ async fn run(runner: &Arc<Runner>, job: Job, lease: Lease, shutdown: watch::Rece
     match after_shutdown(result, &lease) {
         Err(RunnerError::LeaseLost) => {
             // What the apply left until then may have arrived all the same.
-            deliver_states(deliveries, &spool).await?;
+            deliver_states(&runner.client, &job, &spool, deliveries).await?;
             return Err(RunnerError::LeaseLost);
         }
         Err(RunnerError::Stopping) => return Err(RunnerError::Stopping),
@@ -212,17 +215,35 @@ async fn report(
         }
         Err(error) => explain(&mut finish, &error),
     }
-    deliver_states(deliveries, spool).await?;
+    deliver_states(client, job, spool, deliveries).await?;
     finish.log_length = RunnerError::of_task(log.sending).await?;
     send_finish(client, job, spool, &finish).await
 }
 
-/// Waits until the states have arrived.
-async fn deliver_states(deliveries: Deliveries, spool: &Spool) -> Result<(), RunnerError> {
+/// Waits until the states have arrived, or were left to people.
+async fn deliver_states(client: &Client, job: &Job, spool: &Spool, deliveries: Deliveries) -> Result<(), RunnerError> {
     for delivery in deliveries {
-        RunnerError::of_task(delivery).await?;
-        spool.forget(STATE);
+        let delivered = RunnerError::of_task(delivery).await;
+        settle_state(client, job, spool, delivered).await?;
     }
+    Ok(())
+}
+
+/// Forgets the spooled state if it was delivered. What the server refuses as the workspace's state, it keeps for people
+/// to decide about; it then takes no end of the job for a success.
+pub(crate) async fn settle_state(
+    client: &Client,
+    job: &Job,
+    spool: &Spool,
+    delivered: Result<(), RunnerError>,
+) -> Result<(), RunnerError> {
+    if let Err(error) = delivered {
+        let state = if error.is_refusal() { spool.get(STATE) } else { None };
+        let Some(state) = state else { return Err(error) };
+        tracing::error!(job = %job.id, %error, "the state of this apply is refused; it is left to people");
+        client.put(&job.id, job.fence, "errored-state", state.into()).await?;
+    }
+    spool.forget(STATE);
     Ok(())
 }
 
@@ -332,5 +353,24 @@ mod tests {
         let (client, calls) = fake::server(vec![fake::answer("204 No Content", "", 0)]).await;
         report(&client, &job, &spool, finish, log, Vec::new()).await.unwrap();
         assert!(calls.await.unwrap()[0].contains("/finish "));
+    }
+
+    #[tokio::test]
+    async fn a_state_that_is_refused_is_left_to_people_before_the_job_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let (job, spool) = (fake::job(), Spool::for_tests(folder.path()));
+        spool.put(STATE, b"{}").unwrap();
+        let finish: Finish = serde_json::from_value(serde_json::json!({
+            "fence": 7, "outcome": "finished", "reason": null, "message": null, "log_length": 3, "has_changes": false,
+            "counts": {"additions": 1, "changes": 0, "destructions": 0, "imports": 0},
+        }))
+        .unwrap();
+        let log = ClosedLog { length: Ok(3), sending: tokio::spawn(async { Ok(3) }) };
+        let refused = tokio::spawn(async { Err(RunnerError::Unexpected { call: "state".to_owned(), status: 400 }) });
+        let (client, calls) = fake::server(vec![fake::answer("204 No Content", "", 0); 2]).await;
+        report(&client, &job, &spool, finish, log, vec![refused]).await.unwrap();
+        let calls = calls.await.unwrap();
+        assert!(calls[0].contains("/errored-state?fence=7 ") && calls[1].contains("/finish "), "{calls:?}");
+        assert_eq!(spool.get(STATE), None);
     }
 }

@@ -10,7 +10,7 @@ use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use terrane_domain::ids::JobId;
 use terrane_domain::reasons::ReasonCode;
-use terrane_domain::runner_protocol::{Job, LOG_CHUNK_BYTES};
+use terrane_domain::runner_protocol::LOG_CHUNK_BYTES;
 
 use crate::RunnerError;
 
@@ -30,9 +30,9 @@ pub(crate) struct Spool {
     job: JobId,
 }
 
-fn key(job: &Job) -> Result<[u8; 32], RunnerError> {
+fn key(text: &str) -> Result<[u8; 32], RunnerError> {
     let bad = || RunnerError::job(ReasonCode::Internal, "The server sent no usable spool key.");
-    let text = job.spool_key.as_bytes();
+    let text = text.as_bytes();
     if text.len() != 64 {
         return Err(bad());
     }
@@ -55,23 +55,17 @@ pub(crate) fn remove(data_dir: &Path, job: &JobId) {
     crate::folder::remove(&data_dir.join("spool").join(job.as_str()));
 }
 
-/// Removes the spool of a job that is another's by now, but not with a state in it that has not arrived: there may be no
-/// other copy.
-pub(crate) fn remove_lost(data_dir: &Path, job: &JobId) {
-    let folder = data_dir.join("spool").join(job.as_str());
-    if folder.join(STATE).exists() {
-        let path = folder.display();
-        tracing::error!(%job, %path, "this job is no longer ours, but its state has not arrived; it is kept, sealed");
-    } else {
-        remove(data_dir, job);
-    }
+/// Where a job's spool keeps its state, if there is one that has not arrived.
+pub(crate) fn state_of(data_dir: &Path, job: &JobId) -> Option<PathBuf> {
+    Some(data_dir.join("spool").join(job.as_str()).join(STATE)).filter(|path| path.exists())
 }
 
 impl Spool {
-    pub(crate) fn open(data_dir: &Path, job: &Job) -> Result<Self, RunnerError> {
-        let folder = data_dir.join("spool").join(job.id.as_str());
+    /// `sealed_by` is the key in hexadecimal, as the server told it.
+    pub(crate) fn open(data_dir: &Path, job: &JobId, sealed_by: &str) -> Result<Self, RunnerError> {
+        let folder = data_dir.join("spool").join(job.as_str());
         std::fs::create_dir_all(&folder).map_err(RunnerError::file(&folder))?;
-        Ok(Self { folder, cipher: XChaCha20Poly1305::new(&key(job)?.into()), job: job.id.clone() })
+        Ok(Self { folder, cipher: XChaCha20Poly1305::new(&key(sealed_by)?.into()), job: job.clone() })
     }
 
     #[cfg(test)]

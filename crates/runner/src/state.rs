@@ -128,7 +128,7 @@ async fn send_newest(
     while arrivals.changed().await.is_ok() {
         let newest = arrivals.borrow_and_update().clone();
         if let Some(bytes) = newest {
-            runner.client.put(&job, "state", bytes).await?;
+            runner.client.put(&job.id, job.fence, "state", bytes).await?;
         }
     }
     Ok(())

@@ -29,6 +29,8 @@ statements! {
     ADMIT = "UPDATE jobs SET admitted_at = COALESCE(admitted_at, $3), admitted_fence = $2 WHERE id = $1 AND fence = $2 AND status = 'claimed' AND (admitted_at IS NULL OR admitted_fence = $2)";
     DONE = "UPDATE jobs SET status = 'done', lease_until = NULL WHERE id = $1 AND fence = $2 AND status = 'claimed'";
     LOSE = "UPDATE jobs SET status = 'done', lease_until = NULL, fence = fence + 1 WHERE id = $1 AND fence = $2 AND status = 'claimed'";
+    // Only a job that is over: who holds one keeps its number.
+    RECOVER = "UPDATE jobs SET runner_id = $2, fence = fence + 1 WHERE id = $1 AND fence = $3 AND status = 'done'";
     DROP_QUEUED = "UPDATE jobs SET status = 'done' WHERE run_id = $1 AND status = 'queued'";
     REQUEUE = "UPDATE jobs SET status = 'queued', lease_until = NULL, fence = fence + 1 WHERE id = $1 AND fence = $2 AND status = 'claimed'";
     KILL = "UPDATE jobs SET stop = 'kill', lease_until = $2 WHERE run_id = $1 AND status = 'claimed'";
@@ -94,6 +96,11 @@ pub async fn finish(tx: &mut Tx, id: &JobId, fence: i64) -> Result<bool, StoreEr
 /// Ends a job whose runner is lost: what that runner still says of it is refused.
 pub async fn lose(tx: &mut Tx, id: &JobId, fence: i64) -> Result<bool, StoreError> {
     tx.changed(&LOSE, values![*id, fence]).await
+}
+
+/// Lets a runner hand over what it has of a job that is over: what an earlier life of it still says is refused.
+pub async fn recover(tx: &mut Tx, id: &JobId, runner_id: &RunnerId, fence: i64) -> Result<bool, StoreError> {
+    tx.changed(&RECOVER, values![*id, *runner_id, fence]).await
 }
 
 /// Ends a run's jobs that no runner took yet; tells whether there was one.

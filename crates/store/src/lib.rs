@@ -11,6 +11,7 @@ pub mod comments;
 pub mod configuration_versions;
 mod database;
 mod error;
+pub mod errored_states;
 pub mod events;
 pub mod jobs;
 mod keys;

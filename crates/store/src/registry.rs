@@ -9,6 +9,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Statement> {
         crate::authorization_codes::STATEMENTS,
         crate::comments::STATEMENTS,
         crate::configuration_versions::STATEMENTS,
+        crate::errored_states::STATEMENTS,
         crate::events::STATEMENTS,
         crate::jobs::STATEMENTS,
         crate::keys::STATEMENTS,

@@ -10,6 +10,7 @@ use terrane_domain::access::{
 };
 use terrane_domain::configuration_versions::ConfigurationVersionStatus;
 use terrane_domain::engines::EngineKind;
+use terrane_domain::errored_states::Resolution;
 use terrane_domain::ids;
 use terrane_domain::jobs::JobStatus;
 use terrane_domain::organization_memberships::MembershipStatus;
@@ -190,6 +191,7 @@ textual!(
     PhaseStatus,
     ProjectAccessLevel,
     ReasonCode,
+    Resolution,
     RunEventAction,
     RunOperation,
     RunSource,

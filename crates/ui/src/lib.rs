@@ -7,6 +7,7 @@ mod account;
 mod assets;
 mod authorization_codes;
 mod error;
+mod errored_states;
 mod forms;
 mod layout;
 mod logs;
@@ -164,7 +165,7 @@ fn of_workspace() -> [(&'static str, &'static str, MethodRouter<App>); 24] {
 }
 
 /// What belongs to a run's page.
-fn of_run() -> [(&'static str, &'static str, MethodRouter<App>); 10] {
+fn of_run() -> [(&'static str, &'static str, MethodRouter<App>); 12] {
     [
         ("GET", "/summary", get(runs::summary)),
         ("GET", "/history", get(runs::history)),
@@ -176,6 +177,8 @@ fn of_run() -> [(&'static str, &'static str, MethodRouter<App>); 10] {
         ("POST", "/force-cancel", post(runs::force_cancel_run)),
         ("POST", "/force-execute", post(runs::force_execute)),
         ("POST", "/comments", post(runs::comment)),
+        ("POST", "/adopt-state", post(errored_states::adopt)),
+        ("POST", "/discard-state", post(errored_states::discard)),
     ]
 }
 

@@ -23,6 +23,7 @@ pub(crate) use history::{comment, history};
 pub(crate) use new::{create, show_new, why_not};
 
 use crate::error::PageResult;
+use crate::errored_states;
 use crate::forms::{FormToken, Wrong, copyable};
 use crate::layout::page;
 use crate::paths::Path;
@@ -43,7 +44,7 @@ impl RunPath {
         Self { organization, workspace, run }
     }
 
-    fn address(&self) -> String {
+    pub(crate) fn address(&self) -> String {
         format!("/app/{}/workspaces/{}/runs/{}", self.organization, self.workspace, self.run)
     }
 }
@@ -94,6 +95,7 @@ async fn render_summary(
 ) -> PageResult<Markup> {
     let (run, now) = (&view.run, Now::of(app));
     let around = waits::Around::read(app, caller, view).await?;
+    let evidence = errored_states::of_run(app, caller, view).await?;
     Ok(html! {
         p class="status" { (status_badge(run.status)) span class="quiet" {
             "created " (now.time(run.created_at))
@@ -106,12 +108,13 @@ async fn render_summary(
             p class="note" { (wait) }
         }
         (actions::render(view, &around, now, base, token))
+        @if let Some(evidence) = &evidence { (errored_states::render(evidence, now, base, token)) }
     })
 }
 
 fn log_section(title: &str, phase: &str, status: PhaseStatus, base: &str) -> Markup {
     html! {
-        section class="phase" {
+        section class="phase" id={ "log-" (phase) } {
             h2 { (title) " " span class="quiet" data-status=(phase) { (status) } }
             div class="log" role="log" tabindex="0" aria-label={ "Log of the " (phase) } data-log={ (base) "/logs/" (phase) } {}
         }

@@ -40,6 +40,8 @@ struct Stage {
     free: String,
     /// One that the member has locked.
     held: String,
+    /// One that is locked until someone decides about a lost apply.
+    lost: String,
     /// A member without rights but those two workspaces.
     member: String,
     membership: String,
@@ -77,9 +79,12 @@ impl Stage {
         let used = json!({"data":{"attributes":attributes}});
         world.owner_json("PATCH", &format!("/api/v2/workspaces/{held}"), &used).await;
         world.make(&format!("/api/v2/teams/{team}/authentication-tokens"), &json!({"description":"taken"})).await;
+        let lost = world.make("/api/v2/organizations/demo/workspaces", &json!({"name":"lost"})).await;
+        world.lose(&lost).await;
         Self {
             free,
             held,
+            lost,
             member,
             membership,
             own_membership: text(&own["data"][0]["id"]),

@@ -11,9 +11,11 @@ use terrane_app::callers::Secret;
 use terrane_app::tokens::{Expiry, NewToken};
 use terrane_app::{App, bootstrap, organization_memberships, tokens};
 use terrane_domain::access::{Caller, CredentialKind, Principal};
-use terrane_domain::ids::{RunId, TokenId, UserId};
+use terrane_domain::errored_states::{ErroredState, Resolution};
+use terrane_domain::ids::{RunId, TokenId, UserId, WorkspaceId};
 use terrane_domain::tokens::{Token, TokenKind};
 use terrane_domain::users::User;
+use terrane_domain::workspaces::LockHolder;
 use terrane_store::{Key, Store, StoreError, StoreOptions, SystemClock};
 use tokio::sync::watch;
 use tower::ServiceExt as _;
@@ -137,6 +139,45 @@ impl World {
             ("run-token", self.mint_run_token(97, &self.run).await),
         ];
         self.ids.extend(people);
+        self.leave_state().await;
+    }
+
+    /// Locks a workspace as the loss of an apply does.
+    pub(crate) async fn lose(&self, workspace: &str) {
+        let (id, run_id): (WorkspaceId, RunId) = (workspace.parse().unwrap(), self.run.parse().unwrap());
+        let work = self.store.write(move |tx| {
+            Box::pin(async move {
+                let holder = LockHolder::Recovery(run_id);
+                terrane_store::workspaces::lock(tx, &id, &holder, "").await
+            })
+        });
+        let done: Result<bool, StoreError> = work.await;
+        assert!(done.unwrap());
+    }
+
+    /// Lets the run have left a state about which somebody has decided: only a runner that was lost leaves one.
+    async fn leave_state(&self) {
+        let id: RunId = self.run.parse().unwrap();
+        let work = self.store.write(move |tx| {
+            Box::pin(async move {
+                let run = terrane_store::runs::by_id(tx, &id).await?.unwrap();
+                let state = ErroredState {
+                    run_id: run.id,
+                    organization_id: run.organization_id,
+                    serial: Some(1),
+                    lineage: String::new(),
+                    md5: String::new(),
+                    size: 0,
+                    blob: String::new(),
+                    resolution: Some(Resolution::Discarded),
+                    resolved_at: Some(tx.now()),
+                    created_at: tx.now(),
+                };
+                terrane_store::errored_states::insert(tx, &state).await
+            })
+        });
+        let done: Result<(), StoreError> = work.await;
+        done.unwrap();
     }
 
     /// Makes a workspace with a run whose plan a runner has begun.

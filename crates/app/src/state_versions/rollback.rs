@@ -43,13 +43,14 @@ fn replaced(body: Body, part: Range<u64>, with: String) -> Body {
 /// The state to go back to, and the serial that its copy gets.
 async fn wanted(
     tx: &mut Tx,
+    app: &App,
     caller: &Caller,
     key: &WorkspaceKey,
     id: &StateVersionId,
 ) -> AppResult<(StateVersion, i64)> {
     let workspace = lookups::workspace(tx, caller, key, Action::WriteState).await?;
     let current = hold_current(tx, &workspace.id).await?;
-    require_lock(tx, caller, &workspace.id).await?;
+    require_lock(tx, app, caller, &workspace.id).await?;
     let found = terrane_store::state_versions::by_id(tx, id)
         .await?
         .filter(|found| found.workspace_id == workspace.id && found.status == StateVersionStatus::Finalized);
@@ -68,10 +69,10 @@ pub async fn rollback(
     key: WorkspaceKey,
     id: StateVersionId,
 ) -> AppResult<StateVersionView> {
-    let (actor, workspace_key, rollback_id) = (caller.clone(), key.clone(), id.clone());
+    let (server, actor, workspace_key, rollback_id) = (app.clone(), caller.clone(), key.clone(), id.clone());
     let (source, serial) = app
         .store
-        .write(move |tx| Box::pin(async move { wanted(tx, &actor, &workspace_key, &rollback_id).await }))
+        .write(move |tx| Box::pin(async move { wanted(tx, &server, &actor, &workspace_key, &rollback_id).await }))
         .await?;
     let blob = source.blob.clone().ok_or(AppError::NotFound)?;
     let span = streams::read_blob(app.store.blob_reader(&blob).await?, |reader| serial_span(reader)).await?;
@@ -90,12 +91,12 @@ pub async fn rollback(
         Err(error) => Err(unreadable(&error)),
     };
     streams::remove_if_refused(app, &blob.key, &document).await;
-    let (actor, copy, document) = (caller.clone(), blob.key.clone(), document?);
+    let (server, actor, copy, document) = (app.clone(), caller.clone(), blob.key.clone(), document?);
     let written = app
         .store
         .write(move |tx| {
             Box::pin(async move {
-                let (source, now) = wanted(tx, &actor, &key, &id).await?;
+                let (source, now) = wanted(tx, &server, &actor, &key, &id).await?;
                 if now != serial {
                     return Err(AppError::Conflict(
                         "A newer state came while this one was copied; look at it, and roll back again if you still want to"

@@ -22,20 +22,38 @@ pub(crate) fn holder_of(caller: &Caller) -> AppResult<LockHolder> {
 impl From<LockConflict> for AppError {
     fn from(conflict: LockConflict) -> Self {
         match conflict {
-            // Not 409: clients throw the text of a 409 away, and with it the hint to try again.
-            LockConflict::StatePending => Self::Invalid { pointer: None, detail: conflict.to_string() },
+            // Not 409: clients throw the text of a 409 away, and with it the hint to try again, or the way out.
+            LockConflict::StatePending | LockConflict::Recovery { .. } => {
+                Self::Invalid { pointer: None, detail: conflict.to_string() }
+            }
             _ => Self::Conflict(conflict.to_string()),
         }
     }
 }
 
+/// Refuses what a lock that waits for a person's decision stands against, and says the way out.
+pub(crate) async fn refuse_recovery(tx: &mut Tx, app: &App, workspace: &Workspace) -> AppResult<()> {
+    let Some(LockHolder::Recovery(run_id)) = &workspace.lock_holder else { return Ok(()) };
+    let organization = terrane_store::organizations::by_id(tx, &workspace.organization_id).await?;
+    let organization = organization.ok_or(AppError::NotFound)?.name;
+    let place = format!("app/{organization}/workspaces/{}", workspace.name);
+    let conflict = LockConflict::Recovery {
+        page: format!("{}/{place}/runs/{run_id}", app.public_url()),
+        organization,
+        workspace: workspace.name.clone(),
+        run_id: run_id.clone(),
+    };
+    Err(conflict.into())
+}
+
 /// Takes the lock for the caller.
 pub async fn lock(app: &App, caller: &Caller, key: WorkspaceKey, reason: String) -> AppResult<WorkspaceView> {
-    let caller = caller.clone();
+    let (server, caller) = (app.clone(), caller.clone());
     app.store
         .write(move |tx| {
             Box::pin(async move {
                 let found = lookups::workspace(tx, &caller, &key, Action::LockWorkspace).await?;
+                refuse_recovery(tx, &server, &found).await?;
                 found.may_lock()?;
                 let holder = holder_of(&caller)?;
                 if !terrane_store::workspaces::lock(tx, &found.id, &holder, &reason).await? {
@@ -49,11 +67,12 @@ pub async fn lock(app: &App, caller: &Caller, key: WorkspaceKey, reason: String)
 
 /// Gives the caller's lock back.
 pub async fn unlock(app: &App, caller: &Caller, key: WorkspaceKey) -> AppResult<WorkspaceView> {
-    let caller = caller.clone();
+    let (server, caller) = (app.clone(), caller.clone());
     app.store
         .write(move |tx| {
             Box::pin(async move {
                 let found = lookups::workspace(tx, &caller, &key, Action::LockWorkspace).await?;
+                refuse_recovery(tx, &server, &found).await?;
                 let holder = holder_of(&caller)?;
                 found.may_unlock(&holder)?;
                 state_uploads::expire_announced(tx, &found.id).await?;

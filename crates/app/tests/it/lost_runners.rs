@@ -16,7 +16,7 @@ use crate::databases::each;
 
 const LEASE: Duration = Duration::from_secs(31);
 
-fn refusal(result: Result<impl Sized, AppError>) -> RefusalCode {
+pub(crate) fn refusal(result: Result<impl Sized, AppError>) -> RefusalCode {
     match result {
         Err(AppError::Refused(refusal)) => refusal.code,
         Err(other) => panic!("refused otherwise: {other}"),

@@ -7,6 +7,7 @@ mod callers;
 mod configuration_archives;
 mod configurations;
 mod databases;
+mod errored_states;
 mod logs;
 mod lost_runners;
 #[path = "../../../store/tests/it/postgres.rs"]

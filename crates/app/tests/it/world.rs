@@ -90,6 +90,15 @@ pub(crate) fn walk(folder: &std::path::Path) -> usize {
     entries.map(|path| if path.is_dir() { walk(&path) } else { 1 }).sum()
 }
 
+/// A state without resources.
+pub(crate) fn state(serial: i64) -> Vec<u8> {
+    let state = json!({
+        "version": 4, "terraform_version": "1.11.4", "serial": serial, "lineage": "lineage", "outputs": {},
+        "resources": [],
+    });
+    state.to_string().into_bytes()
+}
+
 impl World {
     /// In PostgreSQL's database at `postgres`, else in one of SQLite.
     pub(crate) async fn new(postgres: Option<String>) -> Self {
@@ -203,12 +212,7 @@ impl World {
 
     /// Sends a state of the job's run.
     pub(crate) async fn put_state(&self, job: &Job, serial: i64) -> Result<(), AppError> {
-        let state = json!({
-            "version": 4, "terraform_version": "1.11.4", "serial": serial, "lineage": "lineage", "outputs": {},
-            "resources": [],
-        });
-        let body = streams::body(state.to_string().into_bytes());
-        jobs::put_state(&self.app, &self.runner, job.id.clone(), job.fence, body).await
+        jobs::put_state(&self.app, &self.runner, job.id.clone(), job.fence, streams::body(state(serial))).await
     }
 
     pub(crate) async fn log(&self, job: &Job, offset: u64, text: &'static str) -> Result<u64, AppError> {

@@ -90,6 +90,8 @@ words! {
         ReadState = "read-state",
         /// Write states.
         WriteState = "write-state",
+        /// Decide about the state that a failed apply left, and with it about the lock that waits for the decision.
+        ResolveErroredState = "resolve-errored-state",
     }
 }
 
@@ -149,7 +151,8 @@ impl Action {
             | Self::ReadPlanJson
             | Self::ReadStateOutputs
             | Self::ReadState
-            | Self::WriteState => TargetKind::Workspace,
+            | Self::WriteState
+            | Self::ResolveErroredState => TargetKind::Workspace,
         }
     }
 }

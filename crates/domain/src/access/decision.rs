@@ -129,6 +129,7 @@ const fn organization_token_never(action: Action) -> bool {
             | Action::ApplyRun
             | Action::ForceCancelRun
             | Action::WriteState
+            | Action::ResolveErroredState
             | Action::ReadPlanJson
     )
 }
@@ -297,6 +298,7 @@ fn workspace_right(action: Action, standing: &Standing) -> bool {
         Action::ReadStateOutputs => permissions.state_versions >= StateVersionsAccess::ReadOutputs,
         Action::ReadState => permissions.state_versions >= StateVersionsAccess::Read,
         Action::WriteState => permissions.state_versions >= StateVersionsAccess::Write,
+        Action::ResolveErroredState => permissions.locking && permissions.state_versions >= StateVersionsAccess::Write,
         _ => false,
     }
 }

@@ -1,5 +1,6 @@
 //! Processes that are killed while terraform works: nothing is applied twice, nothing that was acknowledged is lost.
 
+mod lost;
 mod runner;
 mod server;
 mod stop;

@@ -200,7 +200,8 @@ impl Server {
         kill(self.pid("supervisor"), signal).unwrap();
     }
 
-    fn try_call(&self, method: &str, path: &str, body: &str) -> io::Result<(u16, Vec<u8>)> {
+    /// The status, the head and the body.
+    fn try_call(&self, method: &str, path: &str, body: &str) -> io::Result<(u16, String, Vec<u8>)> {
         let path = path.strip_prefix(&format!("http://localhost:{}", self.port)).unwrap_or(path);
         let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
         stream.set_read_timeout(Some(Duration::from_secs(20)))?;
@@ -218,17 +219,30 @@ impl Server {
         let body = answer.split_off(end + 4);
         let head = String::from_utf8_lossy(&answer).into_owned();
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
-        Ok((status.ok_or(io::ErrorKind::InvalidData)?, body))
+        Ok((status.ok_or(io::ErrorKind::InvalidData)?, head, body))
     }
 
     /// Asks until there is an answer: a server that was killed is coming back.
-    pub(crate) fn call(&self, method: &str, path: &str, body: &str) -> (u16, Vec<u8>) {
+    fn answer(&self, method: &str, path: &str, body: &str) -> (u16, String, Vec<u8>) {
         let mut answer = None;
         within(PATIENCE, || {
             answer = self.try_call(method, path, body).ok();
             answer.is_some()
         });
         answer.unwrap()
+    }
+
+    pub(crate) fn call(&self, method: &str, path: &str, body: &str) -> (u16, Vec<u8>) {
+        let (status, _, body) = self.answer(method, path, body);
+        (status, body)
+    }
+
+    /// Where a path leads to; nothing if it is not there.
+    pub(crate) fn redirect(&self, path: &str) -> Option<String> {
+        let (status, head, _) = self.answer("GET", path, "");
+        assert!([307, 404].contains(&status), "{path}: {status}");
+        let mut lines = head.lines().filter_map(|line| line.split_once(": "));
+        lines.find(|(name, _)| name.eq_ignore_ascii_case("location")).map(|(_, address)| address.to_owned())
     }
 
     /// The data of a document; null if there is none.
@@ -356,6 +370,19 @@ impl Workspace {
         let version = server.data(&self.path(server, "current-state-version"));
         let Some(address) = version["attributes"]["hosted-state-download-url"].as_str() else { return Value::Null };
         serde_json::from_slice(&server.bytes(address)).unwrap()
+    }
+
+    /// What the apply of the newest run left; null if it has handed over nothing.
+    pub(crate) fn errored_state(&self, server: &Server) -> Value {
+        let apply = self.run(server)["relationships"]["apply"]["data"]["id"].as_str().unwrap().to_owned();
+        let address = server.redirect(&format!("/api/v2/applies/{apply}/errored-state"));
+        address.map_or(Value::Null, |address| serde_json::from_slice(&server.bytes(&address)).unwrap())
+    }
+
+    /// Does something to the newest run.
+    pub(crate) fn act(&self, server: &Server, action: &str) -> u16 {
+        let path = format!("/api/v2/runs/{}/actions/{action}", self.run(server)["id"].as_str().unwrap());
+        server.call("POST", &path, &json!({}).to_string()).0
     }
 
     pub(crate) fn force_unlock(&self, server: &Server) -> u16 {

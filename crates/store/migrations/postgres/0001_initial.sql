@@ -372,6 +372,19 @@ CREATE TABLE jobs (
 );
 CREATE INDEX jobs_open ON jobs (status, created_at) WHERE status <> 'done';
 
+CREATE TABLE errored_states (
+    run_id TEXT COLLATE "C" PRIMARY KEY REFERENCES runs (id) ON DELETE CASCADE,
+    organization_id TEXT COLLATE "C" NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    serial BIGINT,
+    lineage TEXT COLLATE "C" NOT NULL,
+    md5 TEXT COLLATE "C" NOT NULL,
+    size BIGINT NOT NULL,
+    blob TEXT COLLATE "C" NOT NULL,
+    resolution TEXT COLLATE "C",
+    resolved_at BIGINT,
+    created_at BIGINT NOT NULL
+);
+
 CREATE TABLE state_versions (
     id TEXT COLLATE "C" PRIMARY KEY,
     organization_id TEXT COLLATE "C" NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,

@@ -366,6 +366,19 @@ CREATE TABLE jobs (
 ) STRICT;
 CREATE INDEX jobs_open ON jobs (status, created_at) WHERE status <> 'done';
 
+CREATE TABLE errored_states (
+    run_id TEXT PRIMARY KEY REFERENCES runs (id) ON DELETE CASCADE,
+    organization_id TEXT NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    serial INTEGER,
+    lineage TEXT NOT NULL,
+    md5 TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    blob TEXT NOT NULL,
+    resolution TEXT,
+    resolved_at INTEGER,
+    created_at INTEGER NOT NULL
+) STRICT;
+
 CREATE TABLE state_versions (
     id TEXT PRIMARY KEY,
     organization_id TEXT NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,

@@ -82,6 +82,25 @@ async fn a_stale_fence_is_refused() {
 }
 
 #[tokio::test]
+async fn only_a_job_that_is_over_is_recovered_and_each_time_under_a_new_fence() {
+    each(async |bench| {
+        let job = new_job(bench, Phase::Apply).await;
+        let fence = claim(&bench.store, runner()).await.unwrap().fence;
+        write!(bench.store, tx => {
+            assert!(!jobs::recover(tx, &job.id, runner(), fence).await?, "recovered while its runner holds it");
+            assert!(jobs::lose(tx, &job.id, fence).await?);
+            assert!(!jobs::recover(tx, &job.id, runner(), fence).await?, "recovered under a stale fence");
+            assert!(jobs::recover(tx, &job.id, runner(), fence + 1).await?);
+            let found = jobs::by_id(tx, &job.id).await?.unwrap();
+            assert_eq!((found.fence, found.status, found.lease_until), (fence + 2, JobStatus::Done, None));
+            Ok(())
+        })
+        .unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_apply_is_admitted_once_in_its_life() {
     each(async |bench| {
         let job = new_job(bench, Phase::Apply).await;

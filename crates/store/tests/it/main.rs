@@ -22,6 +22,7 @@ mod accounts;
 mod agent_pools;
 mod blobs;
 mod databases;
+mod errored_states;
 mod events;
 mod jobs;
 mod lists;

@@ -5,6 +5,7 @@ use sha2::{Digest as _, Sha256};
 use terrane_domain::comments::Comment;
 use terrane_domain::configuration_versions::{ConfigurationVersion, ConfigurationVersionStatus};
 use terrane_domain::engines::EngineKind;
+use terrane_domain::errored_states::{ErroredState, Resolution};
 use terrane_domain::events::{Event, GENESIS};
 use terrane_domain::ids::*;
 use terrane_domain::jobs::{JobRecord, JobStatus};
@@ -21,8 +22,8 @@ use terrane_domain::variables::{Variable, VariableCategory};
 use terrane_domain::workspace_resources::WorkspaceResource;
 use terrane_domain::workspaces::{ExecutionMode, LockHolder, RunStatistics, Workspace, WorkspaceSource};
 use terrane_store::{
-    comments, configuration_versions, events, hex, jobs, organizations, projects, run_events, runs, state_versions,
-    tokens, users, variables, workspace_resources, workspaces,
+    comments, configuration_versions, errored_states, events, hex, jobs, organizations, projects, run_events, runs,
+    state_versions, tokens, users, variables, workspace_resources, workspaces,
 };
 
 use crate::databases::each;
@@ -418,6 +419,39 @@ async fn jobs_run_events_and_comments() {
                 assert_eq!(comments::of_run(tx, &run.id).await?.as_slice(), std::slice::from_ref(comment));
                 assert_eq!(run_events::by_id(tx, &event.id).await?.as_ref(), Some(event));
                 assert_eq!(run_events::of_run(tx, &run.id).await?.as_slice(), std::slice::from_ref(event));
+                Ok(())
+            })
+            .unwrap();
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn errored_states_of_any_shape() {
+    each(async |bench| {
+        let world = World::new(&bench.store).await;
+        let values = (
+            (perhaps(any::<i64>()), text(), text(), any::<i64>()),
+            (perhaps(any_of(Resolution::ALL)), perhaps(time()), time()),
+        );
+        for ((serial, lineage, blob, size), (resolution, resolved_at, created_at)) in some(COUNT, &values) {
+            let (run, _) = world.insert_run(&bench.store, world.run(RunStatus::Errored, 0)).await;
+            let state = keep(ErroredState {
+                run_id: run.id.clone(),
+                organization_id: run.organization_id.clone(),
+                serial,
+                md5: lineage.clone(),
+                lineage,
+                size,
+                blob,
+                resolution,
+                resolved_at,
+                created_at,
+            });
+            write!(bench.store, tx => errored_states::insert(tx, state).await).unwrap();
+            read!(bench.store, tx => {
+                assert_eq!(errored_states::of_run(tx, &run.id).await?.as_ref(), Some(state));
                 Ok(())
             })
             .unwrap();

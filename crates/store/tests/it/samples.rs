@@ -7,6 +7,7 @@ use proptest::strategy::ValueTree as _;
 use proptest::test_runner::TestRunner;
 use terrane_domain::configuration_versions::{ConfigurationVersion, ConfigurationVersionStatus};
 use terrane_domain::engines::EngineKind;
+use terrane_domain::errored_states::ErroredState;
 use terrane_domain::ids::*;
 use terrane_domain::jobs::{JobRecord, JobStatus};
 use terrane_domain::organizations::Organization;
@@ -181,6 +182,22 @@ pub(crate) fn phase(run: &Run, phase: Phase) -> RunPhase {
         redacted_blob: None,
         generated_configuration: false,
         sandbox_level: Some(SandboxLevel::L2),
+    }
+}
+
+/// What a run left, whose bytes lie in this blob.
+pub(crate) fn errored_state(run: &Run, blob: &str) -> ErroredState {
+    ErroredState {
+        run_id: run.id.clone(),
+        organization_id: run.organization_id.clone(),
+        serial: Some(1),
+        lineage: "lineage".to_owned(),
+        md5: "md5".to_owned(),
+        size: 1,
+        blob: blob.to_owned(),
+        resolution: None,
+        resolved_at: None,
+        created_at: moment(0),
     }
 }
 

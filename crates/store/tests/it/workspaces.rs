@@ -6,10 +6,10 @@ use terrane_domain::projects::Project;
 use terrane_domain::runner_protocol::Phase;
 use terrane_domain::runs::{Run, RunPhase, RunStatus};
 use terrane_domain::workspaces::LockHolder;
-use terrane_store::{StoreError, projects, runs, workspaces};
+use terrane_store::{StoreError, errored_states, projects, runs, workspaces};
 
 use crate::databases::each;
-use crate::samples::{World, entropy, keep, phase, workspace};
+use crate::samples::{World, entropy, errored_state, keep, phase, workspace};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_many_locks_one_wins() {
@@ -105,6 +105,7 @@ async fn a_deleted_workspace_takes_all_that_is_its_own() {
                 let halves = [with_log(run, Phase::Plan, &name("plan")), with_log(run, Phase::Apply, &name("apply"))];
                 // Both use the same archive.
                 runs::insert(tx, run, [&halves[0], &halves[1]], &[], "archive").await?;
+                errored_states::insert(tx, &errored_state(run, &name("left"))).await?;
             }
             workspaces::delete(tx, &world.workspace.id).await
         })
@@ -112,10 +113,11 @@ async fn a_deleted_workspace_takes_all_that_is_its_own() {
         assert_eq!(gone.open_runs, [runs[0].id.clone()]);
         let mut blobs = gone.blobs;
         blobs.sort_unstable();
-        assert_eq!(blobs, ["apply-log-false", "plan-log-false"]);
+        assert_eq!(blobs, ["apply-log-false", "left-log-false", "plan-log-false"]);
         read!(bench.store, tx => {
             assert_eq!(workspaces::by_id(tx, &world.workspace.id).await?, None);
             assert_eq!(runs::by_id(tx, &runs[0].id).await?, None);
+            assert_eq!(errored_states::of_run(tx, &runs[0].id).await?, None);
             assert!(runs::by_id(tx, &runs[1].id).await?.is_some());
             Ok(())
         })

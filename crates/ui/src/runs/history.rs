@@ -29,6 +29,8 @@ const fn deed(action: RunEventAction) -> &'static str {
         RunEventAction::Canceled => "canceled the run",
         RunEventAction::ForceCanceled => "ended the run by force",
         RunEventAction::ForceExecuted => "let the run go before all others",
+        RunEventAction::StateAdopted => "adopted the state that the apply left",
+        RunEventAction::StateDiscarded => "discarded the state that the apply left",
     }
 }
 
@@ -59,6 +61,7 @@ fn rank(action: RunEventAction) -> usize {
         RunEventAction::Confirmed => place(RunStatus::Confirmed) - 1,
         RunEventAction::Discarded => place(RunStatus::Discarded) - 1,
         RunEventAction::Canceled | RunEventAction::ForceCanceled => place(RunStatus::Canceled) - 1,
+        RunEventAction::StateAdopted | RunEventAction::StateDiscarded => place(RunStatus::Errored) + 1,
         RunEventAction::Commented => usize::MAX,
     }
 }

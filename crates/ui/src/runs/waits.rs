@@ -80,7 +80,7 @@ pub(super) fn render(view: &RunView, around: &Around) -> Option<Markup> {
     Some(match (view.run.status, &view.workspace.lock_holder, &around.holder) {
         (RunStatus::Pending, Some(LockHolder::Recovery(_)), Some(holder)) => html! {
             "Waits: nobody knows what the apply of " a href={ (workspace) "/runs/" (holder.run.id) } { (holder.run.id) }
-            " did. Compare the state with the real resources, then " a href=(workspace) { "force-unlock the workspace" } "."
+            " did. Look at that run, and adopt or discard the state that it left."
         },
         (RunStatus::Pending, _, Some(holder)) => html! { "Queued behind " (in_the_way(holder, &workspace)) },
         (RunStatus::Pending, Some(holder), None) if !matches!(holder, LockHolder::Run(_)) => {

@@ -6,6 +6,7 @@ mod account;
 mod authorization_codes;
 mod browser;
 mod deletion;
+mod errored_states;
 mod forms;
 mod headers;
 mod missing;

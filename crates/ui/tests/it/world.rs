@@ -18,13 +18,13 @@ use terrane_app::teams::TeamSettings;
 use terrane_app::tokens::{Expiry, NewToken};
 use terrane_app::workspaces::{WorkspaceKey, WorkspaceSettings, WorkspaceView};
 use terrane_app::{
-    App, bootstrap, configuration_versions, jobs, organization_memberships, organizations, runs, signed_urls,
-    state_versions, streams, team_access, team_members, team_tokens, teams, variables, workspaces,
+    App, bootstrap, configuration_versions, errored_states, jobs, organization_memberships, organizations, runs,
+    signed_urls, state_versions, streams, team_access, team_members, team_tokens, teams, variables, workspaces,
 };
 use terrane_domain::access::{Caller, CredentialKind, Principal, ProjectAccessLevel, WorkspaceAccessLevel};
 use terrane_domain::ids::RunnerId;
 use terrane_domain::organizations::OrganizationChange;
-use terrane_domain::runner_protocol::{ChangeCounts, ClaimRequest, Finish, Job, Outcome, SandboxLevel};
+use terrane_domain::runner_protocol::{ChangeCounts, ClaimRequest, Finish, Job, LEASE_SECONDS, Outcome, SandboxLevel};
 use terrane_domain::runs::{FORCE_CANCEL_COOL_OFF, PlanOptions, RunSource};
 use terrane_domain::teams::TeamVisibility;
 use terrane_domain::time::Timestamp;
@@ -328,6 +328,23 @@ impl World {
         let new = NewToken { description: Some(description.to_owned()), expiry: Expiry::Never };
         let made = team_tokens::create(&self.app, &self.owner().await, team.parse().unwrap(), new).await;
         made.unwrap().token.id.to_string()
+    }
+
+    /// Makes a run whose apply was lost and left a state; answers the path of its page.
+    pub(crate) async fn lost_run(&self, workspace: &str) -> String {
+        let path = self.planned_run(workspace).await;
+        let id = path.rsplit('/').next().unwrap().parse().unwrap();
+        runs::act(&self.app, &self.owner().await, id, RunAction::Confirm, None).await.unwrap();
+        let (runner, job) = self.claimed().await;
+        jobs::admit(&self.app, &runner, job.id.clone(), job.fence).await.unwrap();
+        self.pass(Duration::from_secs(LEASE_SECONDS + 1));
+        jobs::sweep_lost(&self.app).await.unwrap();
+        let lost =
+            errored_states::recover(&self.app, &runner, job.id.clone(), RunnerId::from_entropy(2)).await.unwrap();
+        let state =
+            br#"{"version":4,"terraform_version":"1.11.4","serial":2,"lineage":"l","outputs":{},"resources":[]}"#;
+        errored_states::put(&self.app, &runner, job.id, lost.fence, streams::body(&state[..])).await.unwrap();
+        path
     }
 
     /// Everything that the database holds, but for when something was last used.

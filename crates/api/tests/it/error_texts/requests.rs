@@ -314,6 +314,11 @@ fn locks(all: &mut Requests<'_>, stage: &Stage) {
     all.raw("lock what is locked", "POST", &act(&stage.held, "lock"), b"");
     all.send("lock for a reason that is no text", "POST", &act(&stage.free, "lock"), &json!({"reason":7}));
     all.raw("lock what a run holds", "POST", &act(&app, "lock"), b"");
+    all.raw("lock what waits for a decision", "POST", &act(&stage.lost, "lock"), b"");
+    all.raw("unlock what waits for a decision", "POST", &act(&stage.lost, "unlock"), b"");
+    let run = format!("runs/{}/actions", all.world.id("runs"));
+    all.raw("adopt a state that was discarded", "POST", &format!("{run}/adopt-state"), b"");
+    all.raw("discard a state twice", "POST", &format!("{run}/discard-state"), b"");
     all.raw("unlock what is unlocked", "POST", &act(&stage.free, "unlock"), b"");
     all.raw("unlock what another holds", "POST", &act(&stage.held, "unlock"), b"");
     all.raw("unlock what a run holds", "POST", &act(&app, "unlock"), b"");

@@ -3,8 +3,6 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-
 use crate::faults::{Endless, random_millis};
 use crate::faults_checks::{ledger_faults, log_faults, state_faults};
 use crate::faults_support::{Owner, Server, Workspace};
@@ -67,25 +65,6 @@ fn so_does_one_of_a_server_that_has_no_namespaces() {
 #[test]
 fn so_does_one_without_a_sandbox() {
     end_of_an_apply_whose_runner_is_killed(Server::start_with(&["--sandbox", "off"]), &["runner"]);
-}
-
-#[test]
-fn an_apply_whose_runner_was_away_ends_in_order_and_its_state_is_kept() {
-    let server = Server::start();
-    let endless = Endless::new(&server);
-    let workspace = &endless.workspace;
-    let apply = workspace.apply();
-    endless.wait();
-    kill(server.pid("runner"), Signal::SIGSTOP).unwrap();
-    within(NOTICED_WITHIN, || workspace.status(&server) == "errored");
-    kill(server.pid("runner"), Signal::SIGCONT).unwrap();
-    within(Duration::from_secs(20), || endless.processes().is_empty());
-    drop(apply);
-    let kept = "its state has not arrived; it is kept";
-    within(Duration::from_secs(20), || String::from_utf8_lossy(&server.log()).contains(kept));
-    let spools = std::fs::read_dir(server.data_dir().join("runner/spool")).unwrap().flatten();
-    assert_eq!(spools.filter(|spool| spool.path().join("state").exists()).count(), 1);
-    assert_eq!(state_faults(&workspace.state(&server), &["terraform_data.first"]), Vec::<String>::new());
 }
 
 #[test]
