@@ -142,7 +142,7 @@ impl RunFolder {
                 RunnerError::job(
                     ReasonCode::ConfigurationInvalid,
                     format!(
-                        "The configuration has no folder {:?}, which the workspace's working-directory names.",
+                        "The configuration has no folder {:?}, which the workspace's working-directory names. Change the working-directory, or upload the whole repository instead of a part of it, then queue a new run.",
                         self.working_directory
                     ),
                 )

@@ -101,7 +101,7 @@ pub(super) async fn render(app: &App, caller: &Caller, view: &RunView, now: Now)
                     div { dt { "Auto-apply" } dd { @if run.auto_apply { "On: the plan is applied without asking" } @else { "Off: somebody has to confirm the plan" } } }
                 }
                 @if run.save_plan { div { dt { "Saved plan" } dd { (saved_plan(view, now)) } } }
-                div { dt { "Terraform version" } dd { (run.terraform_version) } }
+                div { dt { (run.engine.label()) " version" } dd { (run.terraform_version) } }
                 div {
                     dt { "Configuration" }
                     dd {

@@ -48,7 +48,7 @@ async fn run_for(world: &World, form: &str, number: usize) -> String {
     match act {
         "cancel" | "force-execute" => world.waiting_run(&workspace).await,
         "force-cancel" => world.stuck_run(&workspace).await,
-        "adopt-state" | "discard-state" => world.lost_run(&workspace).await,
+        "adopt-state" | "discard-state" => world.refused_run(&workspace).await,
         _ => world.planned_run(&workspace).await,
     }
 }

@@ -56,7 +56,7 @@ async fn the_page_tells_how_the_run_was_asked_for_and_no_value_of_a_variable() {
         assert!(page.contains(text), "{text}: {page}");
     }
     assert!(!page.contains("hunter2"));
-    world.plan_next().await;
+    world.plan(&run.run.id).await;
     let page = browser.get(&path_of(&run)).await.body;
     let (expiry, counts) = ("Discarded <time datetime=", "+2 to add");
     assert!(page.contains(expiry) && page.contains(">in 27 days</time>") && page.contains(counts), "{page}");
@@ -79,16 +79,16 @@ async fn what_a_run_waits_for_is_said_and_linked() {
     world.configure("locked").await;
     let (app, owner) = (&world.app, world.owner().await);
     workspaces::lock(app, &owner, named("locked"), "<maintenance>".to_owned()).await.unwrap();
-    let pending = path_of(&world.queued_run("locked", |_| {}).await);
-    let page = browser.get(&pending).await.body;
+    let pending = world.queued_run("locked", |_| {}).await;
+    let page = browser.get(&path_of(&pending)).await.body;
     let text = "Waits: the workspace is locked by admin (“&lt;maintenance&gt;”). It goes on once <a href=\"/app/demo/workspaces/locked\">";
     assert!(page.contains(text), "{page}");
 
     world.unlock("locked").await;
-    world.plan_next().await;
-    let saved = path_of(&world.queued_run("locked", |new| new.save_plan = true).await);
-    world.plan_next().await;
-    let page = browser.get(&saved).await.body;
+    world.plan(&pending.run.id).await;
+    let saved = world.queued_run("locked", |new| new.save_plan = true).await;
+    world.plan(&saved.run.id).await;
+    let page = browser.get(&path_of(&saved)).await.body;
     assert!(page.contains("cannot be confirmed yet: the workspace is held by <a"), "{page}");
     assert!(!acts(&page).contains(&"Confirm and apply"), "{page}");
 }

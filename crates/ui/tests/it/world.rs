@@ -22,7 +22,7 @@ use terrane_app::{
     signed_urls, state_versions, streams, team_access, team_members, team_tokens, teams, variables, workspaces,
 };
 use terrane_domain::access::{Caller, CredentialKind, Principal, ProjectAccessLevel, WorkspaceAccessLevel};
-use terrane_domain::ids::RunnerId;
+use terrane_domain::ids::{RunId, RunnerId};
 use terrane_domain::organizations::OrganizationChange;
 use terrane_domain::runner_protocol::{ChangeCounts, ClaimRequest, Finish, Job, LEASE_SECONDS, Outcome, SandboxLevel};
 use terrane_domain::runs::{FORCE_CANCEL_COOL_OFF, PlanOptions, RunSource};
@@ -53,6 +53,24 @@ pub(crate) struct World {
     database: PathBuf,
     _drain: watch::Sender<bool>,
     _folder: tempfile::TempDir,
+}
+
+/// The state that an apply leaves.
+const LEFT: &[u8] =
+    br#"{"version":4,"terraform_version":"1.11.4","serial":2,"lineage":"l","outputs":{},"resources":[]}"#;
+
+/// The end of a phase that has changes.
+fn ended(fence: i64, outcome: Outcome) -> Finish {
+    Finish {
+        fence,
+        outcome,
+        reason: None,
+        message: None,
+        log_length: 0,
+        has_changes: true,
+        counts: ChangeCounts { additions: 2, ..ChangeCounts::default() },
+        generated_configuration: false,
+    }
 }
 
 impl World {
@@ -264,19 +282,20 @@ impl World {
         (runner, job)
     }
 
-    /// The plan that waits longest is made, and has changes.
-    pub(crate) async fn plan_next(&self) {
-        let (runner, job) = self.claimed().await;
-        let finish = Finish {
-            fence: job.fence,
-            outcome: Outcome::Finished,
-            reason: None,
-            message: None,
-            log_length: 0,
-            has_changes: true,
-            counts: ChangeCounts { additions: 2, ..ChangeCounts::default() },
-            generated_configuration: false,
-        };
+    /// Runners take what waits until they come to what this run waits for.
+    async fn claimed_of(&self, run: &RunId) -> (Caller, Job) {
+        loop {
+            let (runner, job) = self.claimed().await;
+            if job.run_id == *run {
+                return (runner, job);
+            }
+        }
+    }
+
+    /// The plan of a run is made, and has changes.
+    pub(crate) async fn plan(&self, run: &RunId) {
+        let (runner, job) = self.claimed_of(run).await;
+        let finish = ended(job.fence, Outcome::Finished);
         jobs::finish(&self.app, &runner, job.id, finish).await.unwrap();
     }
 
@@ -285,7 +304,7 @@ impl World {
         self.workspace(workspace).await;
         self.configure(workspace).await;
         let run = self.queued_run(workspace, |_| {}).await;
-        self.plan_next().await;
+        self.plan(&run.run.id).await;
         path_of(&run)
     }
 
@@ -294,7 +313,7 @@ impl World {
         self.workspace(workspace).await;
         self.configure(workspace).await;
         let run = self.queued_run(workspace, |_| {}).await;
-        self.claimed().await;
+        self.claimed_of(&run.run.id).await;
         runs::act(&self.app, &self.owner().await, run.run.id.clone(), RunAction::Cancel, None).await.unwrap();
         self.pass(FORCE_CANCEL_COOL_OFF);
         path_of(&run)
@@ -330,20 +349,32 @@ impl World {
         made.unwrap().token.id.to_string()
     }
 
+    /// Makes a run whose apply has begun; answers the path of its page.
+    async fn applying_run(&self, workspace: &str) -> (String, Caller, Job) {
+        let path = self.planned_run(workspace).await;
+        let id: RunId = path.rsplit('/').next().unwrap().parse().unwrap();
+        runs::act(&self.app, &self.owner().await, id.clone(), RunAction::Confirm, None).await.unwrap();
+        let (runner, job) = self.claimed_of(&id).await;
+        jobs::admit(&self.app, &runner, job.id.clone(), job.fence).await.unwrap();
+        (path, runner, job)
+    }
+
     /// Makes a run whose apply was lost and left a state; answers the path of its page.
     pub(crate) async fn lost_run(&self, workspace: &str) -> String {
-        let path = self.planned_run(workspace).await;
-        let id = path.rsplit('/').next().unwrap().parse().unwrap();
-        runs::act(&self.app, &self.owner().await, id, RunAction::Confirm, None).await.unwrap();
-        let (runner, job) = self.claimed().await;
-        jobs::admit(&self.app, &runner, job.id.clone(), job.fence).await.unwrap();
+        let (path, runner, job) = self.applying_run(workspace).await;
         self.pass(Duration::from_secs(LEASE_SECONDS + 1));
         jobs::sweep_lost(&self.app).await.unwrap();
         let lost =
             errored_states::recover(&self.app, &runner, job.id.clone(), RunnerId::from_entropy(2)).await.unwrap();
-        let state =
-            br#"{"version":4,"terraform_version":"1.11.4","serial":2,"lineage":"l","outputs":{},"resources":[]}"#;
-        errored_states::put(&self.app, &runner, job.id, lost.fence, streams::body(&state[..])).await.unwrap();
+        errored_states::put(&self.app, &runner, job.id, lost.fence, streams::body(LEFT)).await.unwrap();
+        path
+    }
+
+    /// Makes a run whose apply failed and left a state that was refused; answers the path of its page.
+    pub(crate) async fn refused_run(&self, workspace: &str) -> String {
+        let (path, runner, job) = self.applying_run(workspace).await;
+        errored_states::put(&self.app, &runner, job.id.clone(), job.fence, streams::body(LEFT)).await.unwrap();
+        jobs::finish(&self.app, &runner, job.id, ended(job.fence, Outcome::Errored)).await.unwrap();
         path
     }
 
