@@ -7,10 +7,9 @@ use axum::response::{IntoResponse, Response};
 use terrane_app::{App, errored_states};
 use terrane_domain::access::Action;
 use terrane_domain::ids::ApplyId;
-use terrane_jsonapi::ActionBody;
 
 use crate::error::ApiResult;
-use crate::extract::{Authenticated, Json, MAX_JSON_BYTES, id};
+use crate::extract::{Authenticated, Said, id};
 use crate::routes::{Access, Routes};
 
 pub(crate) fn routes() -> Routes {
@@ -34,10 +33,9 @@ async fn adopt(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(run): Path<String>,
-    body: Json,
+    Said(said): Said,
 ) -> ApiResult<StatusCode> {
-    let comment = ActionBody::parse(&body.0, MAX_JSON_BYTES)?.comment;
-    errored_states::adopt(&app, &caller, id(&run)?, comment).await?;
+    errored_states::adopt(&app, &caller, id(&run)?, said.comment).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -45,9 +43,8 @@ async fn discard(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(run): Path<String>,
-    body: Json,
+    Said(said): Said,
 ) -> ApiResult<StatusCode> {
-    let comment = ActionBody::parse(&body.0, MAX_JSON_BYTES)?.comment;
-    errored_states::discard(&app, &caller, id(&run)?, comment).await?;
+    errored_states::discard(&app, &caller, id(&run)?, said.comment).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -10,7 +10,7 @@ use terrane_app::callers::{Secret, authenticate};
 use terrane_app::streams::Body;
 use terrane_app::{App, AppError};
 use terrane_domain::access::{Caller, CredentialKind};
-use terrane_jsonapi::{Document, Error, MEDIA_TYPE, Query, Reference};
+use terrane_jsonapi::{ActionBody, Document, Error, MEDIA_TYPE, Query, Reference};
 
 use crate::error::{ApiError, ApiResult};
 
@@ -72,6 +72,18 @@ impl<S: Sync, const LIMIT: usize> FromRequest<S> for Whole<LIMIT> {
             Ok(bytes) => Ok(Self(bytes)),
             Err(_) => Err(Error::too_large(LIMIT).into()),
         }
+    }
+}
+
+/// What is said with an act.
+pub(crate) struct Said(pub(crate) ActionBody);
+
+impl<S: Sync> FromRequest<S> for Said {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let Whole(body) = Json::from_request(request, state).await?;
+        Ok(Self(ActionBody::parse(&body, MAX_JSON_BYTES)?))
     }
 }
 

@@ -12,11 +12,11 @@ use terrane_app::runs::{self, NewRun, RunAction, RunView};
 use terrane_app::workspaces::WorkspaceKey;
 use terrane_domain::access::Action;
 use terrane_domain::runs::{PlanOptions, RunSource};
-use terrane_jsonapi::{ActionBody, Document, Error, Input, Page, Relationship, Resource};
+use terrane_jsonapi::{Document, Error, Input, Page, Relationship, Resource};
 
 use crate::configuration_versions::is_cloud_integration;
 use crate::error::ApiResult;
-use crate::extract::{Authenticated, Json, MAX_JSON_BYTES, Parameters, address, document, id};
+use crate::extract::{Authenticated, Json, MAX_JSON_BYTES, Parameters, Said, address, document, id};
 use crate::routes::{Access, Routes};
 
 pub(crate) fn routes() -> Routes {
@@ -223,9 +223,8 @@ macro_rules! actions {
             State(app): State<App>,
             Authenticated(caller): Authenticated,
             Path(run): Path<String>,
-            body: Json,
+            Said(said): Said,
         ) -> ApiResult<StatusCode> {
-            let said = ActionBody::parse(&body.0, MAX_JSON_BYTES)?;
             runs::act(&app, &caller, id(&run)?, RunAction::$action, said.comment).await?;
             Ok(StatusCode::ACCEPTED)
         }

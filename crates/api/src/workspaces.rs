@@ -11,13 +11,13 @@ use axum::response::{IntoResponse as _, Response};
 use terrane_app::App;
 use terrane_app::workspaces::{self, WorkspaceKey, WorkspaceView};
 use terrane_domain::access::{Action, Caller};
-use terrane_jsonapi::{ActionBody, Document, Page, Query, Resource};
+use terrane_jsonapi::{Document, Page, Query, Resource};
 
 pub(crate) use document::resource;
 pub(crate) use input::{overwrites, present, tag_references};
 
 use crate::error::ApiResult;
-use crate::extract::{Authenticated, Json, MAX_JSON_BYTES, Parameters, address, document, id};
+use crate::extract::{Authenticated, Json, Parameters, Said, address, document, id};
 use crate::routes::{Access, Routes};
 
 pub(crate) fn routes() -> Routes {
@@ -188,10 +188,9 @@ async fn lock_workspace(
     Authenticated(caller): Authenticated,
     Path(workspace): Path<String>,
     Parameters(query): Parameters,
-    body: Json,
+    Said(said): Said,
 ) -> ApiResult<Response> {
-    let reason = ActionBody::parse(&body.0, MAX_JSON_BYTES)?.reason.unwrap_or_default();
-    let view = workspaces::lock(&app, &caller, by_id(&workspace)?, reason).await?;
+    let view = workspaces::lock(&app, &caller, by_id(&workspace)?, said.reason.unwrap_or_default()).await?;
     answer(&app, &caller, StatusCode::OK, &view, &query).await
 }
 

@@ -8,7 +8,7 @@ use terrane_domain::run_events::{RunEvent, RunEventAction};
 use terrane_domain::runs::Run;
 use terrane_store::Tx;
 
-use crate::{App, AppError, AppResult, entropy, events, lookups, run_events};
+use crate::{App, AppError, AppResult, entropy, lookups, run_events};
 
 /// A comment with the entry of the run's history that names it.
 #[derive(Debug, Clone)]
@@ -25,7 +25,7 @@ pub(crate) fn view(comment: Comment, events: &[RunEvent]) -> CommentView {
 }
 
 /// Keeps what was said; the entry of the run's history that names it is the caller's to add.
-pub(crate) async fn keep(tx: &mut Tx, run: &Run, body: String) -> AppResult<CommentId> {
+async fn keep(tx: &mut Tx, run: &Run, body: String) -> AppResult<Comment> {
     check_body(&body)?;
     let comment = Comment {
         id: CommentId::from_entropy(entropy()),
@@ -35,7 +35,15 @@ pub(crate) async fn keep(tx: &mut Tx, run: &Run, body: String) -> AppResult<Comm
         created_at: tx.now(),
     };
     terrane_store::comments::insert(tx, &comment).await?;
-    Ok(comment.id)
+    Ok(comment)
+}
+
+/// Keeps what was said with an act, if anything was; the entry that names it is the caller's to add.
+pub(crate) async fn keep_if_said(tx: &mut Tx, run: &Run, body: Option<String>) -> AppResult<Option<CommentId>> {
+    Ok(match body {
+        Some(body) => Some(keep(tx, run, body).await?.id),
+        None => None,
+    })
 }
 
 /// Says something about a run.
@@ -45,19 +53,13 @@ pub async fn create(app: &App, caller: &Caller, id: RunId, body: String) -> AppR
         .write(move |tx| {
             Box::pin(async move {
                 let run = lookups::run(tx, &caller, &id, Action::QueueRun).await?;
-                let comment_id = keep(tx, &run, body).await?;
-                run_events::add(tx, &run, RunEventAction::Commented, Some(&caller), Some(comment_id.clone())).await?;
-                let details = json!({ "comment": comment_id });
-                events::record(tx, &caller, &run.organization_id, "run.comment", run.id.as_str(), details).await?;
-                read_in(tx, &run, comment_id).await
+                let comment = keep(tx, &run, body).await?;
+                let deed = (RunEventAction::Commented, "run.comment");
+                run_events::note(tx, &caller, &run, deed, Some(comment.id.clone()), json!({})).await?;
+                Ok(view(comment, &terrane_store::run_events::of_run(tx, &run.id).await?))
             })
         })
         .await
-}
-
-async fn read_in(tx: &mut Tx, run: &Run, id: CommentId) -> AppResult<CommentView> {
-    let comment = terrane_store::comments::by_id(tx, &id).await?.ok_or(AppError::NotFound)?;
-    Ok(view(comment, &terrane_store::run_events::of_run(tx, &run.id).await?))
 }
 
 /// One comment.
@@ -68,7 +70,7 @@ pub async fn read(app: &App, caller: &Caller, id: CommentId) -> AppResult<Commen
             Box::pin(async move {
                 let comment = terrane_store::comments::by_id(tx, &id).await?.ok_or(AppError::NotFound)?;
                 let run = lookups::run(tx, &caller, &comment.run_id, Action::ReadWorkspace).await?;
-                read_in(tx, &run, id).await
+                Ok(view(comment, &terrane_store::run_events::of_run(tx, &run.id).await?))
             })
         })
         .await

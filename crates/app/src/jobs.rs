@@ -7,7 +7,6 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde_json::json;
 use terrane_domain::access::{Caller, CredentialKind};
 use terrane_domain::ids::{JobId, StateVersionId};
 use terrane_domain::jobs::JobRecord;
@@ -18,7 +17,7 @@ use terrane_domain::runner_protocol::{
     ReattachRequest, Refusal, RefusalCode, StopRequest,
 };
 use terrane_domain::runs::{PhaseStatus, Run, RunPhase, RunSource, RunStatus, RunVariable, after_plan};
-use terrane_domain::state_versions::{NewState, StateVersion, StateVersionStatus, is_stored, may_follow};
+use terrane_domain::state_versions::{NewState, StateVersion, is_stored, may_follow};
 use terrane_domain::time::Timestamp;
 use terrane_domain::variables::{Candidate, Variable, VariableCategory, VariableSource, effective};
 use terrane_store::runs::{PlanDocument, RunChange};
@@ -416,24 +415,12 @@ pub async fn put_state(app: &App, caller: &Caller, id: JobId, fence: i64, body: 
                 }
                 may_follow(current.as_ref(), &new)
                     .map_err(|conflict| refused(RefusalCode::StateConflict, &conflict.to_string()))?;
+                let (organization_id, workspace_id) = (run.organization_id.clone(), run.workspace_id.clone());
+                let id = StateVersionId::from_entropy(entropy());
                 let mut version = StateVersion {
-                    id: StateVersionId::from_entropy(entropy()),
-                    organization_id: run.organization_id.clone(),
-                    workspace_id: run.workspace_id.clone(),
                     run_id: Some(run.id.clone()),
                     created_by: run.created_by.clone(),
-                    status: StateVersionStatus::Pending,
-                    serial: document.serial,
-                    lineage: document.lineage.clone(),
-                    md5: blob.md5.clone(),
-                    size: 0,
-                    terraform_version: None,
-                    blob: None,
-                    json_blob: None,
-                    resources: json!([]),
-                    resources_processed: false,
-                    rollback_of: None,
-                    created_at: tx.now(),
+                    ..StateVersion::announced(id, organization_id, workspace_id, &new, tx.now())
                 };
                 terrane_store::state_versions::insert(tx, &version).await?;
                 state_uploads::finalize(tx, &mut version, &blob, &document, format!("run {}", run.id)).await?;

@@ -1,5 +1,6 @@
 //! Runs' own histories.
 
+use serde_json::{Value, json};
 use terrane_domain::access::{Action, Caller};
 use terrane_domain::comments::Comment;
 use terrane_domain::ids::{CommentId, RunEventId, RunId};
@@ -8,7 +9,7 @@ use terrane_domain::runs::Run;
 use terrane_domain::users::User;
 use terrane_store::{StoreError, Tx};
 
-use crate::{App, AppError, AppResult, entropy, lookups};
+use crate::{App, AppError, AppResult, entropy, events, lookups};
 
 /// What is wanted beside entries of a run's history.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -47,6 +48,20 @@ pub(crate) async fn add(
         created_at: tx.now(),
     };
     terrane_store::run_events::insert(tx, &event).await
+}
+
+/// Adds an entry for what a caller did, and tells it to the audit trail under its name there; `details` is an object.
+pub(crate) async fn note(
+    tx: &mut Tx,
+    caller: &Caller,
+    run: &Run,
+    (entry, name): (RunEventAction, &str),
+    comment_id: Option<CommentId>,
+    mut details: Value,
+) -> Result<(), StoreError> {
+    details["comment"] = json!(comment_id);
+    add(tx, run, entry, Some(caller), comment_id).await?;
+    events::record(tx, caller, &run.organization_id, name, run.id.as_str(), details).await
 }
 
 async fn with_related(tx: &mut Tx, run_id: &RunId, events: Vec<RunEvent>, wanted: Wanted) -> AppResult<RunEvents> {

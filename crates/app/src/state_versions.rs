@@ -111,24 +111,14 @@ pub struct NewStateVersion {
 }
 
 fn new_version(tx: &Tx, caller: &Caller, workspace: &Workspace, new: &NewStateVersion) -> StateVersion {
+    let NewStateVersion { serial, force, .. } = *new;
+    let new_state = NewState { serial, lineage: &new.lineage, md5: &new.md5.to_ascii_lowercase(), force };
+    let (organization_id, workspace_id) = (workspace.organization_id.clone(), workspace.id.clone());
+    let id = StateVersionId::from_entropy(entropy());
     StateVersion {
-        id: StateVersionId::from_entropy(entropy()),
-        organization_id: workspace.organization_id.clone(),
-        workspace_id: workspace.id.clone(),
         run_id: new.run_id.clone(),
         created_by: caller.user_id().cloned(),
-        status: StateVersionStatus::Pending,
-        serial: new.serial,
-        lineage: new.lineage.clone(),
-        md5: new.md5.to_ascii_lowercase(),
-        size: 0,
-        terraform_version: None,
-        blob: None,
-        json_blob: None,
-        resources: json!([]),
-        resources_processed: false,
-        rollback_of: None,
-        created_at: tx.now(),
+        ..StateVersion::announced(id, organization_id, workspace_id, &new_state, tx.now())
     }
 }
 

@@ -57,6 +57,37 @@ pub struct StateVersion {
     pub created_at: Timestamp,
 }
 
+impl StateVersion {
+    /// One that is announced: nobody made it yet, and its bytes are still to come.
+    pub fn announced(
+        id: StateVersionId,
+        organization_id: OrganizationId,
+        workspace_id: WorkspaceId,
+        new: &NewState<'_>,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            organization_id,
+            workspace_id,
+            run_id: None,
+            created_by: None,
+            status: StateVersionStatus::Pending,
+            serial: new.serial,
+            lineage: new.lineage.to_owned(),
+            md5: new.md5.to_owned(),
+            size: 0,
+            terraform_version: None,
+            blob: None,
+            json_blob: None,
+            resources: serde_json::json!([]),
+            resources_processed: false,
+            rollback_of: None,
+            created_at: now,
+        }
+    }
+}
+
 /// One output of a state version; its value is sealed in the store.
 #[derive(Clone, PartialEq, Eq)]
 pub struct StateVersionOutput {

@@ -6,14 +6,18 @@ use terrane_domain::errored_states::{ErroredState, Resolution, may_be_adopted};
 use terrane_domain::ids::{RunId, StateVersionId};
 use terrane_domain::run_events::RunEventAction;
 use terrane_domain::runs::Run;
-use terrane_domain::state_versions::{NewState, StateVersion, StateVersionStatus, may_follow};
+use terrane_domain::state_versions::{NewState, StateVersion, may_follow};
 use terrane_domain::workspaces::LockHolder;
 use terrane_store::{StoredBlob, Tx};
 
 use crate::state_documents::StateDocument;
 use crate::state_uploads::{announce, finalize, hold_current};
 use crate::workspaces::holder_of;
-use crate::{App, AppError, AppResult, comments, entropy, events, lookups, queue, run_events, streams};
+use crate::{App, AppError, AppResult, comments, entropy, lookups, queue, run_events, streams};
+
+/// The decisions as the run's history has them, and by their names in the audit trail.
+const ADOPTED: (RunEventAction, &str) = (RunEventAction::StateAdopted, "run.adopt-state");
+const DISCARDED: (RunEventAction, &str) = (RunEventAction::StateDiscarded, "run.discard-state");
 
 /// What is said when there is nothing to decide.
 fn decided(run_id: &RunId, state: Option<&ErroredState>) -> AppError {
@@ -26,24 +30,6 @@ fn decided(run_id: &RunId, state: Option<&ErroredState>) -> AppError {
             "transition not allowed: there is no state that run {run_id} left, and the workspace is not locked because of it"
         ),
     })
-}
-
-/// Keeps who decided what, and what was said with it.
-async fn note(
-    tx: &mut Tx,
-    caller: &Caller,
-    run: &Run,
-    (entry, name): (RunEventAction, &str),
-    comment: Option<String>,
-    mut details: serde_json::Value,
-) -> AppResult<()> {
-    let comment_id = match comment {
-        Some(body) => Some(comments::keep(tx, run, body).await?),
-        None => None,
-    };
-    run_events::add(tx, run, entry, Some(caller), comment_id.clone()).await?;
-    details["comment"] = json!(comment_id);
-    Ok(events::record(tx, caller, &run.organization_id, name, run.id.as_str(), details).await?)
 }
 
 /// Gives back the lock that waited for the decision, if it still does. The workspace is held.
@@ -125,30 +111,19 @@ async fn adopt_in(
     if !terrane_store::errored_states::resolve(tx, &run.id, Resolution::Adopted).await? {
         return Err(decided(&run.id, Some(&state)));
     }
+    let (organization_id, workspace_id) = (run.organization_id.clone(), run.workspace_id.clone());
+    let id = StateVersionId::from_entropy(entropy());
     let mut version = StateVersion {
-        id: StateVersionId::from_entropy(entropy()),
-        organization_id: run.organization_id.clone(),
-        workspace_id: run.workspace_id.clone(),
         run_id: Some(run.id.clone()),
         created_by: caller.user_id().cloned(),
-        status: StateVersionStatus::Pending,
-        serial,
-        lineage: document.lineage.clone(),
-        md5: state.md5.clone(),
-        size: 0,
-        terraform_version: None,
-        blob: None,
-        json_blob: None,
-        resources: json!([]),
-        resources_processed: false,
-        rollback_of: None,
-        created_at: tx.now(),
+        ..StateVersion::announced(id, organization_id, workspace_id, &new, tx.now())
     };
     let blob = StoredBlob { key: state.blob, size: u64::try_from(state.size).unwrap_or(0), md5: state.md5 };
     announce(tx, &version).await?;
     finalize(tx, &mut version, &blob, document, caller.actor()).await?;
     let details = json!({ "state-version": version.id, "serial": serial });
-    note(tx, caller, run, (RunEventAction::StateAdopted, "run.adopt-state"), comment, details).await?;
+    let comment = comments::keep_if_said(tx, run, comment).await?;
+    run_events::note(tx, caller, run, ADOPTED, comment, details).await?;
     end_recovery(tx, run).await?;
     Ok(())
 }
@@ -169,7 +144,8 @@ pub async fn discard(app: &App, caller: &Caller, id: RunId, comment: Option<Stri
                     return Err(decided(&run.id, state.as_ref()));
                 }
                 let details = json!({ "serial": state.and_then(|state| state.serial) });
-                note(tx, &caller, &run, (RunEventAction::StateDiscarded, "run.discard-state"), comment, details).await
+                let comment = comments::keep_if_said(tx, &run, comment).await?;
+                Ok(run_events::note(tx, &caller, &run, DISCARDED, comment, details).await?)
             })
         })
         .await

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use terrane_domain::access::{Action, Authorized, Caller};
-use terrane_domain::ids::{CommentId, RunId};
+use terrane_domain::ids::RunId;
 use terrane_domain::reasons::ReasonCode;
 use terrane_domain::run_events::RunEventAction;
 use terrane_domain::runner_protocol::StopRequest;
@@ -13,8 +13,7 @@ use terrane_domain::workspaces::LockHolder;
 use terrane_store::Tx;
 use terrane_store::runs::RunChange;
 
-use crate::run_events::add;
-use crate::{App, AppError, AppResult, comments, events, lookups, queue};
+use crate::{App, AppError, AppResult, comments, lookups, queue, run_events};
 
 /// How long a runner has to say that it has ended a child by force. After it the run ends without its word.
 const KILL_PATIENCE: Duration = Duration::from_secs(10);
@@ -72,11 +71,8 @@ pub async fn act(app: &App, caller: &Caller, id: RunId, action: RunAction, comme
         .write(move |tx| {
             Box::pin(async move {
                 let run = lookups::run(tx, &caller, &id, action.right()).await?;
-                let comment_id = match comment {
-                    Some(body) => Some(comments::keep(tx, &run, body).await?),
-                    None => None,
-                };
-                note(tx, &caller, &run, action, comment_id).await?;
+                let comment = comments::keep_if_said(tx, &run, comment).await?;
+                run_events::note(tx, &caller, &run, (action.entry(), action.name()), comment, json!({})).await?;
                 match action {
                     RunAction::Confirm => confirm(tx, &caller, run).await,
                     RunAction::Discard => discard(tx, run).await,
@@ -87,13 +83,6 @@ pub async fn act(app: &App, caller: &Caller, id: RunId, action: RunAction, comme
             })
         })
         .await
-}
-
-async fn note(tx: &mut Tx, caller: &Caller, run: &Run, action: RunAction, comment: Option<CommentId>) -> AppResult<()> {
-    let details = json!({ "comment": comment });
-    add(tx, run, action.entry(), Some(caller), comment).await?;
-    events::record(tx, caller, &run.organization_id, action.name(), run.id.as_str(), details).await?;
-    Ok(())
 }
 
 fn not_now(run: &Run, wanted: &str) -> AppError {
