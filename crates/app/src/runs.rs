@@ -229,6 +229,8 @@ pub(crate) async fn create_in(tx: &mut Tx, caller: &Caller, new: NewRun) -> AppR
         id: RunId::from_entropy(entropy()),
         organization_id: workspace.organization_id.clone(),
         workspace_id: workspace.id.clone(),
+        workspace_name: workspace.name.clone(),
+        working_directory: workspace.working_directory.trim_matches('/').to_owned(),
         configuration_version_id: configuration.id.clone(),
         plan_id: PlanId::from_entropy(entropy()),
         apply_id: ApplyId::from_entropy(entropy()),

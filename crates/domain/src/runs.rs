@@ -384,6 +384,10 @@ pub struct Run {
     pub organization_id: OrganizationId,
     /// The workspace.
     pub workspace_id: WorkspaceId,
+    /// The workspace's name, which a plan keeps for its apply; frozen at creation.
+    pub workspace_name: String,
+    /// Folder of the root module inside the configuration, empty for its top; frozen at creation.
+    pub working_directory: String,
     /// The configuration.
     pub configuration_version_id: ConfigurationVersionId,
     /// The plan; exists from the start.
@@ -518,6 +522,8 @@ mod tests {
             configuration_version_id: ConfigurationVersionId::from_entropy(1),
             plan_id: PlanId::from_entropy(1),
             apply_id: ApplyId::from_entropy(1),
+            workspace_name: String::new(),
+            working_directory: String::new(),
             status: S::Pending,
             status_timestamps: serde_json::json!({}),
             message: String::new(),

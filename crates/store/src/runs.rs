@@ -19,8 +19,9 @@ use crate::workspaces::visible_to;
 
 pub use lists::{RunFilter, list};
 
-record!(Run, "runs", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27", {
-    id, organization_id, workspace_id, configuration_version_id, plan_id, apply_id, status, status_timestamps, message,
+record!(Run, "runs", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29", {
+    id, organization_id, workspace_id, workspace_name, working_directory, configuration_version_id, plan_id, apply_id,
+    status, status_timestamps, message,
     source, created_by, confirmed_by, auto_apply, plan_only, save_plan, allow_empty_apply, operation, options,
     log_format, engine, terraform_version, input_state_version_id, has_changes, reason, reason_message, canceled_at, created_at
 });

@@ -75,6 +75,13 @@ impl Terrane {
         self.dev.data_dir.join("dev.tfrc")
     }
 
+    /// Removes what the runner kept of plans for their applies, as a restart of it does.
+    pub(crate) fn forget_run_folders(&self) {
+        for folder in std::fs::read_dir(self.dev.data_dir.join("runner/runs")).unwrap() {
+            std::fs::remove_dir_all(folder.unwrap().path()).unwrap();
+        }
+    }
+
     pub(crate) fn root_key(&self) -> Key {
         load_root_key(&self.dev.data_dir.join("root.key")).unwrap()
     }

@@ -268,6 +268,8 @@ CREATE TABLE runs (
     id TEXT COLLATE "C" PRIMARY KEY,
     organization_id TEXT COLLATE "C" NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
     workspace_id TEXT COLLATE "C" NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
+    workspace_name TEXT COLLATE "C" NOT NULL,
+    working_directory TEXT COLLATE "C" NOT NULL,
     configuration_version_id TEXT COLLATE "C" NOT NULL,
     plan_id TEXT COLLATE "C" NOT NULL,
     apply_id TEXT COLLATE "C" NOT NULL,

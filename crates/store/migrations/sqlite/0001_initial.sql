@@ -262,6 +262,8 @@ CREATE TABLE runs (
     id TEXT PRIMARY KEY,
     organization_id TEXT NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
     workspace_id TEXT NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
+    workspace_name TEXT NOT NULL,
+    working_directory TEXT NOT NULL,
     configuration_version_id TEXT NOT NULL,
     plan_id TEXT NOT NULL,
     apply_id TEXT NOT NULL,

@@ -287,7 +287,7 @@ async fn runs_with_their_phases_and_variables() {
                 text(),
                 any_of(RunSource::ALL),
                 any::<[bool; 6]>(),
-                (any_of(RunOperation::ALL), options()),
+                (any_of(RunOperation::ALL), options(), [text(), text()]),
             ),
             (
                 any_of(LogFormat::ALL),
@@ -301,7 +301,7 @@ async fn runs_with_their_phases_and_variables() {
             (any_of(PhaseStatus::ALL), counts(), any::<i64>(), any::<bool>(), perhaps(text()), words()),
         );
         for (front, middle, back) in some(COUNT * 3, &values) {
-            let (status, status_timestamps, message, source, flags, (operation, options)) = front;
+            let (status, status_timestamps, message, source, flags, (operation, options, [name, folder])) = front;
             let (log_format, engine, terraform_version, reason, reason_message, canceled_at, created_at) = middle;
             let (phase_status, counts, log_length, log_ended, blob, texts) = back;
             let run = keep(Run {
@@ -316,6 +316,8 @@ async fn runs_with_their_phases_and_variables() {
                 allow_empty_apply: flags[5],
                 operation,
                 options,
+                workspace_name: name,
+                working_directory: folder,
                 log_format,
                 engine,
                 terraform_version,

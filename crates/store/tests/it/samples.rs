@@ -113,6 +113,8 @@ impl World {
             id: RunId::from_entropy(entropy()),
             organization_id: self.organization.id.clone(),
             workspace_id: self.workspace.id.clone(),
+            workspace_name: self.workspace.name.clone(),
+            working_directory: String::new(),
             configuration_version_id: ConfigurationVersionId::from_entropy(entropy()),
             plan_id: PlanId::from_entropy(entropy()),
             apply_id: ApplyId::from_entropy(entropy()),

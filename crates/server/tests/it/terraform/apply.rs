@@ -40,6 +40,26 @@ fn an_apply_that_is_confirmed_is_done_and_a_destroy_undoes_it() {
 }
 
 #[test]
+fn a_plan_is_applied_as_it_was_made_when_its_workspace_has_another_name_and_folder_by_then() {
+    for folder_is_kept in [true, false] {
+        let terrane = &Terrane::start();
+        let workspace = Workspace::initialized(terrane, r#"output "workspace" { value = terraform.workspace }"#);
+        let mut apply = workspace.start(&["apply"]);
+        apply.read_until("Only 'yes' will be accepted");
+        let id = workspace.id();
+        workspace.set("working-directory", "elsewhere");
+        workspace.set("name", "renamed");
+        if !folder_is_kept {
+            terrane.forget_run_folders();
+        }
+        apply.answer("yes");
+        apply.end().with(0).shows("Apply complete!").shows(r#"workspace = "app""#);
+        let outputs = terrane.data(&format!("workspaces/{id}/current-state-version-outputs"));
+        assert_eq!(outputs[0]["attributes"]["value"], "app", "folder kept: {folder_is_kept}");
+    }
+}
+
+#[test]
 fn an_apply_that_is_not_confirmed_is_discarded() {
     let terrane = &Terrane::start();
     let workspace = Workspace::initialized(terrane, GREETING);
