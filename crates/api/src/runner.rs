@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
 use terrane_app::jobs::{self, JobInput};
 use terrane_app::{App, AppError, PlanDocument, errored_states};
+use terrane_domain::access::Caller;
 use terrane_domain::runner_protocol::{
     ClaimRequest, Fenced, Finish, Job, LOG_CHUNK_BYTES, Lease, LogPosition, LostJob, ReattachRequest, RecoverRequest,
 };
@@ -96,14 +97,22 @@ async fn renew(
     Ok(Answer(jobs::renew(&app, &caller, id(&job)?, request.fence).await?))
 }
 
+/// The bytes of one of a job's inputs, or that there are none.
+async fn input(app: &App, caller: &Caller, job: &str, query: &Query, input: JobInput) -> ApiResult<Response> {
+    let reader = jobs::input(app, caller, id(job)?, number(query, "fence")?, input).await?;
+    Ok(match reader {
+        Some(reader) => stream(reader, "application/octet-stream"),
+        None => StatusCode::NO_CONTENT.into_response(),
+    })
+}
+
 async fn configuration(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(job): Path<String>,
     Parameters(query): Parameters,
 ) -> ApiResult<Response> {
-    let reader = jobs::input(&app, &caller, id(&job)?, number(&query, "fence")?, JobInput::Configuration).await?;
-    Ok(stream(reader, "application/octet-stream"))
+    input(&app, &caller, &job, &query, JobInput::Configuration).await
 }
 
 async fn state(
@@ -112,10 +121,7 @@ async fn state(
     Path(job): Path<String>,
     Parameters(query): Parameters,
 ) -> ApiResult<Response> {
-    Ok(stream(
-        jobs::input(&app, &caller, id(&job)?, number(&query, "fence")?, JobInput::State).await?,
-        "application/json",
-    ))
+    input(&app, &caller, &job, &query, JobInput::State).await
 }
 
 async fn plan(
@@ -124,10 +130,7 @@ async fn plan(
     Path(job): Path<String>,
     Parameters(query): Parameters,
 ) -> ApiResult<Response> {
-    Ok(stream(
-        jobs::input(&app, &caller, id(&job)?, number(&query, "fence")?, JobInput::Plan).await?,
-        "application/octet-stream",
-    ))
+    input(&app, &caller, &job, &query, JobInput::Plan).await
 }
 
 async fn log(
@@ -165,7 +168,7 @@ async fn put_errored_state(
 
 async fn put_document(
     app: &App,
-    caller: &terrane_domain::access::Caller,
+    caller: &Caller,
     job: &str,
     query: &Query,
     document: PlanDocument,

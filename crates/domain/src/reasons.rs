@@ -7,6 +7,8 @@ words! {
         EngineMissing = "engine-missing",
         /// The configuration archive cannot be unpacked.
         ConfigurationInvalid = "configuration-invalid",
+        /// What the run works with is stored, but cannot be read any more.
+        InputUnreadable = "input-unreadable",
         /// terraform cannot be started with the workspace's environment variables.
         EnvironmentInvalid = "environment-invalid",
         /// `terraform init` failed.
@@ -63,6 +65,9 @@ impl ReasonCode {
             }
             Self::ConfigurationInvalid => {
                 "The configuration archive could not be unpacked. Upload it again, then queue a new run."
+            }
+            Self::InputUnreadable => {
+                "What this run needs cannot be read from the server's storage. Nothing was changed. Let whoever runs the server restore it, then queue a new run."
             }
             Self::EnvironmentInvalid => {
                 "An environment variable of the workspace cannot be handed to terraform. The log says which and why; change it, then queue a new run."

@@ -10,7 +10,7 @@
 //! | `POST jobs/{id}/reattach` | [`ReattachRequest`] | 200 [`Job`] with a new fence, 409 when nobody holds the job any more |
 //! | `POST jobs/{id}/admit` | [`Fenced`] | 204 once in the life of an apply, before its child starts; 409 the second time |
 //! | `POST jobs/{id}/renew` | [`Fenced`] | 200 [`Lease`] |
-//! | `GET jobs/{id}/configuration?fence=`, `.../state?fence=`, `.../plan?fence=` | | raw bytes; 404 where there is none |
+//! | `GET jobs/{id}/configuration?fence=`, `.../state?fence=`, `.../plan?fence=` | | 200 raw bytes; 204 where there is none; 409 [`RefusalCode::InputUnreadable`] where there should be one |
 //! | `PUT jobs/{id}/log?fence=&offset=` | raw bytes | 200 [`LogPosition`]; bytes already stored are taken again without effect |
 //! | `PUT jobs/{id}/state?fence=` | raw state | 204; the same serial with the same bytes again is 204, with others 409 |
 //! | `POST jobs/{id}/recover` | [`RecoverRequest`] | 200 [`LostJob`] with a new fence, for an apply that the caller lost; 409 where nothing is wanted of it |
@@ -84,6 +84,8 @@ words! {
         AlreadyAdmitted = "already-admitted",
         /// The log piece starts behind or beyond what is stored.
         LogGap = "log-gap",
+        /// What is asked for is stored, but missing or damaged there.
+        InputUnreadable = "input-unreadable",
         /// Another state is stored under this serial.
         StateConflict = "state-conflict",
     }

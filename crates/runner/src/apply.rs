@@ -30,7 +30,7 @@ async fn prepare(setting: &Setting, log: &Log) -> Result<Option<Ended>, RunnerEr
     }
     plan::prepare(setting).await?;
     let packed = setting.folder.root.join("plan.tar");
-    if !setting.runner.client.fetch(&setting.job, "plan", &packed).await? {
+    if !setting.fetch("plan", &packed).await? {
         return Err(RunnerError::job(ReasonCode::PlanStale, ReasonCode::PlanStale.sentence()));
     }
     plan::unpack_plan(setting, &packed)?;

@@ -141,6 +141,20 @@ impl Setting {
         }
     }
 
+    /// Fetches an input of the job into a file, unless its end comes first; tells whether there is one.
+    pub(crate) async fn fetch(&self, what: &str, to: &Path) -> Result<bool, RunnerError> {
+        let mut standing = self.lease.watch();
+        tokio::select! {
+            fetched = self.runner.client.fetch(&self.job, what, to) => fetched,
+            Ok(standing) = standing.wait_for(|now| now.is_lost || now.stop != StopRequest::None) => {
+                Err(if standing.is_lost { RunnerError::LeaseLost } else { RunnerError::Canceled })
+            }
+            () = tokio::time::sleep_until(self.until) => {
+                Err(Exceeded::Time(self.job.phase).explain(&self.runner.config.limits))
+            }
+        }
+    }
+
     /// Runs terraform; every piece of its output goes to `sink`. People's wishes reach it meanwhile. Answers also its
     /// output, or the end of it, if it is in the log.
     async fn run(&self, arguments: &[OsString], sink: Sink<'_>) -> Result<(Ended, Vec<u8>), RunnerError> {

@@ -9,6 +9,7 @@ use reqwest::{Body, Method, RequestBuilder, Response, StatusCode};
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use terrane_domain::ids::{JobId, RunnerId};
+use terrane_domain::reasons::ReasonCode;
 use terrane_domain::runner_protocol::{
     ClaimRequest, Fenced, Finish, Job, Lease, LogPosition, LostJob, ReattachRequest, RecoverRequest, Refusal,
     RefusalCode, SandboxLevel,
@@ -24,6 +25,8 @@ const UPLOAD_TIME: Duration = Duration::from_mins(10);
 /// How much of a file is in memory while it is sent.
 const PIECE_BYTES: usize = 64 * 1024;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// How often a download may break off at the same byte before it counts as damaged.
+const MOST_BREAKS: u32 = 5;
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// A document that has arrived whole.
@@ -33,7 +36,18 @@ fn document<T: DeserializeOwned>(call: &str, status: StatusCode, text: &[u8]) ->
 }
 
 fn refused(refusal: Refusal) -> RunnerError {
-    if refusal.code == RefusalCode::LeaseLost { RunnerError::LeaseLost } else { RunnerError::Refused(refusal) }
+    match refusal.code {
+        RefusalCode::LeaseLost => RunnerError::LeaseLost,
+        RefusalCode::InputUnreadable => RunnerError::job(ReasonCode::InputUnreadable, refusal.message),
+        _ => RunnerError::Refused(refusal),
+    }
+}
+
+fn broken_input(what: &str, length: usize) -> String {
+    let name = if what == "plan" { "saved plan" } else { what };
+    format!(
+        "The {name} that this run needs broke off after {length} bytes, {MOST_BREAKS} times in a row. Let whoever runs the server look for the cause in the server's log, then queue a new run."
+    )
 }
 
 /// A job that we held and that the server does not know any more is lost. Before that, "not found" may mean anything: a
@@ -211,28 +225,45 @@ impl Client {
         held(self.call::<IgnoredAny>(&path, UPLOAD_TIME, build).await).map(drop)
     }
 
-    /// Fetches an input into a file; tells whether there is one.
+    /// Fetches an input into a file; tells whether there is one. A download that breaks off always at the same byte is one
+    /// that the server cannot read on.
     pub(crate) async fn fetch(&self, job: &Job, what: &str, to: &Path) -> Result<bool, RunnerError> {
         let path = format!("{}/{what}?fence={}", job.id, job.fence);
+        let (mut pause, mut broken_at, mut times) = (FIRST_PAUSE, None, 0);
         loop {
             let mut answer = self.send(&path, UPLOAD_TIME, || Ok(self.request(Method::GET, &path))).await?;
-            if answer.status() == StatusCode::NOT_FOUND {
-                return Ok(false);
+            match answer.status() {
+                StatusCode::NO_CONTENT => return Ok(false),
+                StatusCode::NOT_FOUND => return Err(RunnerError::LeaseLost),
+                _ => {}
             }
             let mut file = tokio::fs::File::create(to).await.map_err(RunnerError::file(to))?;
+            let mut length = 0;
             loop {
                 match answer.chunk().await {
-                    Ok(Some(chunk)) => file.write_all(&chunk).await.map_err(RunnerError::file(to))?,
+                    Ok(Some(chunk)) => {
+                        length += chunk.len();
+                        file.write_all(&chunk).await.map_err(RunnerError::file(to))?;
+                    }
                     Ok(None) => {
                         file.flush().await.map_err(RunnerError::file(to))?;
                         return Ok(true);
                     }
                     Err(error) => {
-                        tracing::debug!(path, %error, "a download broke off; trying again");
+                        tracing::debug!(path, length, %error, "a download broke off; trying again");
                         break;
                     }
                 }
             }
+            if broken_at.replace(length) != Some(length) {
+                (pause, times) = (FIRST_PAUSE, 0);
+            }
+            times += 1;
+            if times == MOST_BREAKS {
+                return Err(RunnerError::job(ReasonCode::InputUnreadable, broken_input(what, length)));
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 }
@@ -325,5 +356,40 @@ mod tests {
         let (client, _calls) = fake::server(vec![fake::answer("200 OK", "<html>", 6)]).await;
         let error = client.renew(&JobId::from_entropy(1), 1).await.unwrap_err();
         assert!(matches!(error, RunnerError::Unexpected { status: 200, .. }), "{error}");
+    }
+
+    async fn fetched(answers: Vec<String>) -> Result<bool, RunnerError> {
+        let folder = tempfile::tempdir().unwrap();
+        let (client, calls) = fake::server(answers).await;
+        let fetched = client.fetch(&fake::job(), "state", &folder.path().join("state")).await;
+        calls.await.unwrap();
+        fetched
+    }
+
+    #[tokio::test]
+    async fn an_input_is_there_or_is_not_or_the_job_is_lost() {
+        assert!(fetched(vec![fake::answer("200 OK", "{}", 2)]).await.unwrap());
+        assert!(!fetched(vec![fake::answer("204 No Content", "", 0)]).await.unwrap());
+        let lost = fetched(vec![fake::answer("404 Not Found", "", 0)]).await;
+        assert!(matches!(lost, Err(RunnerError::LeaseLost)), "{lost:?}");
+    }
+
+    #[tokio::test]
+    async fn a_download_that_breaks_off_here_and_there_is_made_again() {
+        let mut answers: Vec<_> = (0..12).map(|length| fake::answer("200 OK", &"x".repeat(length), 12)).collect();
+        answers.push(fake::answer("200 OK", &"x".repeat(12), 12));
+        assert!(fetched(answers).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn an_input_that_is_refused_or_always_breaks_off_at_one_place_fails_the_run() {
+        let refusal = r#"{"code":"input-unreadable","message":"The state is damaged.","offset":null}"#;
+        let refused = vec![fake::answer("409 Conflict", refusal, refusal.len())];
+        let broken = vec![fake::answer("200 OK", "abc", 4); 5];
+        for (answers, text) in [(refused, "The state is damaged."), (broken, "broke off after 3 bytes, 5 times")] {
+            let error = fetched(answers).await.unwrap_err();
+            assert_eq!(error.reason(), ReasonCode::InputUnreadable);
+            assert!(error.to_string().contains(text), "{error}");
+        }
     }
 }

@@ -48,6 +48,9 @@ pub enum RunnerError {
         /// In words.
         message: String,
     },
+    /// People wanted the end of the job before anything was begun.
+    #[error("the job was cancelled")]
+    Canceled,
     /// The runner stops before the job has a result: its next life takes it up again.
     #[error("the runner stops")]
     Stopping,

@@ -183,6 +183,10 @@ async fn perform(
         Phase::Plan => plan::run(&setting, log).await,
         Phase::Apply => apply::run(&setting, log, spool.clone(), deliveries).await,
     };
+    let result = match result {
+        Err(RunnerError::Canceled) => Ok(PhaseResult::canceled()),
+        other => other,
+    };
     // A sandbox that was made ready goes before its folder.
     drop(setting);
     match (phase, &result) {

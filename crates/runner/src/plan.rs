@@ -23,14 +23,14 @@ pub(crate) const MAX_LOCK_BYTES: u64 = 1 << 20;
 
 /// Makes a fresh folder with configuration and state.
 pub(crate) async fn prepare(setting: &Setting) -> Result<(), RunnerError> {
-    let (client, job, folder) = (&setting.runner.client, &setting.job, &setting.folder);
+    let (job, folder) = (&setting.job, &setting.folder);
     folder.create()?;
     if let Some(mirror) = &setting.runner.config.provider_mirror {
         folder.link_provider_mirror(mirror)?;
     }
     folder.write_cli_configuration(job)?;
     setting.make_ready();
-    if !client.fetch(job, "configuration", &folder.archive()).await? {
+    if !setting.fetch("configuration", &folder.archive()).await? {
         return Err(RunnerError::job(ReasonCode::ConfigurationInvalid, ReasonCode::ConfigurationInvalid.sentence()));
     }
     let unpacked = folder.clone();
@@ -52,7 +52,7 @@ pub(crate) async fn fetch_state(setting: &Setting) -> Result<(), RunnerError> {
     let state = folder.state_file(&job.workspace_name);
     // Beside the folder: in it, a run may have laid a link where we write.
     let fetched = folder.root.with_extension("state");
-    let is_there = setting.runner.client.fetch(job, "state", &fetched).await?;
+    let is_there = setting.fetch("state", &fetched).await?;
     let copy = || {
         let mut to = folder::create_inside(&folder.root, &state)?;
         std::io::copy(&mut std::fs::File::open(&fetched)?, &mut to).map(drop)

@@ -75,6 +75,14 @@ impl Terrane {
         self.dev.data_dir.join("dev.tfrc")
     }
 
+    /// The files of the server's blobs of one kind.
+    pub(crate) fn blobs(&self, kind: &str) -> Vec<PathBuf> {
+        let organizations = std::fs::read_dir(self.dev.data_dir.join("blobs")).unwrap();
+        let folders = organizations.map(|organization| organization.unwrap().path().join(kind));
+        let files = folders.filter(|folder| folder.exists()).flat_map(|folder| std::fs::read_dir(folder).unwrap());
+        files.map(|file| file.unwrap().path()).collect()
+    }
+
     /// Removes what the runner kept of plans for their applies, as a restart of it does.
     pub(crate) fn forget_run_folders(&self) {
         for folder in std::fs::read_dir(self.dev.data_dir.join("runner/runs")).unwrap() {
