@@ -53,6 +53,15 @@ async fn held(tx: &mut Tx, id: &JobId, fence: i64) -> AppResult<(JobRecord, Run,
     Ok((job, run, phase))
 }
 
+/// The same for a call that writes: nobody takes the job away before the transaction ends.
+async fn hold_held(tx: &mut Tx, id: &JobId, fence: i64) -> AppResult<(JobRecord, Run, RunPhase)> {
+    let job = terrane_store::jobs::by_id(tx, id).await?.ok_or(AppError::NotFound)?;
+    if !hold_workspace(tx, &job).await? {
+        return Err(AppError::NotFound);
+    }
+    held(tx, id, fence).await
+}
+
 /// Holds the workspace of a job's run, before a row below it is written: who deletes the workspace, or ends its runs,
 /// takes the rows in this order too, and neither waits for the other. `false` if the run is gone.
 pub(crate) async fn hold_workspace(tx: &mut Tx, job: &JobRecord) -> AppResult<bool> {

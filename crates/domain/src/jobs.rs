@@ -56,6 +56,11 @@ pub struct JobRecord {
 }
 
 impl JobRecord {
+    /// Whether its runner holds it and has not been heard of for a whole lease.
+    pub fn is_lost(&self, now: Timestamp) -> bool {
+        self.status == JobStatus::Claimed && self.lease_until.is_some_and(|until| until < now)
+    }
+
     /// Whether it is given out again after its runner was lost: never once an apply may have begun.
     pub const fn may_repeat(&self) -> bool {
         match (self.stop, self.phase) {

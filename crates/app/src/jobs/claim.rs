@@ -69,6 +69,8 @@ async fn claim_one(app: &App, request: &ClaimRequest) -> AppResult<Option<Job>> 
                     Phase::Apply => RunStatus::Applying,
                 };
                 if !terrane_store::runs::set_status(tx, &mut run, status, RunChange::default()).await? {
+                    tracing::error!(job = %job.id, run = %run.id, "a job is dropped: its run does not wait for it");
+                    terrane_store::jobs::lose(tx, &job.id, job.fence + 1).await?;
                     return Ok(None);
                 }
                 if job.phase == Phase::Plan {

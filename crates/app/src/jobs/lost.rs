@@ -10,29 +10,32 @@ use terrane_store::Tx;
 use terrane_store::runs::RunChange;
 
 use super::hold_workspace;
-use crate::{App, AppError, AppResult, queue};
+use crate::{App, AppResult, queue};
 
-/// Deals with jobs whose runner has not been heard of for a whole lease. Answers how many there were.
+/// Deals with jobs whose runner has not been heard of for a whole lease, each by itself: one that fails keeps none of the
+/// others, and its turn comes again. Answers how many there were.
 pub async fn sweep_lost(app: &App) -> AppResult<usize> {
-    app.store
-        .write(|tx| {
-            Box::pin(async move {
-                let now = tx.now();
-                let lost = terrane_store::jobs::lost(tx, now).await?;
-                let count = lost.len();
-                for job in lost {
-                    lose(tx, job).await?;
-                }
-                Ok::<_, AppError>(count)
-            })
-        })
-        .await
+    let now = app.store.now();
+    let lost = app.store.read(move |tx| Box::pin(async move { terrane_store::jobs::lost(tx, now).await })).await?;
+    let count = lost.len();
+    for job in lost {
+        let (id, run_id) = (job.id.clone(), job.run_id.clone());
+        if let Err(error) = app.store.write(move |tx| Box::pin(async move { lose(tx, job).await })).await {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(job = %id, run = %run_id, error, "a job whose runner is lost could not be dealt with");
+        }
+    }
+    Ok(count)
 }
 
 async fn lose(tx: &mut Tx, job: JobRecord) -> AppResult<()> {
     if !hold_workspace(tx, &job).await? {
         return Ok(());
     }
+    // Its runner may have come back since it was looked for.
+    let Some(job) = terrane_store::jobs::by_id(tx, &job.id).await?.filter(|job| job.is_lost(tx.now())) else {
+        return Ok(());
+    };
     let Some(mut run) = terrane_store::runs::by_id(tx, &job.run_id).await? else { return Ok(()) };
     let Some(mut phase) = terrane_store::runs::phase(tx, &job.run_id, job.phase).await? else { return Ok(()) };
     tracing::warn!(job = %job.id, run = %run.id, phase = %job.phase, "the runner of a job is lost");

@@ -8,7 +8,7 @@ use terrane_domain::state_versions::{NewState, StateVersion, is_stored, may_foll
 use terrane_store::BlobKind;
 use terrane_store::runs::PlanDocument;
 
-use super::{held, lease_lost, refused, require_runner};
+use super::{held, hold_held, lease_lost, refused, require_runner};
 use crate::streams::{Body, receive, remove_if_refused};
 use crate::{App, AppError, AppResult, entropy, state_uploads};
 
@@ -81,14 +81,22 @@ pub async fn put_plan_document(
         .store
         .write(move |tx| {
             Box::pin(async move {
-                held(tx, &id, fence).await?;
-                terrane_store::runs::set_plan_document(tx, &plan_id, document, &blob.key).await?;
-                Ok::<_, AppError>(())
+                let (_, _, phase) = hold_held(tx, &id, fence).await?;
+                let replaced = match document {
+                    PlanDocument::Plan => phase.plan_blob,
+                    PlanDocument::Json => phase.json_blob,
+                    PlanDocument::Redacted => phase.redacted_blob,
+                };
+                terrane_store::runs::set_plan_document(tx, &phase.id, document, &blob.key).await?;
+                Ok::<_, AppError>(replaced)
             })
         })
         .await;
     remove_if_refused(app, &key, &written).await;
-    written
+    if let Some(replaced) = written? {
+        app.store.remove_blob(&replaced).await?;
+    }
+    Ok(())
 }
 
 /// Stores a state that the run wrote. What is stored already has no effect; the same serial with other bytes is refused.
@@ -106,8 +114,8 @@ pub async fn put_state(app: &App, caller: &Caller, id: JobId, fence: i64, body: 
         .store
         .write(move |tx| {
             Box::pin(async move {
-                held(tx, &id, fence).await?;
-                let current = state_uploads::hold_current(tx, &run.workspace_id).await?;
+                hold_held(tx, &id, fence).await?;
+                let current = terrane_store::state_versions::current(tx, &run.workspace_id).await?;
                 let new =
                     NewState { serial: document.serial, lineage: &document.lineage, md5: &blob.md5, force: false };
                 if is_stored(current.as_ref(), &run.id, &new) {

@@ -5,14 +5,17 @@ use std::time::Duration;
 
 use terrane_app::background::Sweep;
 use terrane_app::jobs::JobInput;
-use terrane_app::runs::RunAction;
-use terrane_app::{AppError, jobs, workspaces};
+use terrane_app::runs::{NewRun, RunAction};
+use terrane_app::{AppError, PlanDocument, jobs, streams, workspaces};
 use terrane_domain::reasons::ReasonCode;
 use terrane_domain::runner_protocol::{Job, Phase, ReattachRequest, RefusalCode, SandboxLevel};
 use terrane_domain::runs::RunStatus;
 use terrane_domain::workspaces::LockHolder;
+use terrane_store::StoreError;
+use tokio::sync::oneshot;
 
 use crate::databases::each;
+use crate::world::{World, walk};
 
 const LEASE: Duration = Duration::from_secs(31);
 
@@ -171,6 +174,104 @@ async fn log_bytes_that_are_stored_are_taken_again_without_effect_and_a_gap_is_r
         assert_eq!(world.log(&job, 0, "abc").await.unwrap(), 3);
         assert_eq!(world.log(&job, 1, "bcd").await.unwrap(), 4);
         assert_eq!(refusal(world.log(&job, 9, "x").await), RefusalCode::LogGap);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_lost_job_that_cannot_be_dealt_with_does_not_keep_the_others() {
+    each(async |world| {
+        let broken = world.queue(world.new_run()).await.run;
+        world.claim().await;
+        let (workspace_id, configuration) = world.add_workspace("other", false).await;
+        let other = world
+            .queue(NewRun { workspace_id, configuration_version_id: Some(configuration), ..world.new_run() })
+            .await
+            .run;
+        world.claim().await;
+        let sql = format!("UPDATE run_phases SET status = 'nonsense' WHERE run_id = '{}'", broken.id);
+        assert_eq!(world.execute(&sql).await, 2);
+        world.pass(LEASE);
+        assert_eq!(jobs::sweep_lost(&world.app).await.unwrap(), 2);
+        assert_eq!(world.read(&other.id).await.run.status, RunStatus::PlanQueued);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_job_whose_run_is_over_is_not_given_out_again_and_again() {
+    each(async |world| {
+        let run = world.queue(world.new_run()).await.run;
+        let sql = format!("UPDATE runs SET status = 'canceled' WHERE id = '{}'", run.id);
+        assert_eq!(world.execute(&sql).await, 1);
+        assert!(world.claim_or_none().await.is_none());
+        world.pass(LEASE);
+        assert_eq!(jobs::sweep_lost(&world.app).await.unwrap(), 0);
+        assert!(world.claim_or_none().await.is_none());
+    })
+    .await;
+}
+
+/// Takes a job from its runner while `send` is under way: it was ours when it began, and is not when it is to be stored.
+async fn losing<T>(world: &World, job: &Job, send: impl Future<Output = T>) -> T {
+    let (workspace_id, id, fence) = (world.workspace_id.clone(), job.id.clone(), job.fence);
+    let (app, (holds, is_held)) = (world.app.clone(), oneshot::channel());
+    let losing = tokio::spawn(async move {
+        app.store()
+            .write(move |tx| {
+                Box::pin(async move {
+                    terrane_store::workspaces::hold(tx, &workspace_id).await?;
+                    holds.send(()).unwrap();
+                    tokio::task::block_in_place(|| std::thread::sleep(Duration::from_secs(1)));
+                    terrane_store::jobs::lose(tx, &id, fence).await
+                })
+            })
+            .await
+    });
+    is_held.await.unwrap();
+    let sent = send.await;
+    let lost: Result<bool, StoreError> = losing.await.unwrap();
+    assert!(lost.unwrap());
+    sent
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_document_that_arrives_while_its_job_is_lost_is_refused() {
+    each(async |world| {
+        world.queue(world.new_run()).await;
+        let job = world.claim().await;
+        let body = streams::body("{}");
+        let (id, fence) = (job.id.clone(), job.fence);
+        let put = jobs::put_plan_document(&world.app, &world.runner, id, fence, PlanDocument::Json, body);
+        assert_eq!(refusal(losing(world, &job, put).await), RefusalCode::LeaseLost);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_that_arrives_while_its_job_is_lost_is_refused() {
+    each(async |world| {
+        let run = world.queue(world.new_run()).await.run;
+        world.finish(&world.claim().await, true).await.unwrap();
+        world.act(&run.id, RunAction::Confirm).await.unwrap();
+        let job = world.claim().await;
+        assert_eq!(refusal(losing(world, &job, world.put_state(&job, 5)).await), RefusalCode::LeaseLost);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_document_that_is_sent_again_leaves_one_blob() {
+    each(async |world| {
+        world.queue(world.new_run()).await;
+        let job = world.claim().await;
+        let before = walk(&world.blob_folder());
+        for text in ["{}", "{ }"] {
+            let (id, body) = (job.id.clone(), streams::body(text));
+            let put = jobs::put_plan_document(&world.app, &world.runner, id, job.fence, PlanDocument::Json, body);
+            put.await.unwrap();
+        }
+        assert_eq!(walk(&world.blob_folder()), before + 1);
     })
     .await;
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::json;
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use terrane_app::callers::{Secret, authenticate};
 use terrane_app::configuration_versions::NewConfigurationVersion;
 use terrane_app::runs::{NewRun, RunAction, RunView};
@@ -42,6 +43,7 @@ pub(crate) struct World {
     configuration: ConfigurationVersionId,
     clock: Arc<TestClock>,
     _drain: watch::Sender<bool>,
+    database_url: String,
     folder: tempfile::TempDir,
 }
 
@@ -106,7 +108,7 @@ impl World {
         let clock = Arc::new(TestClock::default());
         let database_url = postgres.unwrap_or_else(|| format!("sqlite:{}", folder.path().join("db").display()));
         let store = Store::open(StoreOptions {
-            database_url,
+            database_url: database_url.clone(),
             blob_folder: folder.path().join("blobs"),
             root_key: Key::generate(),
             clock: clock.clone(),
@@ -121,11 +123,20 @@ impl World {
         terrane_app::callers::set_runner_token(&app, Secret::new("runner")).await.unwrap();
         let runner = authenticate(&app, Some(Secret::new("runner"))).await.unwrap();
         let (workspace_id, configuration) = new_workspace(&app, &owner, "app", false).await;
-        Self { app, owner, runner, workspace_id, configuration, clock, _drain: drain, folder }
+        Self { app, owner, runner, workspace_id, configuration, clock, _drain: drain, database_url, folder }
     }
 
     pub(crate) fn blob_folder(&self) -> std::path::PathBuf {
         self.folder.path().join("blobs")
+    }
+
+    /// Changes the database past the server; tells how many rows.
+    pub(crate) async fn execute(&self, sql: &str) -> u64 {
+        if let Some(path) = self.database_url.strip_prefix("sqlite:") {
+            return rusqlite::Connection::open(path).unwrap().execute(sql, []).unwrap() as u64;
+        }
+        let mut connection = PgConnection::connect(&self.database_url).await.unwrap();
+        connection.execute(AssertSqlSafe(sql.to_owned())).await.unwrap().rows_affected()
     }
 
     pub(crate) fn pass(&self, time: Duration) {
@@ -200,9 +211,14 @@ impl World {
 
     /// Claims the next job; there must be one.
     pub(crate) async fn claim(&self) -> Job {
+        self.claim_or_none().await.unwrap()
+    }
+
+    /// Claims the next job if there is one.
+    pub(crate) async fn claim_or_none(&self) -> Option<Job> {
         let (runner_id, name) = (RunnerId::from_entropy(1), "test".to_owned());
         let request = ClaimRequest { runner_id, name, sandbox_level: SandboxLevel::L2 };
-        jobs::claim(&self.app, &self.runner, request).await.unwrap().unwrap()
+        jobs::claim(&self.app, &self.runner, request).await.unwrap()
     }
 
     /// What the run's people want of the job's child, as its runner hears it.
