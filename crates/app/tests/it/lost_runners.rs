@@ -229,10 +229,10 @@ async fn losing<T>(world: &World, job: &Job, send: impl Future<Output = T>) -> T
             .await
     });
     is_held.await.unwrap();
-    let sent = send.await;
+    let answer = send.await;
     let lost: Result<bool, StoreError> = losing.await.unwrap();
     assert!(lost.unwrap());
-    sent
+    answer
 }
 
 #[tokio::test(flavor = "multi_thread")]
