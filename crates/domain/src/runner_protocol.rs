@@ -24,7 +24,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::engines::EngineKind;
-use crate::ids::{JobId, RunId, RunnerId, WorkspaceId};
+use crate::ids::{JobId, OrganizationId, RunId, RunnerId, WorkspaceId};
 use crate::reasons::ReasonCode;
 use crate::runs::PlanOptions;
 
@@ -192,6 +192,8 @@ pub struct Job {
     pub workspace_id: WorkspaceId,
     /// The workspace's name: `TF_WORKSPACE`.
     pub workspace_name: String,
+    /// Its organization.
+    pub organization_id: OrganizationId,
     /// The organization's name.
     pub organization_name: String,
     /// The project's name.

@@ -34,6 +34,8 @@ async fn prepare(setting: &Setting, log: &Log) -> Result<Option<Ended>, RunnerEr
         return Err(RunnerError::job(ReasonCode::PlanStale, ReasonCode::PlanStale.sentence()));
     }
     plan::unpack_plan(setting, &packed)?;
+    // The plan's lock file may name more than the configuration's.
+    setting.offer_providers();
     setting.give_folder()?;
     setting.initialize(log).await
 }

@@ -25,6 +25,7 @@ use crate::folder::{self, RunFolder};
 use crate::lease::{Lease, Standing};
 use crate::limits::{Exceeded, Watch};
 use crate::log::Log;
+use crate::plan::MAX_LOCK_BYTES;
 use crate::sandbox::{Group, SETUP_FAILED, SETUP_MESSAGE, message};
 use crate::start::Sandbox;
 use crate::{Runner, RunnerError, masking};
@@ -153,6 +154,31 @@ impl Setting {
                 Err(Exceeded::Time(self.job.phase).explain(&self.runner.config.limits))
             }
         }
+    }
+
+    /// Lays the providers that the configuration's lock file names, and earlier runs have downloaded, where terraform looks
+    /// first. Without them it downloads its own.
+    pub(crate) fn offer_providers(&self) {
+        let (root, lock) = (&self.folder.root, self.folder.lock_file());
+        let Ok(lock) = folder::read_inside(root, &lock, MAX_LOCK_BYTES) else { return };
+        let lock = String::from_utf8_lossy(&lock);
+        let offered = self.runner.providers.offer(&self.job.organization_id, &lock, &self.folder.plugins());
+        if let Err(error) = offered {
+            tracing::warn!(job = %self.job.id, %error, "the providers of earlier runs could not be offered");
+        }
+    }
+
+    /// Keeps what `init` has downloaded for later runs, while the run goes on.
+    fn keep_providers(&self) {
+        let (providers, organization_id, job) =
+            (self.runner.providers.clone(), self.job.organization_id.clone(), self.job.id.clone());
+        let (root, plugins) = (self.folder.root.clone(), self.folder.plugins());
+        tokio::task::spawn_blocking(move || {
+            // A run that ends meanwhile takes its folder with it.
+            if let Err(error) = providers.keep(&organization_id, &root, &plugins) {
+                tracing::debug!(%job, %error, "the providers of a run could not be kept for others");
+            }
+        });
     }
 
     /// Runs terraform; every piece of its output goes to `sink`. People's wishes reach it meanwhile. Answers also its
@@ -312,7 +338,10 @@ impl Setting {
     pub(crate) async fn initialize(&self, log: &Log) -> Result<Option<Ended>, RunnerError> {
         let (ended, output) = self.run(&words(&[INIT, "-input=false", "-no-color"]), Sink::End(MAX_INIT_BYTES)).await?;
         match ended {
-            Ended::Exited(status) if status.success() => Ok(None),
+            Ended::Exited(status) if status.success() => {
+                self.keep_providers();
+                Ok(None)
+            }
             Ended::Exited(status) => {
                 log.write(&output).await;
                 Err(Self::failure(status, &output, ReasonCode::InitFailed))

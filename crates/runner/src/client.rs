@@ -322,6 +322,7 @@ pub(crate) mod fake {
             "id": JobId::from_entropy(1), "fence": 7, "phase": "apply", "admitted": true,
             "run_id": terrane_domain::ids::RunId::from_entropy(1),
             "workspace_id": terrane_domain::ids::WorkspaceId::from_entropy(1),
+            "organization_id": terrane_domain::ids::OrganizationId::from_entropy(1),
             "workspace_name": "w", "organization_name": "o", "project_name": "p", "working_directory": "",
             "engine": "terraform", "terraform_version": "latest", "log_format": "text",
             "options": terrane_domain::runs::PlanOptions::default(), "variables": [], "environment": [],

@@ -113,6 +113,7 @@ impl Setting {
             ("CHECKPOINT_DISABLE", "1".to_owned()),
             ("TF_IN_AUTOMATION", "1".to_owned()),
             ("TF_INPUT", "0".to_owned()),
+            ("TF_PLUGIN_CACHE_DIR", folder("plugins")),
             ("TF_WORKSPACE", job.workspace_name.clone()),
             ("TFC_RUN_ID", job.run_id.to_string()),
             ("TFC_WORKSPACE_NAME", job.workspace_name.clone()),

@@ -1,13 +1,16 @@
 //! The folder of a run: configuration, state, temporary files. It holds clear values, so it never outlives the run by
 //! more than the kept time, nor a restart.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Read, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use flate2::read::GzDecoder;
+use nix::dir::{Dir, Type};
 use nix::fcntl::{OFlag, OpenHow, ResolveFlag, openat2};
 use nix::sys::stat::Mode;
 use terrane_domain::archive::{ArchiveError, ArchiveRules, Entry, Judged, unpacked_limit};
@@ -60,7 +63,7 @@ impl RunFolder {
 
     pub(crate) fn create(&self) -> Result<(), RunnerError> {
         self.remove();
-        for folder in ["", "config", "state", "tmp", "home"] {
+        for folder in ["", "config", "state", "tmp", "home", "plugins"] {
             create_private(&self.root.join(folder))?;
         }
         Ok(())
@@ -93,6 +96,11 @@ impl RunFolder {
 
     pub(crate) fn state_file(&self, workspace: &str) -> PathBuf {
         self.root.join("state").join(workspace).join("terraform.tfstate")
+    }
+
+    /// Where terraform unpacks the providers that it downloads, or finds them.
+    pub(crate) fn plugins(&self) -> PathBuf {
+        self.root.join("plugins")
     }
 
     /// Names of the variables that the apply needs anew.
@@ -250,6 +258,36 @@ fn open_inside(root: &Path, path: &Path, flags: OFlag) -> std::io::Result<File> 
         .resolve(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS);
     let file = File::from(openat2(&folder, relative, how)?);
     if file.metadata()?.is_file() { Ok(file) } else { Err(std::io::Error::other("this is no regular file")) }
+}
+
+/// An entry of a folder.
+pub(crate) struct Listed {
+    pub(crate) path: PathBuf,
+    pub(crate) is_folder: bool,
+    /// A regular file.
+    pub(crate) is_file: bool,
+}
+
+/// What lies in a folder inside of `root` on which a run may have laid its hand: no link leads there.
+pub(crate) fn list_inside(root: &Path, path: &Path) -> std::io::Result<Vec<Listed>> {
+    let relative = path.strip_prefix(root).map_err(std::io::Error::other)?;
+    let how = OpenHow::new()
+        .flags(OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC)
+        .resolve(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_SYMLINKS);
+    let mut folder = Dir::from_fd(openat2(File::open(root)?, relative, how)?)?;
+    let mut listed = Vec::new();
+    for entry in folder.iter() {
+        let entry = entry?;
+        let name = entry.file_name().to_bytes();
+        if name != b"." && name != b".." {
+            listed.push(Listed {
+                path: path.join(OsStr::from_bytes(name)),
+                is_folder: entry.file_type() == Some(Type::Directory),
+                is_file: entry.file_type() == Some(Type::File),
+            });
+        }
+    }
+    Ok(listed)
 }
 
 /// Opens a file of a run.

@@ -18,6 +18,7 @@ mod log;
 mod log_limit;
 mod masking;
 mod plan;
+mod provider_cache;
 mod recovery;
 mod sandbox;
 mod schemas;
@@ -83,6 +84,7 @@ pub(crate) struct Runner {
     engines: Vec<engines::FoundEngine>,
     protection: sandbox::Protection,
     kept: job::KeptFolders,
+    providers: Arc<provider_cache::ProviderCache>,
 }
 
 #[cfg(test)]
@@ -109,6 +111,7 @@ impl Runner {
             engines: Vec::new(),
             protection: sandbox::Protection::off(),
             kept: job::KeptFolders::default(),
+            providers: Arc::new(provider_cache::ProviderCache::new(data_dir, 0)),
         })
     }
 }
@@ -146,6 +149,7 @@ pub async fn run(
         engines,
         protection,
         kept: job::KeptFolders::default(),
+        providers: Arc::new(provider_cache::ProviderCache::new(&config.data_dir, config.limits.provider_cache_bytes)),
         config,
     });
     let mut stopped = shutdown.clone();

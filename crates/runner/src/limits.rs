@@ -27,6 +27,8 @@ const GRACE: Duration = Duration::from_mins(1);
 pub struct RunLimits {
     /// Memory of all its processes together, in bytes.
     pub memory_bytes: u64,
+    /// Bytes of providers that are kept for later runs, of all together; none if 0.
+    pub provider_cache_bytes: u64,
     /// Processes and threads at a time.
     pub processes: u64,
     /// Its folder, temporary files with it, in bytes.
@@ -45,6 +47,7 @@ impl Default for RunLimits {
     fn default() -> Self {
         Self {
             memory_bytes: 2 << 30,
+            provider_cache_bytes: 10 << 30,
             processes: 512,
             disk_bytes: 10 << 30,
             log_bytes: 256 << 20,

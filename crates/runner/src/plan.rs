@@ -36,6 +36,7 @@ pub(crate) async fn prepare(setting: &Setting) -> Result<(), RunnerError> {
     let unpacked = folder.clone();
     RunnerError::of_task(tokio::task::spawn_blocking(move || unpacked.unpack())).await?;
     folder.write_override()?;
+    setting.offer_providers();
     let state = folder.state_file(&job.workspace_name);
     if let Some(parent) = state.parent() {
         std::fs::create_dir_all(parent).map_err(RunnerError::file(parent))?;

@@ -35,12 +35,13 @@ impl Setting {
     /// A sandbox that waits for its order.
     pub(crate) fn sandbox(&self) -> std::io::Result<Sandbox> {
         let (config, folder) = (&self.runner.config, self.folder.root.clone());
-        let settings = Settings {
+        let mut settings = Settings {
             uid: self.uid,
             engine: Some(self.engine.path.clone()),
             groups: self.group.as_ref().map(Group::folders).unwrap_or_default(),
             ..Settings::new(config, self.runner.protection.guard, folder, self.folder.temporary())
         };
+        settings.readable.extend(self.runner.providers.folder(&self.job.organization_id));
         let (reader, writer) = std::io::pipe()?;
         let (input, mut orders) = std::io::pipe()?;
         // The pipe holds more than these few paths.

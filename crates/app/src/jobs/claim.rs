@@ -131,6 +131,7 @@ async fn describe(app: &App, tx: &mut Tx, id: &JobId, run: &Run, phase: &RunPhas
         run_id: run.id.clone(),
         workspace_id: workspace.id,
         workspace_name: run.workspace_name.clone(),
+        organization_id: organization.id,
         organization_name: organization.name,
         project_name: project.name,
         working_directory: run.working_directory.clone(),

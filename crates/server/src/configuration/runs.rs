@@ -39,6 +39,9 @@ pub(super) struct RunsArguments {
     /// Folder with providers, laid out as terraform providers mirror makes it, that runs take instead of asking a registry
     #[arg(long = "run-provider-mirror", env = "TERRANE_RUN_PROVIDER_MIRROR", value_name = "FOLDER")]
     provider_mirror: Option<PathBuf>,
+    /// Disk for providers that runs have downloaded and later runs of their organization get, or off [default: 10GiB]
+    #[arg(long = "run-provider-cache", env = "TERRANE_RUN_PROVIDER_CACHE", value_name = "SIZE")]
+    provider_cache: Option<String>,
     /// Memory of one run [default: 2GiB]
     #[arg(long = "run-memory", env = "TERRANE_RUN_MEMORY", value_name = "SIZE")]
     memory: Option<String>,
@@ -103,6 +106,11 @@ pub(super) fn resolve(given: RunsArguments, file: RunsArguments) -> Result<RunsS
         provider_mirror,
         limits: RunLimits {
             memory_bytes: size(given.memory, file.memory, "memory", default.memory_bytes)?,
+            provider_cache_bytes: match super::text(given.provider_cache).or(file.provider_cache).as_deref() {
+                None => default.provider_cache_bytes,
+                Some("off") => 0,
+                Some(text) => parse_size("provider-cache", text)?,
+            },
             processes: given.processes.or(file.processes).unwrap_or(default.processes),
             disk_bytes: size(given.disk, file.disk, "disk", default.disk_bytes)?,
             log_bytes: size(given.log, file.log, "log", default.log_bytes)?,
