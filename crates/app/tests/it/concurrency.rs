@@ -11,7 +11,7 @@ use terrane_app::agent_pools::{self, AgentPoolChange};
 use terrane_app::projects::{self, ProjectSettings};
 use terrane_app::remote_state_consumers::{self, ConsumerChange};
 use terrane_app::reserved_tag_keys::{self, ReservedTagKeyChange};
-use terrane_app::runs::{NewRun, RunAction};
+use terrane_app::runs::{self, NewRun, RunAction};
 use terrane_app::tag_bindings::{self, BindingChange};
 use terrane_app::team_access::{
     self, ProjectSettings as TeamProjectSettings, WorkspaceSettings as TeamWorkspaceSettings,
@@ -299,6 +299,28 @@ async fn several_workspaces_are_taken_in_one_order_however_they_are_named() {
         other.during(&hold, Box::pin(moved), look).await.unwrap();
         let all = format!("SELECT COUNT(*) = 2 FROM workspaces WHERE project_id = '{project_id}'");
         assert!(other.holds(&all).await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_saved_plan_that_cannot_be_discarded_keeps_no_other() {
+    on_postgres(async |world, mut other| {
+        let mut saved = Vec::new();
+        for _ in 0..3 {
+            saved.push(world.queue(NewRun { save_plan: true, ..world.new_run() }).await.run.id);
+            world.finish(&world.claim().await, true).await.unwrap();
+        }
+        other.run("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'on purpose'; END $$").await;
+        let bad = &saved[1];
+        other.run(&format!("CREATE TRIGGER refuse BEFORE UPDATE ON runs FOR EACH ROW WHEN (OLD.id = '{bad}') EXECUTE FUNCTION refuse()")).await;
+        world.pass(Duration::from_hours(24 * 365));
+        assert_eq!(runs::expire_saved_plans(&world.app).await.unwrap(), 2);
+        for id in &saved {
+            let status = if id == bad { RunStatus::PlannedAndSaved } else { RunStatus::Discarded };
+            assert_eq!(world.read(id).await.run.status, status);
+        }
+        assert_eq!(runs::expire_saved_plans(&world.app).await.unwrap(), 0, "the loop would never rest");
     })
     .await;
 }
