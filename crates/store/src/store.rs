@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use sqlx::postgres::PgPool;
@@ -22,6 +23,9 @@ use crate::writer::{self, Panicked, Writer};
 
 /// How often a write is begun on PostgreSQL before its caller is told that others were in its way.
 const ATTEMPTS: u32 = 4;
+/// How long a write waits before it is begun for the second time, and as much longer each time after: begun at once, it
+/// could take the row again for which the other still waits to be woken.
+const PAUSE: Duration = Duration::from_millis(25);
 
 /// What a store needs to open.
 pub struct StoreOptions {
@@ -135,7 +139,10 @@ impl Store {
     {
         match &self.database {
             Database::Postgres(pool) => {
-                for _ in 0..ATTEMPTS {
+                for attempt in 0..ATTEMPTS {
+                    if attempt > 0 {
+                        tokio::time::sleep(PAUSE * attempt).await;
+                    }
                     if let Some(value) = self.attempt(pool, work.clone()).await? {
                         return Ok(value);
                     }
