@@ -76,9 +76,10 @@ pub async fn update(app: &App, caller: &Caller, update: AccountUpdate) -> AppRes
     app.store
         .write(move |tx| {
             Box::pin(async move {
-                let before = terrane_store::users::by_id(tx, &user_id).await?.ok_or(AppError::NotFound)?;
+                let mut user = terrane_store::users::held(tx, &user_id).await?.ok_or(AppError::NotFound)?;
+                let before = User::clone(&user);
                 let waiting = terrane_store::users::unconfirmed_email(tx, &user_id).await?;
-                let (mut user, mut unconfirmed_email) = (before.clone(), waiting.clone());
+                let mut unconfirmed_email = waiting.clone();
                 if let Some(username) = update.username {
                     check_username(&username)?;
                     user.username = username;
@@ -92,16 +93,13 @@ pub async fn update(app: &App, caller: &Caller, update: AccountUpdate) -> AppRes
                         unconfirmed_email = Some(email);
                     }
                 }
-                if user != before || unconfirmed_email != waiting {
+                if *user != before || unconfirmed_email != waiting {
                     let in_use = AppError::if_taken("username", "Username has already been taken");
-                    let changed = terrane_store::users::update(tx, &user, unconfirmed_email.clone()).await;
-                    if !changed.map_err(in_use)? {
-                        return Err(AppError::NotFound);
-                    }
+                    terrane_store::users::update(tx, &user, unconfirmed_email.clone()).await.map_err(in_use)?;
                     let details = json!({ "username": user.username, "email": user.email });
                     events::record_of_site(tx, actor, "user.update", user_id.as_str(), details).await?;
                 }
-                Ok(OwnAccount { user, unconfirmed_email })
+                Ok(OwnAccount { user: user.into_inner(), unconfirmed_email })
             })
         })
         .await

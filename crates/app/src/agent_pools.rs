@@ -238,14 +238,14 @@ pub async fn update(app: &App, caller: &Caller, id: AgentPoolId, change: AgentPo
     app.store
         .write(move |tx| {
             Box::pin(async move {
-                let (found, place) = lookups::agent_pool(tx, &caller, &id, Action::ManageAgentPools).await?;
+                let (found, place) = lookups::held_agent_pool(tx, &caller, &id, Action::ManageAgentPools).await?;
                 let mut pool = found.into_inner();
                 apply(&mut pool, &change)?;
                 terrane_store::agent_pools::update(tx, &pool).await.map_err(AppError::if_taken("name", NAME_TAKEN))?;
                 apply_scope(tx, &caller, &place, &id, change).await?;
                 let details = json!({ "name": pool.name });
                 events::record(tx, &caller, &pool.organization_id, "agent-pool.update", id.as_str(), details).await?;
-                view(tx, &place, pool).await
+                view(tx, &place, pool.into_inner()).await
             })
         })
         .await

@@ -132,9 +132,7 @@ pub async fn archive(app: &App, caller: &Caller, id: ConfigurationVersionId) -> 
             Box::pin(async move {
                 let version = terrane_store::configuration_versions::by_id(tx, &id).await?.ok_or(AppError::NotFound)?;
                 let key = WorkspaceKey::Id(version.workspace_id.clone());
-                let workspace = lookups::workspace(tx, &caller, &key, Action::QueueRun).await?;
-                terrane_store::workspaces::hold(tx, &workspace.id).await?;
-                let workspace = terrane_store::workspaces::by_id(tx, &workspace.id).await?.ok_or(AppError::NotFound)?;
+                let (workspace, _) = lookups::held_workspace(tx, &caller, &key, Action::QueueRun).await?;
                 // While the current one's archive has not come, the next run uses the one before it.
                 let next = terrane_store::configuration_versions::newest_usable(tx, &workspace.id).await?;
                 let current = workspace.current_configuration_version_id.as_ref();

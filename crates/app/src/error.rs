@@ -53,6 +53,10 @@ impl From<StoreError> for AppError {
             StoreError::Nul => Self::BadRequest(
                 "A text of the request has a NUL character (U+0000), which cannot be stored; leave it out".to_owned(),
             ),
+            StoreError::Busy => Self::Unavailable(
+                "Other requests kept changing the same things at the same time, so this one changed nothing; try again"
+                    .to_owned(),
+            ),
             other => Self::Store(other),
         }
     }

@@ -73,8 +73,8 @@ pub async fn put(app: &App, caller: &Caller, id: JobId, fence: i64, body: Body) 
             Box::pin(async move {
                 terrane_store::workspaces::hold(tx, &run.workspace_id).await?;
                 let run = run_of(tx, &id, fence).await?;
-                let (serial, lineage) =
-                    document.map_or((None, String::new()), |document| (Some(document.serial), document.lineage));
+                let (serial, lineage) = document
+                    .map_or((None, String::new()), |document| (Some(document.serial), document.lineage.clone()));
                 if let Some(serial) = serial {
                     let current = terrane_store::state_versions::current(tx, &run.workspace_id).await?;
                     let new = NewState { serial, lineage: &lineage, md5: &blob.md5, force: false };

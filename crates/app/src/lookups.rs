@@ -1,5 +1,8 @@
 //! Look-ups that name the action: nobody gets a row without saying what for, and what the caller may not see is
 //! missing.
+//!
+//! What is changed as a whole is looked up by the `held_` form, which holds the row before anything is asked: what is
+//! judged and written back then is what no other request is changing.
 
 use terrane_domain::access::{
     Action, Allowed, Authorized, Caller, CredentialKind, Membership, Scope, Standing, Target, decide,
@@ -15,7 +18,7 @@ use terrane_domain::runs::Run;
 use terrane_domain::teams::Team;
 use terrane_domain::variables::Variable;
 use terrane_domain::workspaces::Workspace;
-use terrane_store::{Tx, standings};
+use terrane_store::{Held, Tx, standings};
 
 use crate::{AppError, AppResult};
 
@@ -101,6 +104,20 @@ pub(crate) async fn organization(
     Ok(Authorized::new(place, allowed))
 }
 
+/// The same, held.
+pub(crate) async fn held_organization(
+    tx: &mut Tx,
+    caller: &Caller,
+    name: &str,
+    action: Action,
+) -> AppResult<(Authorized<Held<Organization>>, Place)> {
+    let held = if is_name(name) { terrane_store::organizations::held(tx, name).await? } else { None };
+    let held = held.ok_or(AppError::NotFound)?;
+    let found = organization(tx, caller, name, action).await?;
+    let place = Place::clone(&found);
+    Ok((found.with(held), place))
+}
+
 /// A project, and what the caller is there.
 pub(crate) async fn project(
     tx: &mut Tx,
@@ -116,6 +133,18 @@ pub(crate) async fn project(
     Ok((Authorized::new(found, allowed), place))
 }
 
+/// The same, held.
+pub(crate) async fn held_project(
+    tx: &mut Tx,
+    caller: &Caller,
+    id: &ProjectId,
+    action: Action,
+) -> AppResult<(Authorized<Held<Project>>, Place)> {
+    let held = terrane_store::projects::held(tx, id).await?.ok_or(AppError::NotFound)?;
+    let (found, place) = project(tx, caller, id, action).await?;
+    Ok((found.with(held), place))
+}
+
 /// A team, and what the caller is in its organization.
 pub(crate) async fn team(
     tx: &mut Tx,
@@ -127,6 +156,18 @@ pub(crate) async fn team(
     let place = place_in_organization(tx, caller, &found.organization_id).await?;
     let allowed = place.judge(caller, action, Target::Team(found.facts()))?;
     Ok((Authorized::new(found, allowed), place))
+}
+
+/// The same, held.
+pub(crate) async fn held_team(
+    tx: &mut Tx,
+    caller: &Caller,
+    id: &TeamId,
+    action: Action,
+) -> AppResult<(Authorized<Held<Team>>, Place)> {
+    let held = terrane_store::teams::held(tx, id).await?.ok_or(AppError::NotFound)?;
+    let (found, place) = team(tx, caller, id, action).await?;
+    Ok((found.with(held), place))
 }
 
 /// How a client names a workspace.
@@ -161,17 +202,40 @@ pub(crate) async fn workspace_with_place(
     action: Action,
 ) -> AppResult<(Authorized<Workspace>, Place)> {
     let found = match key {
-        // Nothing has such a name, and not every database can be asked for it.
-        WorkspaceKey::Name { organization, workspace } if !is_name(organization) || !is_name(workspace) => None,
         WorkspaceKey::Id(id) => terrane_store::workspaces::by_id(tx, id).await?,
-        WorkspaceKey::Name { organization, workspace } => {
+        WorkspaceKey::Name { organization, workspace } if may_name(organization, workspace) => {
             terrane_store::workspaces::by_names(tx, organization, workspace).await?
         }
+        WorkspaceKey::Name { .. } => None,
     };
     let found = found.ok_or(AppError::NotFound)?;
     let place = place_of_workspace(tx, caller, &found).await?;
     let allowed = place.judge(caller, action, Target::Workspace(&found.id))?;
     Ok((Authorized::new(found, allowed), place))
+}
+
+/// The same, held.
+pub(crate) async fn held_workspace(
+    tx: &mut Tx,
+    caller: &Caller,
+    key: &WorkspaceKey,
+    action: Action,
+) -> AppResult<(Authorized<Held<Workspace>>, Place)> {
+    let held = match key {
+        WorkspaceKey::Id(id) => terrane_store::workspaces::held(tx, id).await?,
+        WorkspaceKey::Name { organization, workspace } if may_name(organization, workspace) => {
+            terrane_store::workspaces::held_by_names(tx, organization, workspace).await?
+        }
+        WorkspaceKey::Name { .. } => None,
+    };
+    let held = held.ok_or(AppError::NotFound)?;
+    let (found, place) = workspace_with_place(tx, caller, &WorkspaceKey::Id(held.id.clone()), action).await?;
+    Ok((found.with(held), place))
+}
+
+/// Whether a workspace can have these names. Of others there is none, and not every database can be asked for them.
+fn may_name(organization: &str, workspace: &str) -> bool {
+    is_name(organization) && is_name(workspace)
 }
 
 /// A run; the right is asked for in its workspace.
@@ -192,6 +256,18 @@ pub(crate) async fn run_with_place(
     Ok((workspace.with(found), place))
 }
 
+/// A run for who changes it: its workspace is held, which comes before what lies below it.
+pub(crate) async fn run_of_held_workspace(
+    tx: &mut Tx,
+    caller: &Caller,
+    id: &RunId,
+    action: Action,
+) -> AppResult<Authorized<Run>> {
+    let found = terrane_store::runs::by_id(tx, id).await?.ok_or(AppError::NotFound)?;
+    terrane_store::workspaces::hold(tx, &found.workspace_id).await?;
+    run(tx, caller, id, action).await
+}
+
 /// An agent pool, and what the caller is in its organization.
 pub(crate) async fn agent_pool(
     tx: &mut Tx,
@@ -205,14 +281,26 @@ pub(crate) async fn agent_pool(
     Ok((Authorized::new(found, allowed), place))
 }
 
-/// A reserved tag key.
-pub(crate) async fn reserved_tag_key(
+/// The same, held.
+pub(crate) async fn held_agent_pool(
+    tx: &mut Tx,
+    caller: &Caller,
+    id: &AgentPoolId,
+    action: Action,
+) -> AppResult<(Authorized<Held<AgentPool>>, Place)> {
+    let held = terrane_store::agent_pools::held(tx, id).await?.ok_or(AppError::NotFound)?;
+    let (found, place) = agent_pool(tx, caller, id, action).await?;
+    Ok((found.with(held), place))
+}
+
+/// A reserved tag key, held.
+pub(crate) async fn held_reserved_tag_key(
     tx: &mut Tx,
     caller: &Caller,
     id: &ReservedTagKeyId,
     action: Action,
-) -> AppResult<Authorized<ReservedTagKey>> {
-    let found = terrane_store::reserved_tag_keys::by_id(tx, id).await?.ok_or(AppError::NotFound)?;
+) -> AppResult<Authorized<Held<ReservedTagKey>>> {
+    let found = terrane_store::reserved_tag_keys::held(tx, id).await?.ok_or(AppError::NotFound)?;
     let place = place_in_organization(tx, caller, &found.organization_id).await?;
     let allowed = place.judge(caller, action, Target::Organization)?;
     Ok(Authorized::new(found, allowed))
@@ -232,4 +320,16 @@ pub(crate) async fn variable(
     }
     let key = WorkspaceKey::Id(found.workspace_id.clone());
     Ok(workspace(tx, caller, &key, action).await?.with(found))
+}
+
+/// The same, held.
+pub(crate) async fn held_variable(
+    tx: &mut Tx,
+    caller: &Caller,
+    workspace_id: Option<&WorkspaceId>,
+    id: &VariableId,
+    action: Action,
+) -> AppResult<Authorized<Held<Variable>>> {
+    let held = terrane_store::variables::held(tx, id).await?.ok_or(AppError::NotFound)?;
+    Ok(variable(tx, caller, workspace_id, id, action).await?.with(held))
 }

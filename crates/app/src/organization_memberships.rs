@@ -261,7 +261,7 @@ pub async fn delete(app: &App, caller: &Caller, id: OrganizationMembershipId) ->
                 let organization_id = &found.organization_id;
                 let all = terrane_store::teams::of_organization(tx, organization_id).await?;
                 let owners = all.into_iter().find(Team::is_owners).ok_or(AppError::NotFound)?;
-                terrane_store::teams::hold(tx, &owners.id).await?;
+                terrane_store::teams::held(tx, &owners.id).await?;
                 if terrane_store::teams::remove_member(tx, &owners.id, &found.user_id).await? {
                     if caller.user_id() == Some(&found.user_id) {
                         let detail =

@@ -209,8 +209,8 @@ pub async fn update(
     app.store
         .write(move |tx| {
             Box::pin(async move {
-                let place = lookups::organization(tx, &caller, &name, Action::UpdateOrganization).await?.into_inner();
-                let mut organization = place.organization;
+                let (found, place) = lookups::held_organization(tx, &caller, &name, Action::UpdateOrganization).await?;
+                let mut organization = found.into_inner();
                 check_agent_pool(tx, &organization.id, &settings).await?;
                 organization.change(settings)?;
                 terrane_store::organizations::update_settings(tx, &organization)
@@ -218,7 +218,7 @@ pub async fn update(
                     .map_err(AppError::if_taken("name", NAME_TAKEN))?;
                 let details = serde_json::json!({ "name": organization.name });
                 events::record(tx, &caller, &organization.id, "organization.update", &name, details).await?;
-                Ok(view(&caller, Place { organization, standing: place.standing }))
+                Ok(view(&caller, Place { organization: organization.into_inner(), ..place }))
             })
         })
         .await

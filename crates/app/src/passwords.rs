@@ -32,7 +32,7 @@ impl Default for Passwords {
 }
 
 /// What the check of a password found.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Wrong,
     Right,

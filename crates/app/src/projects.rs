@@ -267,7 +267,7 @@ pub async fn update(
     app.store
         .write(move |tx| {
             Box::pin(async move {
-                let (found, place) = lookups::project(tx, &caller, &id, Action::UpdateProject).await?;
+                let (found, place) = lookups::held_project(tx, &caller, &id, Action::UpdateProject).await?;
                 let mut project = found.into_inner();
                 let before = project.name.clone();
                 let bindings = settings.tag_bindings.take();
@@ -276,7 +276,7 @@ pub async fn update(
                 let details = json!({ "name": project.name, "name-before": before });
                 events::record(tx, &caller, &project.organization_id, "project.update", id.as_str(), details).await?;
                 bind(tx, &project, bindings).await?;
-                view(tx, &caller, &place, project).await
+                view(tx, &caller, &place, project.into_inner()).await
             })
         })
         .await

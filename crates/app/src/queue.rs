@@ -13,7 +13,7 @@ use terrane_domain::workspaces::{EndedRun, LockHolder, RunStatistics, Workspace}
 use terrane_store::runs::RunChange;
 use terrane_store::{StoreError, Tx};
 
-use crate::{App, AppError, AppResult, entropy, errored_states, events, run_events};
+use crate::{App, AppResult, entropy, errored_states, events, run_events};
 
 /// How long the runner that planned is preferred for the apply. It keeps the plan's folder longer, but an apply does not
 /// wait longer for one that may be busy.
@@ -215,19 +215,25 @@ pub(crate) fn by_force() -> RunChange {
     RunChange { reason: Some((ReasonCode::ForceCanceled, None)), canceled: true, ..RunChange::default() }
 }
 
-/// Throws away the saved plans of all organizations that waited too long. Answers how many there were.
+/// Throws away the saved plans of all organizations that waited too long, each by itself: one that cannot be thrown away
+/// does not keep the others. Answers how many are gone.
 pub async fn expire_saved_plans(app: &App) -> AppResult<usize> {
-    app.store
-        .write(|tx| {
-            Box::pin(async move {
-                let moment = tx.now().minus(SAVED_PLAN_LIFE);
-                let expired = terrane_store::runs::expired_plans(tx, moment).await?;
-                let count = expired.len();
-                for mut run in expired {
-                    discard(tx, &mut run, ReasonCode::PlanExpired).await?;
-                }
-                Ok::<_, AppError>(count)
-            })
-        })
-        .await
+    let moment = app.store.now().minus(SAVED_PLAN_LIFE);
+    let expired = app.store.read(move |tx| Box::pin(terrane_store::runs::expired_plans(tx, moment))).await?;
+    let mut count = 0;
+    for mut run in expired {
+        let id = run.id.clone();
+        let discarded = app
+            .store
+            .write(move |tx| Box::pin(async move { discard(tx, &mut run, ReasonCode::PlanExpired).await }))
+            .await;
+        match discarded {
+            Ok(is_discarded) => count += usize::from(is_discarded),
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(run = %id, error, "an old saved plan could not be discarded");
+            }
+        }
+    }
+    Ok(count)
 }

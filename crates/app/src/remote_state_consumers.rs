@@ -3,7 +3,7 @@
 //! Source: `api-docs/workspaces.mdx`, "Get Remote State Consumers" and after.
 
 use serde_json::json;
-use terrane_domain::access::{Action, Authorized, Caller, Membership, OrganizationPermission};
+use terrane_domain::access::{Action, Caller, Membership, OrganizationPermission};
 use terrane_domain::ids::WorkspaceId;
 use terrane_domain::workspaces::Workspace;
 use terrane_store::Tx;
@@ -61,7 +61,7 @@ pub async fn change(
     app.store
         .write(move |tx| {
             Box::pin(async move {
-                let (found, place) = lookups::workspace_with_place(tx, &caller, &key, Action::UpdateWorkspace).await?;
+                let (found, place) = lookups::held_workspace(tx, &caller, &key, Action::UpdateWorkspace).await?;
                 if change == ConsumerChange::Replace && !manages_workspaces(&place) {
                     return Err(AppError::NotFound);
                 }
@@ -104,7 +104,7 @@ fn manages_workspaces(place: &Place) -> bool {
 async fn consumers(
     tx: &mut Tx,
     caller: &Caller,
-    workspace: &Authorized<Workspace>,
+    workspace: &Workspace,
     named: &[String],
     change: ConsumerChange,
 ) -> AppResult<Vec<WorkspaceId>> {

@@ -95,7 +95,7 @@ pub async fn update(
     app.store
         .write(move |tx| {
             Box::pin(async move {
-                let mut key = lookups::reserved_tag_key(tx, &caller, &id, Action::ManageTags).await?.into_inner();
+                let mut key = lookups::held_reserved_tag_key(tx, &caller, &id, Action::ManageTags).await?.into_inner();
                 apply(&mut key, change)?;
                 key.updated_at = tx.now();
                 terrane_store::reserved_tag_keys::update(tx, &key)
@@ -104,7 +104,7 @@ pub async fn update(
                 let details = json!({ "key": key.key });
                 events::record(tx, &caller, &key.organization_id, "reserved-tag-key.update", id.as_str(), details)
                     .await?;
-                Ok(key)
+                Ok(key.into_inner())
             })
         })
         .await
@@ -116,7 +116,7 @@ pub async fn delete(app: &App, caller: &Caller, id: ReservedTagKeyId) -> AppResu
     app.store
         .write(move |tx| {
             Box::pin(async move {
-                let key = lookups::reserved_tag_key(tx, &caller, &id, Action::ManageTags).await?;
+                let key = lookups::held_reserved_tag_key(tx, &caller, &id, Action::ManageTags).await?;
                 if !terrane_store::reserved_tag_keys::delete(tx, &id).await? {
                     return Err(AppError::NotFound);
                 }

@@ -205,7 +205,7 @@ pub async fn create(app: &App, caller: &Caller, new: NewRun) -> AppResult<RunVie
 /// The run as it stands once the queue has seen it, and what the caller is in its workspace.
 pub(crate) async fn create_in(tx: &mut Tx, caller: &Caller, new: NewRun) -> AppResult<(Run, Place)> {
     let key = WorkspaceKey::Id(new.workspace_id.clone());
-    let (workspace, place) = lookups::workspace_with_place(tx, caller, &key, Action::QueueRun).await?;
+    let (workspace, place) = lookups::held_workspace(tx, caller, &key, Action::QueueRun).await?;
     let configuration = configuration_for(tx, &workspace, new.configuration_version_id.as_ref()).await?;
     let blob = configuration.blob.clone().ok_or_else(|| no_configuration(&configuration))?;
     let project = terrane_store::projects::by_id(tx, &workspace.project_id).await?.ok_or(AppError::NotFound)?;

@@ -22,6 +22,7 @@ const WHOLE_TIME: Duration = Duration::from_hours(7 * 24);
 const LINK_TIME: Duration = Duration::from_mins(30);
 
 /// From where somebody signs in.
+#[derive(Clone)]
 pub struct Arrival {
     /// The address of the browser.
     pub address: IpAddr,

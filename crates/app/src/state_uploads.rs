@@ -1,6 +1,7 @@
 //! The bytes of states on their way in: from clients in one or two steps, and from runners.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::json;
 use terrane_domain::ids::{OrganizationId, StateVersionId, StateVersionOutputId, WorkspaceId};
@@ -33,9 +34,9 @@ pub(crate) async fn store_state(
     organization_id: &OrganizationId,
     name: &str,
     body: Body,
-) -> AppResult<(StoredBlob, Result<StateDocument, String>)> {
+) -> AppResult<(StoredBlob, Result<Arc<StateDocument>, String>)> {
     let writer = app.store.blob_writer(organization_id, BlobKind::State, name).await?;
-    receive(body, writer, MAX_STATE_BYTES, |reader| StateDocument::read(reader)).await
+    receive(body, writer, MAX_STATE_BYTES, |reader| StateDocument::read(reader).map(Arc::new)).await
 }
 
 /// A workspace's newest state, which nobody else replaces before this transaction ends.

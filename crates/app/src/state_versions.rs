@@ -168,7 +168,7 @@ fn decoded(attribute: &str, encoded: Option<&str>) -> AppResult<Option<Vec<u8>>>
 /// What came inside the request, stored before the lock is looked at.
 #[derive(Default)]
 struct Inline {
-    state: Option<(StoredBlob, StateDocument)>,
+    state: Option<(StoredBlob, Arc<StateDocument>)>,
     json: Option<StoredBlob>,
 }
 
@@ -229,7 +229,7 @@ pub async fn create(
     }
     let state = decoded("state", new.state.take().as_deref())?;
     let json = decoded("json-state", new.json_state.take().as_deref())?;
-    let outputs = match decoded("json-state-outputs", new.json_state_outputs.take().as_deref())? {
+    let outputs: BTreeMap<_, _> = match decoded("json-state-outputs", new.json_state_outputs.take().as_deref())? {
         Some(bytes) => serde_json::from_slice(&bytes)
             .map_err(|error| AppError::invalid("json-state-outputs", format!("The outputs cannot be read: {error}")))?,
         None => BTreeMap::new(),
@@ -241,7 +241,7 @@ pub async fn create(
         }
     }
     let inline = Arc::new(Inline::store(app, caller, &key, state, json).await?);
-    let (server, actor, stored) = (app.clone(), caller.clone(), inline.clone());
+    let (server, actor, stored, outputs) = (app.clone(), caller.clone(), inline.clone(), Arc::new(outputs));
     let written = app
         .store
         .write(move |tx| Box::pin(async move { create_in(tx, &server, &actor, &key, &new, &outputs, &stored).await }))

@@ -32,20 +32,32 @@ impl From<TagBindingError> for AppError {
     }
 }
 
-/// Looks the thing up for `action` on a workspace or its counterpart on a project.
-async fn authorize(tx: &mut Tx, caller: &Caller, taggable: &Taggable, is_change: bool) -> AppResult<OrganizationId> {
+/// Looks the thing up for a list.
+async fn authorize(tx: &mut Tx, caller: &Caller, taggable: &Taggable) -> AppResult<()> {
     match taggable {
         Taggable::Workspace(id) => {
-            let action = if is_change { Action::UpdateWorkspace } else { Action::ReadWorkspace };
-            let found = lookups::workspace(tx, caller, &WorkspaceKey::Id(id.clone()), action).await?;
-            Ok(found.organization_id.clone())
+            lookups::workspace(tx, caller, &WorkspaceKey::Id(id.clone()), Action::ReadWorkspace).await?;
         }
         Taggable::Project(id) => {
-            let action = if is_change { Action::UpdateProject } else { Action::ReadProject };
-            let (found, _) = lookups::project(tx, caller, id, action).await?;
-            Ok(found.organization_id.clone())
+            lookups::project(tx, caller, id, Action::ReadProject).await?;
         }
     }
+    Ok(())
+}
+
+/// Looks the thing up for a change. It is held: what is bound to it is read, and then written.
+async fn authorize_change(tx: &mut Tx, caller: &Caller, taggable: &Taggable) -> AppResult<OrganizationId> {
+    Ok(match taggable {
+        Taggable::Workspace(id) => {
+            let key = WorkspaceKey::Id(id.clone());
+            let (found, _) = lookups::held_workspace(tx, caller, &key, Action::UpdateWorkspace).await?;
+            found.organization_id.clone()
+        }
+        Taggable::Project(id) => {
+            let (found, _) = lookups::held_project(tx, caller, id, Action::UpdateProject).await?;
+            found.organization_id.clone()
+        }
+    })
 }
 
 /// What is bound to something itself.
@@ -54,7 +66,7 @@ pub async fn list(app: &App, caller: &Caller, taggable: Taggable) -> AppResult<V
     app.store
         .read(move |tx| {
             Box::pin(async move {
-                authorize(tx, &caller, &taggable, false).await?;
+                authorize(tx, &caller, &taggable).await?;
                 Ok(terrane_store::tag_bindings::of(tx, &taggable).await?)
             })
         })
@@ -85,7 +97,7 @@ pub async fn list_effective(app: &App, caller: &Caller, taggable: Taggable) -> A
     app.store
         .read(move |tx| {
             Box::pin(async move {
-                authorize(tx, &caller, &taggable, false).await?;
+                authorize(tx, &caller, &taggable).await?;
                 let own = terrane_store::tag_bindings::of(tx, &taggable).await?;
                 let inherited = match &taggable {
                     Taggable::Project(_) => Vec::new(),
@@ -112,7 +124,7 @@ pub async fn change(
     app.store
         .write(move |tx| {
             Box::pin(async move {
-                let organization_id = authorize(tx, &caller, &taggable, true).await?;
+                let organization_id = authorize_change(tx, &caller, &taggable).await?;
                 let keys: Vec<_> = wanted.iter().map(|(key, _)| key.clone()).collect();
                 write(tx, &organization_id, &taggable, wanted, change).await?;
                 let (action, id) = match &taggable {
@@ -126,7 +138,7 @@ pub async fn change(
         .await
 }
 
-/// Makes keys and values all that is bound to something that the caller was found to change.
+/// Makes keys and values all that is bound to something that the caller was found to change and that is held.
 pub(crate) async fn replace_in(
     tx: &mut Tx,
     organization_id: &OrganizationId,

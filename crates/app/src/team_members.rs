@@ -90,9 +90,8 @@ pub async fn remove(app: &App, caller: &Caller, id: TeamId, people: People) -> A
     app.store
         .write(move |tx| {
             Box::pin(async move {
-                let (team, _) = lookups::team(tx, &caller, &id, Action::ManageTeamMembers).await?;
+                let (team, _) = lookups::held_team(tx, &caller, &id, Action::ManageTeamMembers).await?;
                 let (found, _) = people.find(tx, &team.organization_id).await?;
-                terrane_store::teams::hold(tx, &id).await?;
                 let mut removed = Vec::new();
                 for membership in found {
                     if terrane_store::teams::remove_member(tx, &id, &membership.user_id).await? {

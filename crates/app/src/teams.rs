@@ -254,7 +254,7 @@ pub async fn update(app: &App, caller: &Caller, id: TeamId, settings: TeamSettin
     app.store
         .write(move |tx| {
             Box::pin(async move {
-                let (team, place) = lookups::team(tx, &caller, &id, Action::UpdateTeam).await?;
+                let (team, place) = lookups::held_team(tx, &caller, &id, Action::UpdateTeam).await?;
                 if !settings.organization_access.is_empty() {
                     let _ = place.judge(&caller, Action::UpdateTeamAccess, Target::Team(team.facts()))?;
                 }
@@ -264,7 +264,7 @@ pub async fn update(app: &App, caller: &Caller, id: TeamId, settings: TeamSettin
                 terrane_store::teams::update(tx, &team).await.map_err(taken)?;
                 let organization_id = &team.organization_id;
                 events::record(tx, &caller, organization_id, "team.update", id.as_str(), details(&team)).await?;
-                view(tx, &caller, &place, team, false).await
+                view(tx, &caller, &place, team.into_inner(), false).await
             })
         })
         .await

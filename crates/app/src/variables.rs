@@ -101,19 +101,14 @@ pub async fn update(app: &App, caller: &Caller, key: VariableKey, change: Variab
         .write(move |tx| {
             Box::pin(async move {
                 let workspace_id = key.workspace_id.as_ref();
-                let found = lookups::variable(tx, &caller, workspace_id, &key.id, Action::WriteVariables).await?;
+                let found = lookups::held_variable(tx, &caller, workspace_id, &key.id, Action::WriteVariables).await?;
                 let mut variable = found.into_inner();
                 variable.change(change)?;
-                let before = std::mem::replace(&mut variable.version_id, new_version());
-                if !terrane_store::variables::update(tx, &variable, &before)
-                    .await
-                    .map_err(AppError::if_taken("key", KEY_TAKEN))?
-                {
-                    return Err(AppError::Conflict("The variable was just changed by another request".to_owned()));
-                }
+                variable.version_id = new_version();
+                terrane_store::variables::update(tx, &variable).await.map_err(AppError::if_taken("key", KEY_TAKEN))?;
                 let (organization_id, details) = (&variable.organization_id, details(&variable));
                 events::record(tx, &caller, organization_id, "variable.update", key.id.as_str(), details).await?;
-                Ok(variable)
+                Ok(variable.into_inner())
             })
         })
         .await

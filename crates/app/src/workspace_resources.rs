@@ -40,6 +40,7 @@ pub async fn list(
 }
 
 /// What a new state changes of what is known.
+#[derive(Clone)]
 enum Change {
     Insert(WorkspaceResource),
     Update(WorkspaceResource),

@@ -16,7 +16,7 @@ use terrane_domain::tag_bindings::Taggable;
 use terrane_domain::time::Timestamp;
 use terrane_domain::workspaces::Workspace;
 pub use terrane_store::workspaces::WorkspaceFilter;
-use terrane_store::{StoreError, Tx, standings};
+use terrane_store::{Held, StoreError, Tx, standings};
 
 pub use deletion::{delete, safe_delete};
 pub use locks::{force_unlock, lock, unlock};
@@ -220,27 +220,38 @@ pub async fn update(
     app: &App,
     caller: &Caller,
     key: WorkspaceKey,
-    mut settings: WorkspaceSettings,
+    settings: WorkspaceSettings,
 ) -> AppResult<WorkspaceView> {
     let caller = caller.clone();
     app.store
         .write(move |tx| {
             Box::pin(async move {
-                let (found, place) = lookups::workspace_with_place(tx, &caller, &key, Action::UpdateWorkspace).await?;
-                let before = found.into_inner();
-                let mut workspace = before.clone();
-                let (tag_list, bindings) = (settings.tags.take(), settings.tag_bindings.take());
-                settings::apply(tx, &caller, &place, &mut workspace, settings).await?;
-                terrane_store::workspaces::update_settings(tx, &workspace).await.map_err(name_taken)?;
-                let (id, details) = (workspace.id.clone(), settings::changes(&before, &workspace));
-                events::record(tx, &caller, &workspace.organization_id, "workspace.update", id.as_str(), details)
-                    .await?;
-                add_tags(tx, &workspace, tag_list, bindings).await?;
+                let (found, place) = lookups::held_workspace(tx, &caller, &key, Action::UpdateWorkspace).await?;
+                let workspace = update_in(tx, &caller, &place, found.into_inner(), settings).await?;
                 let place = lookups::place_of_workspace(tx, &caller, &workspace).await?;
                 view(tx, &caller, &place, workspace).await
             })
         })
         .await
+}
+
+/// Changes settings of a workspace that the caller may change so. A move is asked for here, since it takes the rights on
+/// both projects.
+pub(crate) async fn update_in(
+    tx: &mut Tx,
+    caller: &Caller,
+    place: &Place,
+    mut workspace: Held<Workspace>,
+    mut settings: WorkspaceSettings,
+) -> AppResult<Workspace> {
+    let before = Workspace::clone(&workspace);
+    let (tag_list, bindings) = (settings.tags.take(), settings.tag_bindings.take());
+    settings::apply(tx, caller, place, &mut workspace, settings).await?;
+    terrane_store::workspaces::update_settings(tx, &workspace).await.map_err(name_taken)?;
+    let details = settings::changes(&before, &workspace);
+    events::record(tx, caller, &workspace.organization_id, "workspace.update", workspace.id.as_str(), details).await?;
+    add_tags(tx, &workspace, tag_list, bindings).await?;
+    Ok(workspace.into_inner())
 }
 
 /// Tags that come with the settings: words are added, bindings replace what is bound.

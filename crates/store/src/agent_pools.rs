@@ -6,6 +6,7 @@ use terrane_domain::agent_pools::{AgentPool, AgentPoolScope};
 use terrane_domain::ids::{AgentPoolId, OrganizationId, ProjectId, WorkspaceId};
 
 use crate::error::StoreError;
+use crate::held::Held;
 use crate::statement::{Record as _, record, statements};
 use crate::transaction::{Tx, values};
 use crate::value::{Col, Row};
@@ -15,6 +16,7 @@ record!(AgentPool, "agent_pools", "$1, $2, $3, $4, $5", { id, organization_id, n
 statements! {
     INSERT: AgentPool = insert;
     BY_ID: AgentPool = select "WHERE id = $1";
+    HELD: AgentPool = held "WHERE id = $1";
     OF_ORGANIZATION: AgentPool = select "WHERE organization_id = $1 ORDER BY created_at, id";
     UPDATE = "UPDATE agent_pools SET name = $2, organization_scoped = $3 WHERE id = $1";
     DELETE = "DELETE FROM agent_pools WHERE id = $1";
@@ -39,14 +41,19 @@ pub async fn by_id(tx: &mut Tx, id: &AgentPoolId) -> Result<Option<AgentPool>, S
     tx.one(&BY_ID, values![*id]).await
 }
 
+/// The pool of this id, held until the transaction ends.
+pub async fn held(tx: &mut Tx, id: &AgentPoolId) -> Result<Option<Held<AgentPool>>, StoreError> {
+    tx.held(&HELD, values![*id]).await
+}
+
 /// An organization's pools, oldest first.
 pub async fn of_organization(tx: &mut Tx, id: &OrganizationId) -> Result<Vec<AgentPool>, StoreError> {
     tx.all(&OF_ORGANIZATION, values![*id]).await
 }
 
 /// Writes what people may change of the pool itself.
-pub async fn update(tx: &mut Tx, pool: &AgentPool) -> Result<bool, StoreError> {
-    tx.changed(&UPDATE, values![pool.id, pool.name, pool.organization_scoped]).await
+pub async fn update(tx: &mut Tx, pool: &Held<AgentPool>) -> Result<(), StoreError> {
+    tx.execute(&UPDATE, values![pool.id, pool.name, pool.organization_scoped]).await.map(drop)
 }
 
 /// Deletes a pool.

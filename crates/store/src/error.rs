@@ -12,6 +12,9 @@ pub enum StoreError {
     /// A column holds what this program does not know: something else wrote it.
     #[error("a column cannot be read: {0}")]
     Column(String),
+    /// The database chose this transaction to give way to another that changes the same rows. Nothing is written.
+    #[error("other transactions kept changing the same rows at the same time")]
+    Busy,
     /// A statement that writes, in a transaction that only reads.
     #[error("a transaction that only reads cannot write")]
     OnlyReads,
@@ -50,6 +53,8 @@ impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         match &error {
             sqlx::Error::Database(inner) if inner.is_unique_violation() => Self::Taken,
+            // Deadlock detected, and serialization failure.
+            sqlx::Error::Database(inner) if matches!(inner.code().as_deref(), Some("40P01" | "40001")) => Self::Busy,
             sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => Self::Column(error.to_string()),
             _ => Self::Database(Box::new(error)),
         }

@@ -4,7 +4,8 @@ use terrane_domain::ids::{AgentPoolId, OrganizationId, UserId};
 use terrane_domain::organizations::Organization;
 
 use crate::error::StoreError;
-use crate::statement::{Record as _, record, statements};
+use crate::held::Held;
+use crate::statement::{FOR_UPDATE, Record as _, record, statements};
 use crate::transaction::{Tx, values};
 use crate::wake::Topic;
 
@@ -24,10 +25,13 @@ record!(
 statements! {
     INSERT_ORGANIZATION: Organization = insert;
     BY_NAME: Organization = select "WHERE name = $1";
+    HELD: Organization = held "WHERE name = $1";
     BY_ID: Organization = select "WHERE id = $1";
     OF_USER: Organization = select "WHERE id IN (SELECT organization_id FROM organization_memberships WHERE user_id = $1 AND status = 'active') ORDER BY name";
     UPDATE_SETTINGS = "UPDATE organizations SET name = $2, email = $3, session_timeout = $4, session_remember = $5, collaborator_auth_policy = $6, cost_estimation_enabled = $7, send_passing_statuses_for_untriggered_speculative_plans = $8, aggregated_commit_status_enabled = $9, speculative_plan_management_enabled = $10, assessments_enforced = $11, allow_force_delete_workspaces = $12, default_execution_mode = $13, default_agent_pool_id = $14, owners_team_saml_role_id = $15, user_tokens_enabled = $16 WHERE id = $1";
     USES_AGENT_POOL = "SELECT (SELECT COUNT(*) FROM organizations WHERE id = $1 AND default_agent_pool_id = $2) + (SELECT COUNT(*) FROM projects WHERE organization_id = $1 AND default_agent_pool_id = $2) + (SELECT COUNT(*) FROM workspaces WHERE organization_id = $1 AND agent_pool_id = $2)";
+    // Before what lies below them, and in the order in which others take several of them.
+    HOLD_WORKSPACES = joined ["SELECT id FROM workspaces WHERE organization_id = $1 ORDER BY id", FOR_UPDATE];
     DELETE_ORGANIZATION = "DELETE FROM organizations WHERE id = $1";
     // Log rows have no foreign key: they are written too often.
     DELETE_LOGS = "DELETE FROM log_chunks WHERE phase_id IN (SELECT p.id FROM run_phases p JOIN runs r ON r.id = p.run_id WHERE r.organization_id = $1)";
@@ -44,6 +48,11 @@ pub async fn by_name(tx: &mut Tx, name: &str) -> Result<Option<Organization>, St
     tx.one(&BY_NAME, values![name.to_owned()]).await
 }
 
+/// The organization of this name, held until the transaction ends.
+pub async fn held(tx: &mut Tx, name: &str) -> Result<Option<Held<Organization>>, StoreError> {
+    tx.held(&HELD, values![name.to_owned()]).await
+}
+
 /// The organization of this id.
 pub async fn by_id(tx: &mut Tx, id: &OrganizationId) -> Result<Option<Organization>, StoreError> {
     tx.one(&BY_ID, values![*id]).await
@@ -55,7 +64,7 @@ pub async fn of_user(tx: &mut Tx, user_id: &UserId) -> Result<Vec<Organization>,
 }
 
 /// Writes what people may change.
-pub async fn update_settings(tx: &mut Tx, organization: &Organization) -> Result<bool, StoreError> {
+pub async fn update_settings(tx: &mut Tx, organization: &Held<Organization>) -> Result<(), StoreError> {
     let values = values![
         organization.id,
         organization.name,
@@ -74,7 +83,7 @@ pub async fn update_settings(tx: &mut Tx, organization: &Organization) -> Result
         organization.owners_team_saml_role_id,
         organization.user_tokens_enabled,
     ];
-    tx.changed(&UPDATE_SETTINGS, values).await
+    tx.execute(&UPDATE_SETTINGS, values).await.map(drop)
 }
 
 /// Whether a pool is the organization's default, or a project's, or one of its workspaces runs there.
@@ -85,6 +94,7 @@ pub async fn uses_agent_pool(tx: &mut Tx, id: &OrganizationId, pool_id: &AgentPo
 /// Deletes an organization with every row below it but its events. With its key, what was sealed for it is lost too;
 /// its blobs are left to [`crate::Store::remove_blobs_of`].
 pub async fn delete(tx: &mut Tx, id: &OrganizationId) -> Result<bool, StoreError> {
+    tx.rows(&HOLD_WORKSPACES, values![*id]).await?;
     tx.execute(&DELETE_LOGS, values![*id]).await?;
     let is_deleted = tx.changed(&DELETE_ORGANIZATION, values![*id]).await?;
     tx.forget_organization_key(id);

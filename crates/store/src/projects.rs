@@ -7,6 +7,7 @@ use terrane_domain::ids::{OrganizationId, ProjectId};
 use terrane_domain::projects::Project;
 
 use crate::error::StoreError;
+use crate::held::Held;
 use crate::statement::{Record as _, record, statements};
 use crate::transaction::{Tx, values};
 use crate::value::Col;
@@ -19,6 +20,7 @@ record!(Project, "projects", "$1, $2, $3, $4, $5, $6, $7, $8", {
 statements! {
     INSERT: Project = insert;
     BY_ID: Project = select "WHERE id = $1";
+    HELD: Project = held "WHERE id = $1";
     PROJECTS_BY_IDS: Project = select_many "id";
     UPDATE = "UPDATE projects SET name = $2, description = $3, auto_destroy_activity_duration = $4, default_execution_mode = $5, default_agent_pool_id = $6 WHERE id = $1";
     // The condition is asked again where the row goes: a workspace may have come meanwhile.
@@ -39,13 +41,18 @@ pub async fn by_id(tx: &mut Tx, id: &ProjectId) -> Result<Option<Project>, Store
     tx.one(&BY_ID, values![*id]).await
 }
 
+/// The project of this id, held until the transaction ends.
+pub async fn held(tx: &mut Tx, id: &ProjectId) -> Result<Option<Held<Project>>, StoreError> {
+    tx.held(&HELD, values![*id]).await
+}
+
 /// The projects of these ids, in no order.
 pub async fn by_ids(tx: &mut Tx, ids: &[&ProjectId]) -> Result<Vec<Project>, StoreError> {
     tx.many(&PROJECTS_BY_IDS, ids).await
 }
 
 /// Writes the settings that people may change.
-pub async fn update(tx: &mut Tx, project: &Project) -> Result<bool, StoreError> {
+pub async fn update(tx: &mut Tx, project: &Held<Project>) -> Result<(), StoreError> {
     let values = values![
         project.id,
         project.name,
@@ -54,7 +61,7 @@ pub async fn update(tx: &mut Tx, project: &Project) -> Result<bool, StoreError> 
         project.default_execution_mode,
         project.default_agent_pool_id,
     ];
-    tx.changed(&UPDATE, values).await
+    tx.execute(&UPDATE, values).await.map(drop)
 }
 
 /// Deletes a project, unless a workspace is in it.

@@ -4,6 +4,7 @@ use terrane_domain::ids::{OrganizationId, ReservedTagKeyId};
 use terrane_domain::reserved_tag_keys::ReservedTagKey;
 
 use crate::error::StoreError;
+use crate::held::Held;
 use crate::statement::{Record as _, record, statements};
 use crate::transaction::{Tx, values};
 
@@ -13,7 +14,7 @@ record!(ReservedTagKey, "reserved_tag_keys", "$1, $2, $3, $4, $5, $6", {
 
 statements! {
     INSERT: ReservedTagKey = insert;
-    BY_ID: ReservedTagKey = select "WHERE id = $1";
+    HELD: ReservedTagKey = held "WHERE id = $1";
     LIST: ReservedTagKey = select "WHERE organization_id = $1 ORDER BY key LIMIT $2 OFFSET $3";
     COUNT = "SELECT COUNT(*) FROM reserved_tag_keys WHERE organization_id = $1";
     UPDATE = "UPDATE reserved_tag_keys SET key = $2, disable_overrides = $3, updated_at = $4 WHERE id = $1";
@@ -25,9 +26,9 @@ pub async fn insert(tx: &mut Tx, key: &ReservedTagKey) -> Result<(), StoreError>
     tx.execute(&INSERT, key.values()).await.map(drop)
 }
 
-/// The key of this id.
-pub async fn by_id(tx: &mut Tx, id: &ReservedTagKeyId) -> Result<Option<ReservedTagKey>, StoreError> {
-    tx.one(&BY_ID, values![*id]).await
+/// The key of this id, held until the transaction ends.
+pub async fn held(tx: &mut Tx, id: &ReservedTagKeyId) -> Result<Option<Held<ReservedTagKey>>, StoreError> {
+    tx.held(&HELD, values![*id]).await
 }
 
 /// One page of an organization's keys, in their order, and their total number.
@@ -42,8 +43,8 @@ pub async fn list(
 }
 
 /// Writes what people may change.
-pub async fn update(tx: &mut Tx, key: &ReservedTagKey) -> Result<bool, StoreError> {
-    tx.changed(&UPDATE, values![key.id, key.key, key.disable_overrides, key.updated_at]).await
+pub async fn update(tx: &mut Tx, key: &Held<ReservedTagKey>) -> Result<(), StoreError> {
+    tx.execute(&UPDATE, values![key.id, key.key, key.disable_overrides, key.updated_at]).await.map(drop)
 }
 
 /// Deletes a key.

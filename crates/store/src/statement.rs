@@ -6,6 +6,9 @@ use std::sync::OnceLock;
 /// The condition of the indexes of open runs, which SQLite takes only where it is repeated word for word.
 const OPEN_RUNS: &str = "status NOT IN ('applied', 'planned_and_finished', 'policy_soft_failed', 'discarded', 'errored', 'canceled', 'force_canceled')";
 
+/// Takes the locks of the rows that a statement finds, those that an UPDATE takes. SQLite needs none: it has one writer.
+pub(crate) const FOR_UPDATE: &str = " FOR NO KEY UPDATE";
+
 /// One statement. Made only by [`statements!`], which also registers it.
 pub(crate) struct Statement {
     pub(crate) name: &'static str,
@@ -28,7 +31,8 @@ impl Statement {
     /// The text for SQLite, to which `$2` is a name for whatever place it comes to, and `?2` is the second value.
     pub(crate) fn sqlite_text(&'static self) -> &'static str {
         self.sqlite_text.get_or_init(|| {
-            let mut pieces = self.text().split('$');
+            let text = self.text();
+            let mut pieces = text.strip_suffix(FOR_UPDATE).unwrap_or(text).split('$');
             let mut text = pieces.next().unwrap_or_default().to_owned();
             for piece in pieces {
                 text.push(if piece.starts_with(|next: char| next.is_ascii_digit()) { '?' } else { '$' });
@@ -98,6 +102,7 @@ pub(crate) use record;
 ///
 /// - `NAME = "..."` is the text as it stands;
 /// - `NAME: Type = select "WHERE ..."` selects the record's columns from its table;
+/// - `NAME: Type = held "WHERE id = $1"` does so too, and holds what it finds until the transaction ends: see `Tx::held`;
 /// - `NAME: Type = select_many "column"` selects the records whose column is one of [`MANY`] values: see `Tx::many`;
 /// - `NAME: Type = insert` inserts a whole record;
 /// - `NAME = joined [PART, ...]` and `NAME: Type = select [PART, ...]` put texts together that several statements share.
@@ -120,6 +125,12 @@ macro_rules! statements {
     (@one $name:ident = joined [$($part:expr),+]) => {
         static $name: $crate::statement::Statement =
             $crate::statement::Statement::new(stringify!($name), &[$($part),+], "");
+    };
+    (@one $name:ident : $type:ty = held $text:literal) => {
+        static $name: $crate::statement::Statement = $crate::statement::Statement::new(stringify!($name), &[
+            "SELECT ", <$type as $crate::statement::Record>::COLUMNS,
+            " FROM ", <$type as $crate::statement::Record>::TABLE, " ", $text,
+        ], $crate::statement::FOR_UPDATE);
     };
     (@one $name:ident : $type:ty = select [$($part:expr),+]) => {
         static $name: $crate::statement::Statement = $crate::statement::Statement::new(stringify!($name), &[

@@ -5,8 +5,10 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use sqlx::postgres::PgPool;
 use terrane_domain::time::Timestamp;
 
 use crate::clock::Clock;
@@ -18,6 +20,12 @@ use crate::sealing::Key;
 use crate::transaction::{Connection, Tx};
 use crate::wake::{Waiter, Wakes};
 use crate::writer::{self, Panicked, Writer};
+
+/// How often a write is begun on PostgreSQL before its caller is told that others were in its way.
+const ATTEMPTS: u32 = 4;
+/// How long a write waits before it is begun for the second time, and as much longer each time after: begun at once, it
+/// could take the row again for which the other still waits to be woken.
+const PAUSE: Duration = Duration::from_millis(25);
 
 /// What a store needs to open.
 pub struct StoreOptions {
@@ -120,34 +128,26 @@ impl Store {
     }
 
     /// Writes: `work` is all or nothing, and durable when this returns `Ok`. Nothing but the transaction may be
-    /// awaited inside it. A statement that failed fails the whole, even if `work` carries on.
+    /// awaited inside it. A statement that failed fails the whole, even if `work` carries on. On PostgreSQL `work` is
+    /// begun anew, a few times, where the database undid it in favour of another transaction: beside its transaction it
+    /// has no effect. [`StoreError::Busy`] says that it never came through.
     pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<StoreError> + Send + 'static,
-        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Clone + Send + 'static,
     {
         match &self.database {
             Database::Postgres(pool) => {
-                let transaction = pool.begin().await.map_err(StoreError::from)?;
-                let connection = Connection::PostgresTransaction(transaction);
-                let mut tx = Tx::new(connection, self.keys.clone(), self.now(), self.statements.clone());
-                let result = work(&mut tx).await;
-                if let Connection::PostgresTransaction(transaction) = tx.connection {
-                    if result.is_ok() && tx.failed {
-                        transaction.rollback().await.map_err(StoreError::from)?;
-                        return Err(StoreError::statement_failed().into());
+                for attempt in 0..ATTEMPTS {
+                    if attempt > 0 {
+                        tokio::time::sleep(PAUSE * attempt).await;
                     }
-                    if result.is_ok() {
-                        transaction.commit().await.map_err(|error| StoreError::Commit(error.to_string()))?;
-                        for topic in &tx.wakes {
-                            self.wakes.wake(topic);
-                        }
-                    } else {
-                        transaction.rollback().await.map_err(StoreError::from)?;
+                    if let Some(value) = self.attempt(pool, work.clone()).await? {
+                        return Ok(value);
                     }
                 }
-                result
+                Err(StoreError::Busy.into())
             }
             Database::Sqlite { writer, .. } => {
                 let outcome = writer
@@ -169,6 +169,31 @@ impl Store {
                 }
             }
         }
+    }
+
+    /// One try of a write on PostgreSQL; `None` if the database made it give way.
+    async fn attempt<T, E, F>(&self, pool: &PgPool, work: F) -> Result<Option<T>, E>
+    where
+        E: From<StoreError>,
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>>,
+    {
+        let transaction = pool.begin().await.map_err(StoreError::from)?;
+        let connection = Connection::PostgresTransaction(transaction);
+        let mut tx = Tx::new(connection, self.keys.clone(), self.now(), self.statements.clone());
+        let result = work(&mut tx).await;
+        let Connection::PostgresTransaction(transaction) = tx.connection else { return result.map(Some) };
+        if result.is_err() || tx.failed {
+            transaction.rollback().await.map_err(StoreError::from)?;
+            if tx.gave_way {
+                return Ok(None);
+            }
+            return result.and(Err(StoreError::statement_failed().into()));
+        }
+        transaction.commit().await.map_err(|error| StoreError::Commit(error.to_string()))?;
+        for topic in &tx.wakes {
+            self.wakes.wake(topic);
+        }
+        result.map(Some)
     }
 }
 

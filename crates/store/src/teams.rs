@@ -8,6 +8,7 @@ use terrane_domain::teams::Team;
 use terrane_domain::time::Timestamp;
 
 use crate::error::StoreError;
+use crate::held::Held;
 use crate::statement::{Record as _, record, statements};
 use crate::transaction::{Tx, values};
 use crate::wake::Topic;
@@ -42,12 +43,11 @@ record!(TeamMembership, "team_members JOIN organization_memberships USING (user_
 statements! {
     INSERT: Team = insert;
     BY_ID: Team = select "WHERE id = $1";
+    HELD: Team = held "WHERE id = $1";
     OF_USER: Team = select "WHERE id IN (SELECT team_id FROM team_members WHERE user_id = $1) ORDER BY name, id";
     OF_ORGANIZATION: Team = select "WHERE organization_id = $1 ORDER BY name, id";
     UPDATE = "UPDATE teams SET name = $2, visibility = $3, sso_team_id = $4, organization_access = $5, allow_member_token_management = $6 WHERE id = $1";
     DELETE = "DELETE FROM teams WHERE id = $1";
-    // Takes the row's lock: of two who remove the last two members, the second sees what the first did.
-    HOLD = "UPDATE teams SET name = name WHERE id = $1";
     INSERT_MEMBER = "INSERT INTO team_members (team_id, user_id) VALUES ($1, $2) ON CONFLICT DO NOTHING";
     DELETE_MEMBER = "DELETE FROM team_members WHERE team_id = $1 AND user_id = $2";
     DELETE_MEMBER_EVERYWHERE = "DELETE FROM team_members WHERE user_id = $2 AND team_id IN (SELECT id FROM teams WHERE organization_id = $1)";
@@ -67,6 +67,11 @@ pub async fn by_id(tx: &mut Tx, id: &TeamId) -> Result<Option<Team>, StoreError>
     tx.one(&BY_ID, values![*id]).await
 }
 
+/// The team of this id, held until the transaction ends.
+pub async fn held(tx: &mut Tx, id: &TeamId) -> Result<Option<Held<Team>>, StoreError> {
+    tx.held(&HELD, values![*id]).await
+}
+
 /// A person's teams in every organization, by name.
 pub async fn of_user(tx: &mut Tx, user_id: &UserId) -> Result<Vec<Team>, StoreError> {
     tx.all(&OF_USER, values![*user_id]).await
@@ -78,7 +83,7 @@ pub async fn of_organization(tx: &mut Tx, id: &OrganizationId) -> Result<Vec<Tea
 }
 
 /// Stores a team's settings.
-pub async fn update(tx: &mut Tx, team: &Team) -> Result<(), StoreError> {
+pub async fn update(tx: &mut Tx, team: &Held<Team>) -> Result<(), StoreError> {
     let values = values![
         team.id,
         team.name,
@@ -95,11 +100,6 @@ pub async fn remove(tx: &mut Tx, id: &TeamId) -> Result<(), StoreError> {
     tx.execute(&DELETE, values![*id]).await?;
     tx.wake(Topic::Tokens);
     Ok(())
-}
-
-/// Makes others who hold the team wait until this transaction has ended.
-pub async fn hold(tx: &mut Tx, id: &TeamId) -> Result<(), StoreError> {
-    tx.execute(&HOLD, values![*id]).await.map(drop)
 }
 
 /// Adds a person to a team; one who is in it already stays.

@@ -34,6 +34,8 @@ pub struct Tx {
     /// A statement failed. PostgreSQL then answers COMMIT with a rollback and no error, so nothing may be committed
     /// any more; the same holds on SQLite, so that both databases behave alike.
     pub(crate) failed: bool,
+    /// It failed only because it met another transaction: it can be repeated.
+    pub(crate) gave_way: bool,
 }
 
 /// A NULL of no type: PostgreSQL takes the column's.
@@ -72,7 +74,7 @@ impl Tx {
         now: Timestamp,
         statements: Arc<AtomicU64>,
     ) -> Self {
-        Self { connection, keys, now, statements, wakes: Vec::new(), failed: false }
+        Self { connection, keys, now, statements, wakes: Vec::new(), failed: false, gave_way: false }
     }
 
     /// The moment at which this transaction began, by the store's clock.
@@ -97,6 +99,11 @@ impl Tx {
         Ok(())
     }
 
+    fn note_failure<T>(&mut self, outcome: &Result<T, StoreError>) {
+        self.failed |= outcome.is_err();
+        self.gave_way |= matches!(outcome, Err(StoreError::Busy));
+    }
+
     pub(crate) async fn rows(
         &mut self,
         statement: &'static Statement,
@@ -113,7 +120,7 @@ impl Tx {
                 }
             }
         };
-        self.failed |= rows.is_err();
+        self.note_failure(&rows);
         rows
     }
 
@@ -130,7 +137,7 @@ impl Tx {
                 }
             }
         };
-        self.failed |= changed.is_err();
+        self.note_failure(&changed);
         changed
     }
 

@@ -4,6 +4,7 @@ use terrane_domain::ids::UserId;
 use terrane_domain::users::User;
 
 use crate::error::StoreError;
+use crate::held::Held;
 use crate::statement::{Record as _, record, statements};
 use crate::transaction::{Tx, values};
 use crate::wake::Topic;
@@ -13,6 +14,7 @@ record!(User, "users", "$1, $2, $3, $4, $5", { id, username, email, is_site_admi
 statements! {
     INSERT: User = insert;
     BY_ID: User = select "WHERE id = $1";
+    HELD: User = held "WHERE id = $1";
     BY_IDS: User = select_many "id";
     // The second condition is the index's: who has no name yet is not found by one.
     BY_NAME: User = select "WHERE username = $1 AND username <> ''";
@@ -34,6 +36,11 @@ pub async fn insert(tx: &mut Tx, user: &User) -> Result<(), StoreError> {
 /// The user of this id.
 pub async fn by_id(tx: &mut Tx, id: &UserId) -> Result<Option<User>, StoreError> {
     tx.one(&BY_ID, values![*id]).await
+}
+
+/// The user of this id, held until the transaction ends.
+pub async fn held(tx: &mut Tx, id: &UserId) -> Result<Option<Held<User>>, StoreError> {
+    tx.held(&HELD, values![*id]).await
 }
 
 /// The user of this name.
@@ -70,8 +77,8 @@ pub async fn is_anyone(tx: &mut Tx) -> Result<bool, StoreError> {
 }
 
 /// Changes name and addresses.
-pub async fn update(tx: &mut Tx, user: &User, unconfirmed_email: Option<String>) -> Result<bool, StoreError> {
-    tx.changed(&UPDATE, values![user.id, user.username, user.email, unconfirmed_email]).await
+pub async fn update(tx: &mut Tx, user: &Held<User>, unconfirmed_email: Option<String>) -> Result<(), StoreError> {
+    tx.execute(&UPDATE, values![user.id, user.username, user.email, unconfirmed_email]).await.map(drop)
 }
 
 /// The address that the person wants and that nobody has confirmed yet.

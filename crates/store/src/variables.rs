@@ -7,6 +7,7 @@ use terrane_domain::time::Timestamp;
 use terrane_domain::variables::{Variable, VariableCategory};
 
 use crate::error::StoreError;
+use crate::held::Held;
 use crate::sealing::Place;
 use crate::statement::{Record as _, record, statements};
 use crate::transaction::{Tx, values};
@@ -32,9 +33,9 @@ record!(VariableRow, "variables", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11"
 statements! {
     INSERT: VariableRow = insert;
     BY_ID: VariableRow = select "WHERE id = $1";
+    HELD: VariableRow = held "WHERE id = $1";
     OF_WORKSPACE: VariableRow = select "WHERE workspace_id = $1 ORDER BY key, category";
-    // $8: the version that was changed.
-    UPDATE = "UPDATE variables SET key = $2, sealed_value = $3, description = $4, category = $5, hcl = $6, sensitive = $7, version_id = $9 WHERE id = $1 AND version_id = $8";
+    UPDATE = "UPDATE variables SET key = $2, sealed_value = $3, description = $4, category = $5, hcl = $6, sensitive = $7, version_id = $8 WHERE id = $1";
     DELETE = "DELETE FROM variables WHERE id = $1";
     IDS_OF_WORKSPACES: VariableKey = select_many "workspace_id";
 }
@@ -100,6 +101,14 @@ pub async fn by_id(tx: &mut Tx, id: &VariableId) -> Result<Option<Variable>, Sto
     }
 }
 
+/// The variable of this id, with its value, held until the transaction ends.
+pub async fn held(tx: &mut Tx, id: &VariableId) -> Result<Option<Held<Variable>>, StoreError> {
+    match tx.held::<VariableRow>(&HELD, values![*id]).await? {
+        Some(row) => open(tx, row.0).await.map(|variable| Some(Held(variable))),
+        None => Ok(None),
+    }
+}
+
 /// A workspace's variables with their values, by key.
 pub async fn of_workspace(tx: &mut Tx, id: &WorkspaceId) -> Result<Vec<Variable>, StoreError> {
     let rows: Vec<VariableRow> = tx.all(&OF_WORKSPACE, values![*id]).await?;
@@ -124,8 +133,8 @@ pub async fn ids_of_workspaces(
     Ok(found)
 }
 
-/// Writes what people may change, unless the variable is no longer at version `before`.
-pub async fn update(tx: &mut Tx, variable: &Variable, before: &str) -> Result<bool, StoreError> {
+/// Writes what people may change.
+pub async fn update(tx: &mut Tx, variable: &Held<Variable>) -> Result<(), StoreError> {
     let sealed_value = sealed(tx, variable).await?;
     let values = values![
         variable.id,
@@ -135,10 +144,9 @@ pub async fn update(tx: &mut Tx, variable: &Variable, before: &str) -> Result<bo
         variable.category,
         variable.hcl,
         variable.sensitive,
-        before.to_owned(),
         variable.version_id,
     ];
-    tx.changed(&UPDATE, values).await
+    tx.execute(&UPDATE, values).await.map(drop)
 }
 
 /// Deletes a variable.

@@ -4,6 +4,7 @@ use terrane_domain::ids::{OrganizationId, ProjectId, RunId, StateVersionId, Work
 use terrane_domain::workspaces::{LockHolder, RunStatistics, Workspace};
 
 use crate::error::StoreError;
+use crate::held::Held;
 use crate::statement::{Record as _, record, statements};
 use crate::transaction::{Tx, values};
 use crate::value::Col;
@@ -28,14 +29,14 @@ record!(Workspace, "workspaces", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 
 statements! {
     INSERT: Workspace = insert;
     BY_ID: Workspace = select "WHERE id = $1";
+    HELD: Workspace = held "WHERE id = $1";
     BY_NAME: Workspace = select "WHERE organization_id = $1 AND name = $2";
     BY_NAMES: Workspace = select "WHERE organization_id = (SELECT id FROM organizations WHERE name = $1) AND name = $2";
+    HELD_BY_NAMES: Workspace = held "WHERE organization_id = (SELECT id FROM organizations WHERE name = $1) AND name = $2";
     COUNT_IN_PROJECT = "SELECT COUNT(*) FROM workspaces WHERE project_id = $1";
     COUNT_BY_PROJECT = "SELECT project_id, COUNT(*) FROM workspaces WHERE project_id IN (SELECT id FROM projects WHERE organization_id = $1) GROUP BY project_id";
     BY_IDS: Workspace = select_many "id";
     UPDATE_SETTINGS = "UPDATE workspaces SET name = $2, description = $3, execution_mode = $4, agent_pool_id = $5, assessments_enabled = $6, auto_apply = $7, auto_apply_run_trigger = $8, auto_destroy_at = $9, auto_destroy_activity_duration = $10, inherits_project_auto_destroy = $11, allow_destroy_plan = $12, file_triggers_enabled = $13, trigger_prefixes = $14, trigger_patterns = $15, global_remote_state = $16, project_remote_state = $17, queue_all_runs = $18, source_name = $19, source_url = $20, speculative_enabled = $21, engine = $22, terraform_version = $23, working_directory = $24, structured_run_output_enabled = $25, project_id = $26, updated_at = $27, latest_change_at = $28 WHERE id = $1";
-    // Changes nothing and takes the row's lock: SQLite knows no SELECT ... FOR UPDATE.
-    HOLD = "UPDATE workspaces SET lock_reason = lock_reason WHERE id = $1";
     LOCK = "UPDATE workspaces SET lock_holder = $2, lock_reason = $3 WHERE id = $1 AND lock_holder IS NULL";
     UNLOCK = "UPDATE workspaces SET lock_holder = NULL, lock_reason = NULL WHERE id = $1 AND lock_holder = $2";
     HAND_OVER_LOCK = "UPDATE workspaces SET lock_holder = $3, lock_reason = $4 WHERE id = $1 AND lock_holder = $2";
@@ -64,6 +65,16 @@ pub async fn by_names(tx: &mut Tx, organization: &str, name: &str) -> Result<Opt
     tx.one(&BY_NAMES, values![organization.to_owned(), name.to_owned()]).await
 }
 
+/// The workspace of this id, held until the transaction ends.
+pub async fn held(tx: &mut Tx, id: &WorkspaceId) -> Result<Option<Held<Workspace>>, StoreError> {
+    tx.held(&HELD, values![*id]).await
+}
+
+/// The workspace of this name in the organization of this name, held until the transaction ends.
+pub async fn held_by_names(tx: &mut Tx, organization: &str, name: &str) -> Result<Option<Held<Workspace>>, StoreError> {
+    tx.held(&HELD_BY_NAMES, values![organization.to_owned(), name.to_owned()]).await
+}
+
 /// The workspaces of these ids, in no order.
 pub async fn by_ids(tx: &mut Tx, ids: &[&WorkspaceId]) -> Result<Vec<Workspace>, StoreError> {
     tx.many(&BY_IDS, ids).await
@@ -84,7 +95,7 @@ pub async fn count_in_project(tx: &mut Tx, id: &ProjectId) -> Result<i64, StoreE
 }
 
 /// Writes the settings that people may change.
-pub async fn update_settings(tx: &mut Tx, workspace: &Workspace) -> Result<bool, StoreError> {
+pub async fn update_settings(tx: &mut Tx, workspace: &Held<Workspace>) -> Result<(), StoreError> {
     let values = values![
         workspace.id,
         workspace.name,
@@ -115,12 +126,12 @@ pub async fn update_settings(tx: &mut Tx, workspace: &Workspace) -> Result<bool,
         workspace.updated_at,
         workspace.latest_change_at,
     ];
-    tx.changed(&UPDATE_SETTINGS, values).await
+    tx.execute(&UPDATE_SETTINGS, values).await.map(drop)
 }
 
 /// Lets no other transaction change the workspace until this one ends: what is read of it from here on stays true.
 pub async fn hold(tx: &mut Tx, id: &WorkspaceId) -> Result<(), StoreError> {
-    tx.execute(&HOLD, values![*id]).await.map(drop)
+    held(tx, id).await.map(drop)
 }
 
 /// Takes the lock if nobody holds it.

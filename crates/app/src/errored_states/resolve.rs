@@ -1,5 +1,7 @@
 //! The two decisions about what an apply left. Of several callers one decides; the others are told what was decided.
 
+use std::sync::Arc;
+
 use serde_json::json;
 use terrane_domain::access::{Action, Caller};
 use terrane_domain::errored_states::{ErroredState, Resolution, may_be_adopted};
@@ -11,7 +13,7 @@ use terrane_domain::workspaces::LockHolder;
 use terrane_store::{StoredBlob, Tx};
 
 use crate::state_documents::StateDocument;
-use crate::state_uploads::{announce, finalize, hold_current};
+use crate::state_uploads::{announce, finalize};
 use crate::workspaces::holder_of;
 use crate::{App, AppError, AppResult, comments, entropy, lookups, queue, run_events, streams};
 
@@ -69,12 +71,12 @@ pub async fn adopt(app: &App, caller: &Caller, id: RunId, comment: Option<String
         .await?;
     let reader = app.store.blob_reader(&state.blob).await?;
     let document = streams::read_blob(reader, |reader| StateDocument::read(reader)).await?;
-    let document = document.map_err(|error| by_hand(&format!("the state cannot be read: {error}")))?;
+    let document = document.map(Arc::new).map_err(|error| by_hand(&format!("the state cannot be read: {error}")))?;
     let caller = caller.clone();
     app.store
         .write(move |tx| {
             Box::pin(async move {
-                let run = lookups::run(tx, &caller, &id, Action::ResolveErroredState).await?;
+                let run = lookups::run_of_held_workspace(tx, &caller, &id, Action::ResolveErroredState).await?;
                 adopt_in(tx, &caller, &run, &document, comment).await
             })
         })
@@ -88,6 +90,7 @@ fn by_hand(why: &str) -> AppError {
     ))
 }
 
+/// The workspace is held.
 async fn adopt_in(
     tx: &mut Tx,
     caller: &Caller,
@@ -95,7 +98,7 @@ async fn adopt_in(
     document: &StateDocument,
     comment: Option<String>,
 ) -> AppResult<()> {
-    let current = hold_current(tx, &run.workspace_id).await?;
+    let current = terrane_store::state_versions::current(tx, &run.workspace_id).await?;
     let state = open_state(tx, &run.id).await?;
     let workspace = terrane_store::workspaces::by_id(tx, &run.workspace_id).await?.ok_or(AppError::NotFound)?;
     let (lock, own) = (workspace.lock_holder.as_ref(), holder_of(caller)?);
@@ -135,8 +138,7 @@ pub async fn discard(app: &App, caller: &Caller, id: RunId, comment: Option<Stri
     app.store
         .write(move |tx| {
             Box::pin(async move {
-                let run = lookups::run(tx, &caller, &id, Action::ResolveErroredState).await?;
-                terrane_store::workspaces::hold(tx, &run.workspace_id).await?;
+                let run = lookups::run_of_held_workspace(tx, &caller, &id, Action::ResolveErroredState).await?;
                 let state = terrane_store::errored_states::of_run(tx, &run.id).await?;
                 let is_resolved = terrane_store::errored_states::resolve(tx, &run.id, Resolution::Discarded).await?;
                 let is_unlocked = end_recovery(tx, &run).await?;

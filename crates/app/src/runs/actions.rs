@@ -70,7 +70,7 @@ pub async fn act(app: &App, caller: &Caller, id: RunId, action: RunAction, comme
     app.store
         .write(move |tx| {
             Box::pin(async move {
-                let run = lookups::run(tx, &caller, &id, action.right()).await?;
+                let run = lookups::run_of_held_workspace(tx, &caller, &id, action.right()).await?;
                 let comment = comments::keep_if_said(tx, &run, comment).await?;
                 run_events::note(tx, &caller, &run, (action.entry(), action.name()), comment, json!({})).await?;
                 match action {
@@ -175,7 +175,6 @@ async fn force_execute(tx: &mut Tx, run: Authorized<Run>) -> AppResult<()> {
             run.status
         )));
     }
-    terrane_store::workspaces::hold(tx, &run.workspace_id).await?;
     let workspace = terrane_store::workspaces::by_id(tx, &run.workspace_id).await?.ok_or(AppError::NotFound)?;
     let holder = match workspace.lock_holder {
         Some(LockHolder::Run(id)) => terrane_store::runs::by_id(tx, &id).await?,

@@ -118,11 +118,12 @@ pub async fn update(
     app.store
         .write(move |tx| {
             Box::pin(async move {
-                let mut access = look_up(tx, &caller, &id, Action::ManageProjectTeams).await?;
+                let mut access = store::held_project(tx, &id).await?.ok_or(AppError::NotFound)?;
+                look_up(tx, &caller, &id, Action::ManageProjectTeams).await?;
                 settings.apply(&mut access)?;
                 store::update_project(tx, &access).await?;
                 record(tx, &caller, &access, "team-project.update").await?;
-                Ok(access)
+                Ok(access.into_inner())
             })
         })
         .await

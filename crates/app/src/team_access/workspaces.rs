@@ -114,11 +114,12 @@ pub async fn update(
     app.store
         .write(move |tx| {
             Box::pin(async move {
-                let mut access = look_up(tx, &caller, &id, Action::ManageWorkspaceTeams).await?;
+                let mut access = store::held_workspace(tx, &id).await?.ok_or(AppError::NotFound)?;
+                look_up(tx, &caller, &id, Action::ManageWorkspaceTeams).await?;
                 settings.apply(&mut access)?;
                 store::update_workspace(tx, &access).await?;
                 record(tx, &caller, &access, "team-workspace.update").await?;
-                Ok(access)
+                Ok(access.into_inner())
             })
         })
         .await

@@ -18,7 +18,7 @@ pub async fn delete(app: &App, caller: &Caller, key: WorkspaceKey) -> AppResult<
         .store
         .write(move |tx| {
             Box::pin(async move {
-                let (found, place) = lookups::workspace_with_place(tx, &actor, &key, Action::DeleteWorkspace).await?;
+                let (found, place) = lookups::held_workspace(tx, &actor, &key, Action::DeleteWorkspace).await?;
                 let permissions = place.actions(&actor, Target::Workspace(&found.id));
                 let is_in_use = found.resource_count > 0 || found.lock_holder.is_some();
                 if is_in_use && !can_force_delete(&place.organization, &place.standing, &permissions) {
@@ -42,10 +42,8 @@ pub async fn safe_delete(app: &App, caller: &Caller, key: WorkspaceKey) -> AppRe
         .store
         .write(move |tx| {
             Box::pin(async move {
-                let found = lookups::workspace(tx, &actor, &key, Action::DeleteWorkspace).await?;
                 // What is found empty here stays empty until it is gone.
-                terrane_store::workspaces::hold(tx, &found.id).await?;
-                let found = terrane_store::workspaces::by_id(tx, &found.id).await?.ok_or(AppError::NotFound)?;
+                let (found, _) = lookups::held_workspace(tx, &actor, &key, Action::DeleteWorkspace).await?;
                 let conflict = |why: &str| {
                     AppError::Conflict(format!("Workspace {} cannot be safely deleted because {why}", found.name))
                 };

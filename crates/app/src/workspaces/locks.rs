@@ -1,7 +1,7 @@
 //! The lock of a workspace: taken, given back, taken away.
 
 use serde_json::json;
-use terrane_domain::access::{Action, Authorized, Caller, Principal};
+use terrane_domain::access::{Action, Caller, Principal};
 use terrane_domain::workspaces::{LockConflict, LockHolder, Workspace};
 use terrane_store::Tx;
 
@@ -59,7 +59,7 @@ pub async fn lock(app: &App, caller: &Caller, key: WorkspaceKey, reason: String)
                 if !terrane_store::workspaces::lock(tx, &found.id, &holder, &reason).await? {
                     return Err(LockConflict::AlreadyLocked.into());
                 }
-                after_lock_change(tx, &caller, found, "workspace.lock", json!({ "reason": reason })).await
+                after_lock_change(tx, &caller, &found, "workspace.lock", json!({ "reason": reason })).await
             })
         })
         .await
@@ -80,7 +80,7 @@ pub async fn unlock(app: &App, caller: &Caller, key: WorkspaceKey) -> AppResult<
                     return Err(LockConflict::NotLocked.into());
                 }
                 queue::advance(tx, &found.id).await?;
-                after_lock_change(tx, &caller, found, "workspace.unlock", json!({})).await
+                after_lock_change(tx, &caller, &found, "workspace.unlock", json!({})).await
             })
         })
         .await
@@ -92,7 +92,7 @@ pub async fn force_unlock(app: &App, caller: &Caller, key: WorkspaceKey) -> AppR
     app.store
         .write(move |tx| {
             Box::pin(async move {
-                let found = lookups::workspace(tx, &caller, &key, Action::ForceUnlockWorkspace).await?;
+                let (found, _) = lookups::held_workspace(tx, &caller, &key, Action::ForceUnlockWorkspace).await?;
                 let Some(holder) = found.lock_holder.clone() else { return Err(LockConflict::NotLocked.into()) };
                 if let LockHolder::Run(run_id) = &holder {
                     return Err(AppError::Conflict(format!(
@@ -100,15 +100,13 @@ pub async fn force_unlock(app: &App, caller: &Caller, key: WorkspaceKey) -> AppR
                         found.name
                     )));
                 }
-                // Before its states, in the order in which a deletion takes them.
-                terrane_store::workspaces::hold(tx, &found.id).await?;
                 terrane_store::state_versions::discard_pending(tx, &found.id).await?;
                 if !terrane_store::workspaces::unlock(tx, &found.id, &holder).await? {
                     return Err(LockConflict::NotLocked.into());
                 }
                 queue::advance(tx, &found.id).await?;
                 let details = json!({ "held-by": holder.describe() });
-                after_lock_change(tx, &caller, found, "workspace.force-unlock", details).await
+                after_lock_change(tx, &caller, &found, "workspace.force-unlock", details).await
             })
         })
         .await
@@ -117,13 +115,12 @@ pub async fn force_unlock(app: &App, caller: &Caller, key: WorkspaceKey) -> AppR
 async fn after_lock_change(
     tx: &mut Tx,
     caller: &Caller,
-    found: Authorized<Workspace>,
+    found: &Workspace,
     action: &str,
     details: serde_json::Value,
 ) -> AppResult<WorkspaceView> {
-    let (id, organization_id) = (found.id.clone(), found.organization_id.clone());
-    events::record(tx, caller, &organization_id, action, id.as_str(), details).await?;
-    let changed = terrane_store::workspaces::by_id(tx, &id).await?.ok_or(AppError::NotFound)?;
+    events::record(tx, caller, &found.organization_id, action, found.id.as_str(), details).await?;
+    let changed = terrane_store::workspaces::by_id(tx, &found.id).await?.ok_or(AppError::NotFound)?;
     let place = lookups::place_of_workspace(tx, caller, &changed).await?;
     view(tx, caller, &place, changed).await
 }

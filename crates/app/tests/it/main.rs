@@ -4,6 +4,7 @@
 
 mod bootstrap;
 mod callers;
+mod concurrency;
 mod configuration_archives;
 mod configurations;
 mod databases;

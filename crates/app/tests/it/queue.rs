@@ -147,7 +147,8 @@ async fn a_run_that_is_queued_while_another_ends_does_not_wait_for_nothing() {
         for _ in 0..20 {
             let first = world.queue(world.new_run()).await.run;
             world.finish(&world.claim().await, true).await.unwrap();
-            let (ended, second) = tokio::join!(world.act(&first.id, RunAction::Discard), world.queue(world.new_run()));
+            let discard = Box::pin(world.act(&first.id, RunAction::Discard));
+            let (ended, second) = tokio::join!(discard, world.queue(world.new_run()));
             ended.unwrap();
             assert_eq!(world.read(&second.run.id).await.run.status, RunStatus::PlanQueued);
             world.act(&second.run.id, RunAction::Cancel).await.unwrap();

@@ -43,11 +43,12 @@ async fn a_pool_and_its_scope_come_back_as_they_were_stored() {
         })
         .unwrap();
         let renamed = keep(AgentPool { name: "a".to_owned(), ..first.clone() });
-        let taken = write!(bench.store, tx => agent_pools::update(tx, renamed).await);
+        let taken =
+            write!(bench.store, tx => overwrite!(tx, agent_pools::held, &first.id, agent_pools::update, renamed));
         assert!(matches!(taken, Err(StoreError::Taken)));
         let renamed = keep(AgentPool { name: "c".to_owned(), organization_scoped: false, ..first.clone() });
         write!(bench.store, tx => {
-            assert!(agent_pools::update(tx, renamed).await?);
+            overwrite!(tx, agent_pools::held, &first.id, agent_pools::update, renamed)?;
             agent_pools::set_scope(tx, &first.id, &AgentPoolScope::default()).await?;
             assert!(agent_pools::delete(tx, &second.id).await?);
             assert_eq!(agent_pools::by_id(tx, &first.id).await?.as_ref(), Some(renamed));
@@ -55,14 +56,14 @@ async fn a_pool_and_its_scope_come_back_as_they_were_stored() {
             assert_eq!(agent_pools::by_id(tx, &second.id).await?, None);
             assert!(!terrane_store::organizations::uses_agent_pool(tx, &first.organization_id, &first.id).await?);
             assert_eq!(agent_pools::workspaces_of(tx, &first.id).await?, []);
-            let mut workspace = world.workspace.clone();
+            let mut workspace = terrane_store::workspaces::held(tx, &world.workspace.id).await?.unwrap();
             workspace.agent_pool_id = Some(first.id.clone());
             terrane_store::workspaces::update_settings(tx, &workspace).await?;
-            let mut organization = world.organization.clone();
+            let mut organization = terrane_store::organizations::held(tx, &world.organization.name).await?.unwrap();
             organization.default_agent_pool_id = Some(first.id.clone());
             terrane_store::organizations::update_settings(tx, &organization).await?;
             assert!(terrane_store::organizations::uses_agent_pool(tx, &first.organization_id, &first.id).await?);
-            assert_eq!(agent_pools::workspaces_of(tx, &first.id).await?, [workspace.id]);
+            assert_eq!(agent_pools::workspaces_of(tx, &first.id).await?, std::slice::from_ref(&world.workspace.id));
             Ok(())
         })
         .unwrap();
@@ -95,10 +96,9 @@ async fn reserved_keys_come_page_by_page_and_none_twice() {
         assert_eq!((found, total), (vec![keys[2].clone(), keys[0].clone()], 3));
         let changed = keep(ReservedTagKey { key: "d".to_owned(), updated_at: moment(2), ..keys[2].clone() });
         write!(bench.store, tx => {
-            assert!(reserved_tag_keys::update(tx, changed).await?);
+            overwrite!(tx, reserved_tag_keys::held, &changed.id, reserved_tag_keys::update, changed)?;
             assert!(reserved_tag_keys::delete(tx, &keys[0].id).await?);
-            assert_eq!(reserved_tag_keys::by_id(tx, &keys[2].id).await?.as_ref(), Some(changed));
-            assert_eq!(reserved_tag_keys::by_id(tx, &keys[0].id).await?, None);
+            assert_eq!(reserved_tag_keys::list(tx, id, 9, 0).await?.0, [keys[1].clone(), changed.clone()]);
             Ok(())
         })
         .unwrap();

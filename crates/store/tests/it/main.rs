@@ -18,6 +18,15 @@ macro_rules! read {
     };
 }
 
+/// Holds a row and writes another in its place: `overwrite!(tx, teams::held, &id, teams::update, &row)`.
+macro_rules! overwrite {
+    ($tx:ident, $held:path, $key:expr, $update:path, $row:expr) => {{
+        let mut held = $held($tx, $key).await?.unwrap();
+        (*$row).clone_into(&mut held);
+        $update($tx, &held).await
+    }};
+}
+
 mod accounts;
 mod agent_pools;
 mod blobs;

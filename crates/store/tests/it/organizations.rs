@@ -15,10 +15,11 @@ use crate::samples::{World, entropy, job, keep, moment};
 async fn a_name_that_is_taken_is_taken_for_a_rename_too() {
     each(async |bench| {
         let (world, other) = (World::new(&bench.store).await, World::new(&bench.store).await);
-        let mut renamed = world.organization.clone();
-        renamed.name.clone_from(&other.organization.name);
-        let renamed = keep(renamed);
-        let result = write!(bench.store, tx => organizations::update_settings(tx, renamed).await);
+        let result = write!(bench.store, tx => {
+            let mut held = organizations::held(tx, &world.organization.name).await?.unwrap();
+            held.name.clone_from(&other.organization.name);
+            organizations::update_settings(tx, &held).await
+        });
         assert!(matches!(result, Err(StoreError::Taken)));
     })
     .await;

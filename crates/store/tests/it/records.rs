@@ -113,7 +113,7 @@ async fn organizations_and_people() {
                 users::insert(tx, user).await?;
                 projects::insert(tx, project).await?;
                 assert_eq!(organizations::by_id(tx, &plain.id).await?.as_ref(), Some(plain));
-                assert!(organizations::update_settings(tx, organization).await?);
+                overwrite!(tx, organizations::held, &plain.name, organizations::update_settings, organization)?;
                 Ok(())
             })
             .unwrap();
@@ -241,7 +241,7 @@ async fn workspaces_and_their_settings() {
             write!(bench.store, tx => {
                 workspaces::insert(tx, workspace).await?;
                 assert_eq!(workspaces::by_id(tx, &workspace.id).await?.as_ref(), Some(workspace));
-                assert!(workspaces::update_settings(tx, changed).await?);
+                overwrite!(tx, workspaces::held, &changed.id, workspaces::update_settings, changed)?;
                 let found = workspaces::by_name(tx, &world.organization.id, &changed.name).await?;
                 assert_eq!(found.as_ref(), Some(changed));
                 Ok(())

@@ -60,7 +60,7 @@ async fn insert(tx: &mut Tx, world: &World, second: &Project, number: i64, row: 
             assert!(workspaces::lock(tx, &new.id, &holder, "").await?);
         }
         // That was a change.
-        workspaces::update_settings(tx, &new).await?;
+        overwrite!(tx, workspaces::held, &new.id, workspaces::update_settings, &new)?;
     }
     Ok(())
 }

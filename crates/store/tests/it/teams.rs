@@ -64,7 +64,7 @@ async fn teams_and_their_access_come_back_as_they_were_stored() {
             .unwrap_err();
             write!(bench.store, tx => {
                 teams::insert(tx, &Team { name: "before".to_owned(), ..stored.clone() }).await?;
-                teams::update(tx, stored).await?;
+                overwrite!(tx, teams::held, &stored.id, teams::update, stored)?;
                 team_access::insert_project(tx, on_project).await?;
                 team_access::insert_workspace(tx, on_workspace).await
             })
@@ -84,7 +84,7 @@ async fn teams_and_their_access_come_back_as_they_were_stored() {
             assert!(matches!(twice, Err(StoreError::Taken)));
             write!(bench.store, tx => {
                 let changed = TeamWorkspace { access: WorkspaceAccessLevel::Read, custom: None, ..on_workspace.clone() };
-                team_access::update_workspace(tx, &changed).await?;
+                overwrite!(tx, team_access::held_workspace, &changed.id, team_access::update_workspace, &changed)?;
                 assert_eq!(team_access::workspace_by_id(tx, &on_workspace.id).await?, Some(changed));
                 team_access::remove_workspace(tx, &on_workspace.id).await?;
                 assert_eq!(team_access::workspace_by_id(tx, &on_workspace.id).await?, None);

@@ -1,5 +1,7 @@
 //! What a write promises.
 
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -8,7 +10,8 @@ use terrane_domain::ids::{OrganizationId, ProjectId, UserId};
 use terrane_domain::organizations::Organization;
 use terrane_domain::projects::Project;
 use terrane_domain::users::User;
-use terrane_store::{StoreError, Topic, organizations, projects, users, variables};
+use terrane_store::{StoreError, Topic, organizations, projects, users, variables, workspaces};
+use tokio::sync::Notify;
 
 use crate::databases::each;
 use crate::samples::{World, entropy, keep, moment, organization};
@@ -123,7 +126,7 @@ async fn a_wake_comes_only_after_the_commit() {
         assert!(result.is_err());
         assert!(notified.as_mut().now_or_never().is_none(), "a write that failed woke someone");
 
-        let (inside, outside) = (tokio::sync::oneshot::channel(), std::sync::mpsc::channel());
+        let (inside, outside) = (keep(Notify::new()), keep(Barrier::new(2)));
         let store = bench.store.clone();
         let write = tokio::spawn(async move {
             write!(store, tx => {
@@ -133,18 +136,91 @@ async fn a_wake_comes_only_after_the_commit() {
                     ..world.user.clone()
                 }).await?;
                 tx.wake(topic());
-                inside.0.send(()).unwrap();
-                outside.1.recv().unwrap();
+                inside.notify_one();
+                outside.wait();
                 Ok(())
             })
         });
-        inside.1.await.unwrap();
+        inside.notified().await;
         assert!(notified.as_mut().now_or_never().is_none(), "woken before the commit");
-        outside.0.send(()).unwrap();
+        outside.wait();
         tokio::time::timeout(Duration::from_secs(10), notified).await.unwrap();
         let found = read!(bench.store, tx => users::by_name(tx, "woken").await).unwrap();
         assert!(found.is_some(), "woken without the value");
         write.await.unwrap().unwrap();
+    })
+    .await;
+}
+
+/// SQLite has one writer: there nobody waits for anybody.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_that_wait_for_each_other_postgresql_ends_one_which_begins_anew() {
+    each(async |bench| {
+        if !bench.is_postgres {
+            return;
+        }
+        let (one, other) = (World::new(&bench.store).await, World::new(&bench.store).await);
+        let (met, begun) = (keep(tokio::sync::Barrier::new(2)), keep(AtomicUsize::new(0)));
+        let write = |first: &'static World, second: &'static World| {
+            let store = bench.store.clone();
+            async move {
+                write!(store, tx => {
+                    let mut workspace = workspaces::held(tx, &first.workspace.id).await?.unwrap();
+                    if begun.fetch_add(1, Ordering::SeqCst) < 2 {
+                        met.wait().await;
+                    }
+                    workspaces::hold(tx, &second.workspace.id).await?;
+                    let mark = workspace.description.take().unwrap_or_default();
+                    workspace.description = Some(mark + "+");
+                    workspaces::update_settings(tx, &workspace).await
+                })
+            }
+        };
+        let (left, right) = tokio::join!(write(one, other), write(other, one));
+        left.unwrap();
+        right.unwrap();
+        assert!(begun.load(Ordering::SeqCst) > 2, "nobody had to give way");
+        for world in [one, other] {
+            let found = read!(bench.store, tx => workspaces::by_id(tx, &world.workspace.id).await).unwrap().unwrap();
+            assert_eq!(found.description.as_deref(), Some("+"), "what was undone stayed");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_always_has_to_give_way_is_told_so_after_a_few_tries() {
+    each(async |bench| {
+        if !bench.is_postgres {
+            return;
+        }
+        let world = World::new(&bench.store).await;
+        let (user, begun) = (keep(User { username: "always".to_owned(), ..world.user.clone() }), keep(AtomicUsize::new(0)));
+        for code in ["deadlock_detected", "serialization_failure"] {
+            bench.raw(&format!("CREATE OR REPLACE FUNCTION give_way() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE {code}; END $$")).await.unwrap();
+            bench.raw("CREATE OR REPLACE TRIGGER give_way BEFORE INSERT ON users EXECUTE FUNCTION give_way()").await.unwrap();
+            begun.store(0, Ordering::SeqCst);
+            let result = write!(bench.store, tx => {
+                begun.fetch_add(1, Ordering::SeqCst);
+                // Who goes on all the same has no effect either.
+                let _ = users::insert(tx, user).await;
+                Ok(())
+            });
+            assert!(matches!(result, Err(StoreError::Busy)), "{code}: {result:?}");
+            assert_eq!(begun.load(Ordering::SeqCst), 4, "{code}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nothing_is_held_where_nothing_is_written() {
+    each(async |bench| {
+        let world = World::new(&bench.store).await;
+        let id = &world.workspace.id;
+        let held = read!(bench.store, tx => workspaces::held(tx, id).await.map(|found| found.is_some()));
+        assert!(held.is_err(), "{held:?}");
+        assert!(write!(bench.store, tx => workspaces::held(tx, id).await.map(|found| found.is_some())).unwrap());
     })
     .await;
 }
