@@ -111,7 +111,7 @@ impl Runner {
             engines: Vec::new(),
             protection: sandbox::Protection::off(),
             kept: job::KeptFolders::default(),
-            providers: Arc::new(provider_cache::ProviderCache::new(data_dir, 0)),
+            providers: Arc::new(provider_cache::ProviderCache::new(data_dir, &RunLimits::default())),
         })
     }
 }
@@ -149,7 +149,7 @@ pub async fn run(
         engines,
         protection,
         kept: job::KeptFolders::default(),
-        providers: Arc::new(provider_cache::ProviderCache::new(&config.data_dir, config.limits.provider_cache_bytes)),
+        providers: Arc::new(provider_cache::ProviderCache::new(&config.data_dir, &config.limits)),
         config,
     });
     let mut stopped = shutdown.clone();

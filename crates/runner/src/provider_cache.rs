@@ -20,19 +20,22 @@ use nix::sys::time::TimeSpec;
 use sha2::{Digest as _, Sha256};
 use terrane_domain::ids::OrganizationId;
 
+use crate::RunLimits;
 use crate::folder::{list_inside, open_for_reading};
 
 /// An unpacked provider below a plugin folder: host, namespace, type, version, platform.
 const PACKAGE_DEPTH: usize = 5;
 /// The most files of one provider.
 const MAX_FILES: usize = 10_000;
-/// A run that uses a provider may go on for as long as an apply may take at most, unless it was told otherwise.
-const IN_USE: Duration = Duration::from_hours(25);
+/// How much longer than the longest phase a provider counts as in use: the folder of a plan waits for its apply.
+const MARGIN: Duration = Duration::from_hours(1);
 
 /// All that is kept.
 pub(crate) struct ProviderCache {
     root: PathBuf,
     limit: u64,
+    /// So long after its last start a provider may be in use.
+    in_use: Duration,
     /// One at a time is added, so that the limit holds.
     adding: Mutex<()>,
 }
@@ -41,9 +44,14 @@ pub(crate) struct ProviderCache {
 type Files = BTreeMap<String, PathBuf>;
 
 impl ProviderCache {
-    /// Keeps at most `limit` bytes below the runner's own folder. Nothing is kept or offered if that is 0.
-    pub(crate) fn new(data_dir: &Path, limit: u64) -> Self {
-        Self { root: data_dir.join("cache").join("providers"), limit, adding: Mutex::default() }
+    /// Keeps as much as the limits say below the runner's own folder. Nothing is kept or offered if that is 0.
+    pub(crate) fn new(data_dir: &Path, limits: &RunLimits) -> Self {
+        Self {
+            root: data_dir.join("cache").join("providers"),
+            limit: limits.provider_cache_bytes,
+            in_use: limits.plan_time.max(limits.apply_time) + MARGIN,
+            adding: Mutex::default(),
+        }
     }
 
     /// The folder that runs of an organization may read, which is there afterwards; nothing if nothing is kept.
@@ -123,7 +131,7 @@ impl ProviderCache {
         entries.sort();
         let mut total: u64 = entries.iter().map(|(_, bytes, _)| bytes).sum();
         for (used, bytes, entry) in entries {
-            let is_old = used.elapsed().is_ok_and(|age| age > IN_USE);
+            let is_old = used.elapsed().is_ok_and(|age| age > self.in_use);
             if total + size > self.limit && is_old && std::fs::remove_dir_all(&entry).is_ok() {
                 total -= bytes;
             }
@@ -246,7 +254,8 @@ mod tests {
         }
 
         fn cache(&self, limit: u64) -> ProviderCache {
-            ProviderCache::new(&self.folder.path().join("data"), limit)
+            let limits = RunLimits { provider_cache_bytes: limit, ..RunLimits::default() };
+            ProviderCache::new(&self.folder.path().join("data"), &limits)
         }
 
         /// A run that has unpacked a provider with this text as its program; its plugin folder.

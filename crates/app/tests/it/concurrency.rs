@@ -19,14 +19,16 @@ use terrane_app::team_access::{
 use terrane_app::teams::{self, TeamSettings};
 use terrane_app::variables::{self, VariableKey};
 use terrane_app::workspaces::{self, WorkspaceKey, WorkspaceSettings};
-use terrane_app::{AppResult, organizations};
+use terrane_app::{AppResult, PlanDocument, jobs, organizations, streams};
 use terrane_domain::access::ProjectAccessLevel;
 use terrane_domain::ids::{ProjectId, TeamWorkspaceId};
 use terrane_domain::organizations::OrganizationChange;
+use terrane_domain::runner_protocol::RefusalCode;
 use terrane_domain::runs::RunStatus;
 use terrane_domain::tag_bindings::Taggable;
 use terrane_domain::variables::VariableChange;
 
+use crate::lost_runners::refusal;
 use crate::postgres;
 use crate::world::World;
 
@@ -321,6 +323,28 @@ async fn a_saved_plan_that_cannot_be_discarded_keeps_no_other() {
             assert_eq!(world.read(id).await.run.status, status);
         }
         assert_eq!(runs::expire_saved_plans(&world.app).await.unwrap(), 0, "the loop would never rest");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_document_or_state_that_arrives_while_its_job_is_lost_is_refused() {
+    on_postgres(async |world, mut other| {
+        world.queue(world.new_run()).await;
+        let job = world.claim().await;
+        let lost = format!(
+            "SELECT id FROM workspaces FOR UPDATE; UPDATE jobs SET status = 'done', fence = fence + 1 WHERE id = '{}'",
+            job.id
+        );
+        let (id, fence) = (job.id.clone(), job.fence);
+        let document =
+            jobs::put_plan_document(&world.app, &world.runner, id, fence, PlanDocument::Json, streams::body("{}"));
+        let sent = other.during(&lost, document.boxed(), async |_| {}).await;
+        assert_eq!(refusal(sent), RefusalCode::LeaseLost);
+
+        world.execute("UPDATE jobs SET status = 'claimed', fence = fence - 1").await;
+        let sent = other.during(&lost, world.put_state(&job, 5).boxed(), async |_| {}).await;
+        assert_eq!(refusal(sent), RefusalCode::LeaseLost);
     })
     .await;
 }

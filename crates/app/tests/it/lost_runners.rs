@@ -11,11 +11,9 @@ use terrane_domain::reasons::ReasonCode;
 use terrane_domain::runner_protocol::{Job, Phase, ReattachRequest, RefusalCode, SandboxLevel};
 use terrane_domain::runs::RunStatus;
 use terrane_domain::workspaces::LockHolder;
-use terrane_store::StoreError;
-use tokio::sync::oneshot;
 
 use crate::databases::each;
-use crate::world::{World, walk};
+use crate::world::walk;
 
 const LEASE: Duration = Duration::from_secs(31);
 
@@ -208,54 +206,6 @@ async fn a_job_whose_run_is_over_is_not_given_out_again_and_again() {
         world.pass(LEASE);
         assert_eq!(jobs::sweep_lost(&world.app).await.unwrap(), 0);
         assert!(world.claim_or_none().await.is_none());
-    })
-    .await;
-}
-
-/// Takes a job from its runner while `send` is under way: it was ours when it began, and is not when it is to be stored.
-async fn losing<T>(world: &World, job: &Job, send: impl Future<Output = T>) -> T {
-    let (workspace_id, id, fence) = (world.workspace_id.clone(), job.id.clone(), job.fence);
-    let (app, (holds, is_held)) = (world.app.clone(), oneshot::channel());
-    let losing = tokio::spawn(async move {
-        app.store()
-            .write(move |tx| {
-                Box::pin(async move {
-                    terrane_store::workspaces::hold(tx, &workspace_id).await?;
-                    holds.send(()).unwrap();
-                    tokio::task::block_in_place(|| std::thread::sleep(Duration::from_secs(1)));
-                    terrane_store::jobs::lose(tx, &id, fence).await
-                })
-            })
-            .await
-    });
-    is_held.await.unwrap();
-    let answer = send.await;
-    let lost: Result<bool, StoreError> = losing.await.unwrap();
-    assert!(lost.unwrap());
-    answer
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_document_that_arrives_while_its_job_is_lost_is_refused() {
-    each(async |world| {
-        world.queue(world.new_run()).await;
-        let job = world.claim().await;
-        let body = streams::body("{}");
-        let (id, fence) = (job.id.clone(), job.fence);
-        let put = jobs::put_plan_document(&world.app, &world.runner, id, fence, PlanDocument::Json, body);
-        assert_eq!(refusal(losing(world, &job, put).await), RefusalCode::LeaseLost);
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_state_that_arrives_while_its_job_is_lost_is_refused() {
-    each(async |world| {
-        let run = world.queue(world.new_run()).await.run;
-        world.finish(&world.claim().await, true).await.unwrap();
-        world.act(&run.id, RunAction::Confirm).await.unwrap();
-        let job = world.claim().await;
-        assert_eq!(refusal(losing(world, &job, world.put_state(&job, 5)).await), RefusalCode::LeaseLost);
     })
     .await;
 }

@@ -75,6 +75,10 @@ impl Terrane {
         self.dev.data_dir.join("dev.tfrc")
     }
 
+    pub(crate) fn data_dir(&self) -> &Path {
+        &self.dev.data_dir
+    }
+
     /// The files of the server's blobs of one kind.
     pub(crate) fn blobs(&self, kind: &str) -> Vec<PathBuf> {
         let organizations = std::fs::read_dir(self.dev.data_dir.join("blobs")).unwrap();
