@@ -34,10 +34,10 @@ const LISTS: &[(&str, u64)] = &[
     ("/api/v2/organizations/demo/agent-pools?filter%5Ballowed_projects%5D%5Bname%5D=projects-1", 7),
     ("/api/v2/organizations/demo/reserved-tag-keys", 4),
     ("/api/v2/organizations/demo/runs/queue", 10),
-    ("/api/v2/workspaces/{workspace}/runs", 10),
+    ("/api/v2/workspaces/{workspace}/runs", 11),
     (
         "/api/v2/organizations/demo/runs?filter%5Bstatus_group%5D=non_final&include=workspace%2Ccreated_by%2Cconfiguration_version%2Cplan%2Crun_events%2Ccomments",
-        18,
+        19,
     ),
     ("/api/v2/runs/{run}/run-events?include=actor%2Ccomment", 7),
     ("/api/v2/runs/{run}/comments", 6),
@@ -70,7 +70,7 @@ const LISTS_OF_A_MEMBER: &[(&str, u64)] = &[
     ("/api/v2/organizations/demo/workspaces", 9),
     ("/api/v2/organizations/demo/workspaces?search%5Bname%5D=w", 9),
     ("/api/v2/organizations/demo/projects", 6),
-    ("/api/v2/workspaces/{workspace}/runs", 12),
+    ("/api/v2/workspaces/{workspace}/runs", 13),
     ("/api/v2/workspaces/{workspace}/vars", 4),
     ("/api/v2/organizations/demo/teams", 4),
 ];

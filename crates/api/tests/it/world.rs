@@ -273,7 +273,7 @@ impl World {
         shown
     }
 
-    async fn claim(&self) -> Value {
+    pub(crate) async fn claim(&self) -> Value {
         let id = terrane_domain::ids::RunnerId::from_entropy(1);
         let body = json!({"runner_id": id, "name": "test", "sandbox_level": "L2"}).to_string();
         self.send("POST", "/api/runner/v1/jobs/claim", Some(&self.runner), body.into()).await.json()
