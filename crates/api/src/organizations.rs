@@ -9,7 +9,6 @@ use terrane_app::{App, AppError, organizations, projects, runs};
 use terrane_domain::access::Action;
 use terrane_domain::ids::AgentPoolId;
 use terrane_domain::organizations::OrganizationChange;
-use terrane_domain::runs::RunStatus;
 use terrane_jsonapi::{Document, Error, Input, Page, Relationship, Resource};
 
 use crate::error::ApiResult;
@@ -270,10 +269,8 @@ async fn capacity(
     Authenticated(caller): Authenticated,
     Path(name): Path<String>,
 ) -> ApiResult<Response> {
-    let statuses = runs::organization_load(&app, &caller, &name).await?;
-    let waiting = |status| matches!(status, RunStatus::Pending | RunStatus::PlanQueued | RunStatus::ApplyQueued);
-    let pending = statuses.iter().filter(|status| waiting(**status)).count();
+    let capacity = runs::capacity(&app, &caller, &name).await?;
     let resource = Resource::new("organization-capacity", name)
-        .attributes(&json!({ "pending": pending, "running": statuses.len() - pending }));
+        .attributes(&json!({ "pending": capacity.pending, "running": capacity.running }));
     Ok(document(StatusCode::OK, &Document::one(resource)))
 }

@@ -447,14 +447,30 @@ pub async fn organization_queue(
         .await
 }
 
-/// Where an organization's runs stand that wait or run.
-pub async fn organization_load(app: &App, caller: &Caller, organization: &str) -> AppResult<Vec<RunStatus>> {
+/// How many of an organization's runs wait for their turn or a runner, and how many run, among those that the caller may
+/// see.
+#[derive(Debug, Clone, Copy, Default)]
+#[expect(missing_docs, reason = "they are the API's names")]
+pub struct Capacity {
+    pub pending: i64,
+    pub running: i64,
+}
+
+/// What an organization's runners have to do.
+pub async fn capacity(app: &App, caller: &Caller, organization: &str) -> AppResult<Capacity> {
     let (caller, organization) = (caller.clone(), organization.to_owned());
     app.store
         .read(move |tx| {
             Box::pin(async move {
                 let found = lookups::organization(tx, &caller, &organization, Action::ReadOrganization).await?;
-                Ok(terrane_store::runs::queue_statuses(tx, &found.organization.id).await?)
+                let id = &found.organization.id;
+                let visibility = visible_workspaces(&caller, id, &found.standing);
+                let mut capacity = Capacity::default();
+                for (status, count) in terrane_store::runs::queue_by_status(tx, id, &visibility).await? {
+                    let is_waiting = status.has_not_begun() || status == RunStatus::ApplyQueued;
+                    *(if is_waiting { &mut capacity.pending } else { &mut capacity.running }) += count;
+                }
+                Ok(capacity)
             })
         })
         .await

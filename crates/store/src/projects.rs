@@ -10,6 +10,7 @@ use crate::error::StoreError;
 use crate::statement::{Record as _, record, statements};
 use crate::transaction::{Tx, values};
 use crate::value::Col;
+use crate::visibility::{project_is_seen, visible_to};
 
 record!(Project, "projects", "$1, $2, $3, $4, $5, $6, $7, $8", {
     id, organization_id, name, description, auto_destroy_activity_duration, default_execution_mode,
@@ -26,7 +27,7 @@ statements! {
     TEAMS_OF_PROJECTS = "SELECT project_id, COUNT(*) FROM team_projects WHERE organization_id = $1 GROUP BY project_id";
     OF_ORGANIZATION: Project = select "WHERE organization_id = $1 ORDER BY name";
     // $2: the only workspace's; $3: the person whose teams have access; $4: the team that has. Two of them are nothing.
-    VISIBLE: Project = select "WHERE organization_id = $1 AND id IN (SELECT project_id FROM workspaces WHERE id = CAST($2 AS TEXT) OR id IN (SELECT workspace_id FROM team_workspaces WHERE team_id = CAST($4 AS TEXT) OR team_id IN (SELECT team_id FROM team_members WHERE user_id = CAST($3 AS TEXT))) UNION ALL SELECT project_id FROM team_projects WHERE team_id = CAST($4 AS TEXT) OR team_id IN (SELECT team_id FROM team_members WHERE user_id = CAST($3 AS TEXT))) ORDER BY name";
+    VISIBLE: Project = select ["WHERE organization_id = $1 AND ", project_is_seen!("$2", "$3", "$4"), " ORDER BY name"];
 }
 
 /// Inserts a project.
@@ -70,7 +71,7 @@ pub async fn count_teams(tx: &mut Tx, id: &OrganizationId) -> Result<HashMap<Pro
 
 /// The projects of an organization that one may see, by name.
 pub async fn visible(tx: &mut Tx, id: &OrganizationId, visibility: &Visibility) -> Result<Vec<Project>, StoreError> {
-    match crate::workspaces::visible_to(visibility) {
+    match visible_to(visibility) {
         Some(who) => tx.all(&VISIBLE, [values![*id], who].concat()).await,
         None if *visibility == Visibility::All => of_organization(tx, id).await,
         None => Ok(Vec::new()),

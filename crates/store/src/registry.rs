@@ -91,7 +91,7 @@ mod tests {
         ("SAVED_PLANS", "runs_open"),
         ("QUEUE_OF_ORGANIZATION", "runs_open_of_organization"),
         ("COUNT_QUEUE", "runs_open_of_organization"),
-        ("QUEUE_STATUSES", "runs_open_of_organization"),
+        ("QUEUE_BY_STATUS", "runs_open_of_organization"),
         ("WAITING_RUNS", "runs_open_of_organization"),
         ("NEXT", "jobs_open"),
         ("LOST", "jobs_open"),

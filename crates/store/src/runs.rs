@@ -15,7 +15,7 @@ use crate::sealing::Place;
 use crate::statement::{Record as _, record, statements};
 use crate::transaction::{Tx, values};
 use crate::value::Col;
-use crate::workspaces::visible_to;
+use crate::visibility::{visible_to, workspace_is_seen};
 
 pub use lists::{RunFilter, list};
 
@@ -36,6 +36,12 @@ struct PrivateRow {
 
 record!(PrivateRow, "runs", "", { id, sealed_variables });
 
+/// An organization's runs that wait or run.
+const IN_QUEUE: &str = "WHERE organization_id = $1 AND {open} AND status IN ('pending', 'plan_queued', 'planning', 'confirmed', 'apply_queued', 'applying', 'queuing', 'queuing_apply')";
+/// $2: the only workspace; $3: the person whose teams have access; $4: the team that has. Two of them are nothing.
+const SEEN: &str =
+    concat!(" AND workspace_id IN (SELECT id FROM workspaces WHERE ", workspace_is_seen!("", "$2", "$3", "$4"), ")");
+
 statements! {
     INSERT: Run = insert;
     SET_PRIVATE = "UPDATE runs SET sealed_variables = $2, configuration_blob = $3 WHERE id = $1";
@@ -43,12 +49,12 @@ statements! {
     CONFIGURATION_BLOB = "SELECT configuration_blob FROM runs WHERE id = $1";
     BY_ID: Run = select "WHERE id = $1";
     NEXT_IN_QUEUE: Run = select "WHERE workspace_id = $1 AND {open} AND status = 'pending' AND plan_only = FALSE AND save_plan = FALSE ORDER BY created_at, id LIMIT 1";
-    QUEUE_OF_ORGANIZATION: Run = select "WHERE organization_id = $1 AND {open} AND status IN ('pending', 'plan_queued', 'planning', 'confirmed', 'apply_queued', 'applying', 'queuing', 'queuing_apply') ORDER BY created_at, id LIMIT $2 OFFSET $3";
-    COUNT_QUEUE = "SELECT COUNT(*) FROM runs WHERE organization_id = $1 AND {open} AND status IN ('pending', 'plan_queued', 'planning', 'confirmed', 'apply_queued', 'applying', 'queuing', 'queuing_apply')";
-    // $2: the only workspace; $3: the person whose teams have access; $4: the team that has. Two of them are nothing.
-    VISIBLE_QUEUE: Run = select "WHERE organization_id = $1 AND {open} AND status IN ('pending', 'plan_queued', 'planning', 'confirmed', 'apply_queued', 'applying', 'queuing', 'queuing_apply') AND workspace_id IN (SELECT id FROM workspaces WHERE id = CAST($2 AS TEXT) OR id IN (SELECT workspace_id FROM team_workspaces WHERE team_id = CAST($4 AS TEXT) OR team_id IN (SELECT team_id FROM team_members WHERE user_id = CAST($3 AS TEXT))) OR project_id IN (SELECT project_id FROM team_projects WHERE team_id = CAST($4 AS TEXT) OR team_id IN (SELECT team_id FROM team_members WHERE user_id = CAST($3 AS TEXT)))) ORDER BY created_at, id LIMIT $5 OFFSET $6";
-    COUNT_VISIBLE_QUEUE = "SELECT COUNT(*) FROM runs WHERE organization_id = $1 AND {open} AND status IN ('pending', 'plan_queued', 'planning', 'confirmed', 'apply_queued', 'applying', 'queuing', 'queuing_apply') AND workspace_id IN (SELECT id FROM workspaces WHERE id = CAST($2 AS TEXT) OR id IN (SELECT workspace_id FROM team_workspaces WHERE team_id = CAST($4 AS TEXT) OR team_id IN (SELECT team_id FROM team_members WHERE user_id = CAST($3 AS TEXT))) OR project_id IN (SELECT project_id FROM team_projects WHERE team_id = CAST($4 AS TEXT) OR team_id IN (SELECT team_id FROM team_members WHERE user_id = CAST($3 AS TEXT))))";
-    QUEUE_STATUSES = "SELECT status FROM runs WHERE organization_id = $1 AND {open} AND status IN ('pending', 'plan_queued', 'planning', 'confirmed', 'apply_queued', 'applying', 'queuing', 'queuing_apply')";
+    QUEUE_OF_ORGANIZATION: Run = select [IN_QUEUE, " ORDER BY created_at, id LIMIT $2 OFFSET $3"];
+    COUNT_QUEUE = joined ["SELECT COUNT(*) FROM runs ", IN_QUEUE];
+    VISIBLE_QUEUE: Run = select [IN_QUEUE, SEEN, " ORDER BY created_at, id LIMIT $5 OFFSET $6"];
+    COUNT_VISIBLE_QUEUE = joined ["SELECT COUNT(*) FROM runs ", IN_QUEUE, SEEN];
+    QUEUE_BY_STATUS = joined ["SELECT status, COUNT(*) FROM runs ", IN_QUEUE, " GROUP BY status"];
+    VISIBLE_QUEUE_BY_STATUS = joined ["SELECT status, COUNT(*) FROM runs ", IN_QUEUE, SEEN, " GROUP BY status"];
     // $2, $3: age and id of the oldest run in question; $4, $5: of the newest. What is before them is only counted.
     WAITING_RUNS = "SELECT id, (SELECT COUNT(*) FROM (SELECT 1 FROM runs WHERE organization_id = $1 AND {open} AND status IN ('pending', 'plan_queued') AND (created_at, id) < ($2, $3) LIMIT 1000) AS older) FROM runs WHERE organization_id = $1 AND {open} AND status IN ('pending', 'plan_queued') AND (created_at, id) >= ($2, $3) AND (created_at, id) <= ($4, $5) ORDER BY created_at, id LIMIT 1000";
     SAVED_PLANS: Run = select "WHERE workspace_id = $1 AND {open} AND status = 'planned_and_saved'";
@@ -167,10 +173,19 @@ pub async fn queue_of_organization(
     Ok((tx.all(list, [shared, values![limit, offset]].concat()).await?, total))
 }
 
-/// The status of each of an organization's runs that wait or run, in no order.
-pub async fn queue_statuses(tx: &mut Tx, id: &OrganizationId) -> Result<Vec<RunStatus>, StoreError> {
-    let rows = tx.rows(&QUEUE_STATUSES, values![*id]).await?;
-    rows.iter().map(|row| Col::get(row, 0)).collect()
+/// How many of an organization's visible runs that wait or run there are in each status; statuses without any are not
+/// named.
+pub async fn queue_by_status(
+    tx: &mut Tx,
+    id: &OrganizationId,
+    visibility: &Visibility,
+) -> Result<Vec<(RunStatus, i64)>, StoreError> {
+    let rows = match visible_to(visibility) {
+        None if *visibility == Visibility::Nothing => Vec::new(),
+        None => tx.rows(&QUEUE_BY_STATUS, values![*id]).await?,
+        Some(who) => tx.rows(&VISIBLE_QUEUE_BY_STATUS, [values![*id], who].concat()).await?,
+    };
+    rows.iter().map(|row| Ok((Col::get(row, 0)?, Col::get(row, 1)?))).collect()
 }
 
 /// As far as places are counted; the statement's own limits are the same.

@@ -70,6 +70,8 @@ const LISTS_OF_A_MEMBER: &[(&str, u64)] = &[
     ("/api/v2/organizations/demo/workspaces", 9),
     ("/api/v2/organizations/demo/workspaces?search%5Bname%5D=w", 9),
     ("/api/v2/organizations/demo/projects", 6),
+    ("/api/v2/organizations/demo/capacity", 4),
+    ("/api/v2/organizations/demo/runs/queue", 12),
     ("/api/v2/workspaces/{workspace}/runs", 13),
     ("/api/v2/workspaces/{workspace}/vars", 4),
     ("/api/v2/organizations/demo/teams", 4),
