@@ -108,7 +108,8 @@ async fn with_includes(app: &App, views: &[ProjectView], wanted: Wanted) -> ApiR
     Ok((resources, included))
 }
 
-fn filter(query: &Query) -> ApiResult<ProjectFilter> {
+/// The filter, and what the caller must be allowed to do.
+fn filter(query: &Query) -> ApiResult<(ProjectFilter, Vec<Action>)> {
     let mut permissions = Vec::new();
     for (name, action) in [("create-workspace", Action::CreateWorkspace), ("update", Action::UpdateProject)] {
         if query.flag(&format!("filter[permissions][{name}]"))? == Some(true) {
@@ -120,13 +121,13 @@ fn filter(query: &Query) -> ApiResult<ProjectFilter> {
         Some(Ok(sort)) => sort,
         Some(Err(_)) => return Err(Error::bad_parameter("sort", "sort must be name or -name.").into()),
     };
-    Ok(ProjectFilter {
+    let filter = ProjectFilter {
         names: query.list("filter[names]").into_iter().map(str::to_owned).collect(),
         name_part: query.first("q").map(str::to_owned),
         tagged: tagged(query),
-        permissions,
         sort,
-    })
+    };
+    Ok((filter, permissions))
 }
 
 async fn list(
@@ -137,10 +138,12 @@ async fn list(
     Include(wanted): Include<Wanted>,
 ) -> ApiResult<Response> {
     let asked = Page::parse(&query)?;
-    let found = projects::list(&app, &caller, &organization, filter(&query)?, asked.limit(), asked.offset()).await?;
+    let (filter, permissions) = filter(&query)?;
+    let rows = (asked.limit(), asked.offset());
+    let found = projects::list(&app, &caller, &organization, filter, permissions, rows).await?;
     let base = address(&app, &format!("organizations/{organization}/projects"));
     let (resources, included) = with_includes(&app, &found.views, wanted).await?;
-    let answer = Document::page(resources, asked, found.matching, &base, &query)
+    let answer = Document::page(resources, asked, u64::try_from(found.matching).unwrap_or(0), &base, &query)
         .meta("status-counts", &json!({ "total": found.total, "matching": found.matching }))
         .include_all(included);
     Ok(document(StatusCode::OK, &answer))

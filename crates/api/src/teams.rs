@@ -125,14 +125,12 @@ async fn list(
     let filter = TeamFilter {
         names: query.list("filter[names]").into_iter().map(str::to_owned).collect(),
         name_part: query.first("q").map(str::to_owned),
-        with_users: wanted.users,
     };
-    let start = usize::try_from(page.offset()).unwrap_or(usize::MAX);
-    let rows = start..start.saturating_add(usize::try_from(page.limit()).unwrap_or(0));
-    let (views, total) = teams::list(&app, &caller, &organization, filter, rows).await?;
+    let rows = (page.limit(), page.offset());
+    let (views, total) = teams::list(&app, &caller, &organization, filter, wanted.users, rows).await?;
     let resources = views.iter().map(|view| resource(&app, view)).collect();
     let base = address(&app, &format!("organizations/{organization}/teams"));
-    let list = Document::page(resources, page, total as u64, &base, &query);
+    let list = Document::page(resources, page, u64::try_from(total).unwrap_or(0), &base, &query);
     Ok(document(StatusCode::OK, &with_included(&app, list, &wanted, &views)))
 }
 

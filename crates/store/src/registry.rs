@@ -84,7 +84,6 @@ mod tests {
         ("WAITING_BEFORE", "runs_open"),
         ("OPEN_RUNS", "runs_open"),
         ("NAMES_OF_WORKSPACES", "sqlite_autoindex_workspace_tags_1"),
-        ("BINDINGS_OF_ALL_PROJECTS", "tag_bindings_of_projects"),
         ("OF_TEAMS", "team_projects_by_team"),
         ("DELETE_UNUSED_TAGS", "workspace_tags_by_tag"),
         ("NEXT_IN_QUEUE", "runs_open"),

@@ -57,9 +57,9 @@ statements! {
     VISIBLE_QUEUE_BY_STATUS = joined ["SELECT status, COUNT(*) FROM runs ", IN_QUEUE, SEEN, " GROUP BY status"];
     // $2, $3: age and id of the oldest run in question; $4, $5: of the newest. What is before them is only counted.
     WAITING_RUNS = "SELECT id, (SELECT COUNT(*) FROM (SELECT 1 FROM runs WHERE organization_id = $1 AND {open} AND status IN ('pending', 'plan_queued') AND (created_at, id) < ($2, $3) LIMIT 1000) AS older) FROM runs WHERE organization_id = $1 AND {open} AND status IN ('pending', 'plan_queued') AND (created_at, id) >= ($2, $3) AND (created_at, id) <= ($4, $5) ORDER BY created_at, id LIMIT 1000";
-    SAVED_PLANS: Run = select "WHERE workspace_id = $1 AND {open} AND status = 'planned_and_saved'";
+    SAVED_PLANS: Run = select "WHERE workspace_id = $1 AND {open} AND status = 'planned_and_saved' ORDER BY created_at, id LIMIT 100";
     EXPIRED_PLANS: Run = select "WHERE {open} AND status = 'planned_and_saved' AND created_at < $1 ORDER BY created_at LIMIT 100";
-    WAITING_BEFORE: Run = select "WHERE workspace_id = $1 AND {open} AND status = 'pending' AND (created_at, id) < ($2, $3) ORDER BY created_at, id";
+    WAITING_BEFORE: Run = select "WHERE workspace_id = $1 AND {open} AND status = 'pending' AND (created_at, id) < ($2, $3) ORDER BY created_at, id LIMIT 100";
     ENDED: Run = select "WHERE workspace_id = $1 AND status IN ('applied', 'planned_and_finished', 'policy_soft_failed', 'discarded', 'errored', 'canceled', 'force_canceled') ORDER BY created_at DESC, id DESC LIMIT $2";
     RUNS_BY_IDS: Run = select_many "id";
     SET_STATUS = "UPDATE runs SET status = $3, status_timestamps = $4, has_changes = $5, reason = $6, reason_message = $7, confirmed_by = $8, canceled_at = $9 WHERE id = $1 AND status = $2";
@@ -146,7 +146,7 @@ pub async fn expired_plans(tx: &mut Tx, moment: Timestamp) -> Result<Vec<Run>, S
     tx.all(&EXPIRED_PLANS, values![moment]).await
 }
 
-/// The runs of the same workspace that wait before this one.
+/// The runs of the same workspace that wait before this one, the oldest first, a hundred at most.
 pub async fn waiting_before(tx: &mut Tx, run: &Run) -> Result<Vec<Run>, StoreError> {
     tx.all(&WAITING_BEFORE, values![run.workspace_id, run.created_at, run.id]).await
 }
@@ -212,7 +212,7 @@ pub async fn places_in_queue(
     Ok(places)
 }
 
-/// A workspace's saved plans that wait for their confirmation.
+/// A workspace's saved plans that wait for their confirmation, the oldest first, a hundred at most.
 pub async fn saved_plans(tx: &mut Tx, id: &WorkspaceId) -> Result<Vec<Run>, StoreError> {
     tx.all(&SAVED_PLANS, values![*id]).await
 }

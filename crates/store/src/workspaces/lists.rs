@@ -7,6 +7,7 @@ use terrane_domain::workspaces::{Workspace, WorkspaceSort};
 
 use crate::error::StoreError;
 use crate::statement::{Statement, statements};
+use crate::tag_bindings::{Tagged, listed};
 use crate::transaction::{Tx, values};
 use crate::value::Val;
 use crate::visibility::{all_or_visible_to, projects_of_teams, workspace_is_seen, workspaces_of_teams};
@@ -153,21 +154,9 @@ impl WorkspaceFilter {
         let mut tags = self.tags.clone();
         tags.sort_unstable();
         tags.dedup();
-        let (mut keys, mut pairs) = (Vec::new(), Vec::new());
-        for (key, value) in &self.tagged {
-            match value {
-                Some(value) => pairs.push(format!("{key}/{value}")),
-                None => keys.push(key.clone()),
-            }
-        }
-        for list in [&mut keys, &mut pairs] {
-            list.sort_unstable();
-            list.dedup();
-        }
-        let tag_count = number(tags.len());
-        let bound = number(keys.len() + pairs.len());
-        let (keys, pairs) = if bound == 0 { (None, None) } else { (Some(list_of(&keys)), Some(list_of(&pairs))) };
-        let some = |list: &[String]| (!list.is_empty()).then(|| list_of(list));
+        let tag_count = i64::try_from(tags.len()).unwrap_or(i64::MAX);
+        let Tagged { keys, pairs, count } = Tagged::of(&self.tagged);
+        let some = |list: &[String]| (!list.is_empty()).then(|| listed(list));
         values![
             *id,
             part,
@@ -179,20 +168,11 @@ impl WorkspaceFilter {
             some(&self.exclude_tags),
             keys,
             pairs,
-            bound,
+            count,
             self.consumers_of,
             self.except,
         ]
     }
-}
-
-fn number(count: usize) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
-}
-
-/// `,a,b,`
-fn list_of(members: &[String]) -> String {
-    format!(",{},", members.join(","))
 }
 
 /// How all that is visible is counted and listed, and the values for both.
