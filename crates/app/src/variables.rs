@@ -109,7 +109,8 @@ pub async fn update(app: &App, caller: &Caller, key: VariableKey, change: Variab
                     .await
                     .map_err(AppError::if_taken("key", KEY_TAKEN))?
                 {
-                    return Err(AppError::Conflict("The variable was just changed by another request".to_owned()));
+                    let detail = "The variable was just changed by another request, and not by this one; read it, and send the change again if it is still wanted";
+                    return Err(AppError::Conflict(detail.to_owned()));
                 }
                 let (organization_id, details) = (&variable.organization_id, details(&variable));
                 events::record(tx, &caller, organization_id, "variable.update", key.id.as_str(), details).await?;
