@@ -9,8 +9,8 @@ use terrane_jsonapi::{Error, ErrorDocument, MEDIA_TYPE};
 /// What a handler answers when it cannot do what it was asked.
 pub(crate) enum ApiError {
     Document(Error),
-    /// Not before so many seconds.
-    Later(Error, u64),
+    /// Too many tries: the next one not before so many seconds.
+    Later(u64),
     Refused(Refusal),
 }
 
@@ -34,7 +34,7 @@ impl From<AppError> for ApiError {
             AppError::BadRequest(detail) => Error::bad_request(detail),
             AppError::TooLarge(detail) => Error::new(413, "payload too large", detail),
             AppError::TooManyTries(seconds) => {
-                return Self::Later(Error::too_many_requests(error.to_string()), seconds);
+                return Self::Later(seconds);
             }
             AppError::Unavailable(detail) => Error::unavailable(detail),
             AppError::Refused(refusal) => return Self::Refused(refusal),
@@ -56,8 +56,9 @@ impl IntoResponse for ApiError {
                 let status = StatusCode::from_u16(document.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
                 (status, [(header::CONTENT_TYPE, MEDIA_TYPE)], document.to_bytes()).into_response()
             }
-            Self::Later(error, seconds) => {
-                let mut response = Self::Document(error).into_response();
+            Self::Later(seconds) => {
+                let detail = AppError::TooManyTries(seconds).to_string();
+                let mut response = Self::Document(Error::too_many_requests(detail)).into_response();
                 response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
                 response
             }

@@ -12,9 +12,12 @@ use terrane_domain::access::{Action, Caller, Target, visible_workspaces};
 use terrane_domain::configuration_versions::{ConfigurationVersion, ConfigurationVersionStatus};
 use terrane_domain::engine_versions::is_allowed;
 use terrane_domain::ids::{ApplyId, CommentId, ConfigurationVersionId, PlanId, RunEventId, RunId, WorkspaceId};
+use terrane_domain::invalid::Invalid;
 use terrane_domain::run_events::RunEventAction;
 use terrane_domain::runner_protocol::{ChangeCounts, LogFormat, Phase};
-use terrane_domain::runs::{PhaseStatus, PlanOptions, Run, RunMode, RunPhase, RunSource, RunStatus, RunVariable};
+use terrane_domain::runs::{
+    LONGEST_MESSAGE, PhaseStatus, PlanOptions, Run, RunMode, RunPhase, RunSource, RunStatus, RunVariable,
+};
 use terrane_domain::time::Timestamp;
 use terrane_domain::variables::VariableCategory;
 use terrane_domain::workspaces::{ExecutionMode, Workspace};
@@ -234,6 +237,7 @@ pub(crate) async fn create_in(tx: &mut Tx, caller: &Caller, new: NewRun) -> AppR
     let execution = workspace.execution(&project.execution(&place.organization));
     let plan_only = configuration.speculative || new.plan_only.unwrap_or(false);
     check_options(&workspace, execution.mode, plan_only, &new)?;
+    Invalid::if_longer("message", new.message.as_deref().unwrap_or_default(), LONGEST_MESSAGE)?;
     let may_apply = place.judge(caller, Action::ApplyRun, Target::Workspace(&workspace.id)).is_ok();
     // Who may not apply cannot have something applied by asking beforehand.
     let mode = RunMode {
