@@ -9,10 +9,11 @@ use terrane_app::workspaces::WorkspaceKey;
 use terrane_app::{App, runs};
 use terrane_domain::access::{Action, Caller};
 use terrane_domain::configuration_versions::ConfigurationVersion;
-use terrane_jsonapi::{Document, Input, Page, Query, Relationship, Resource};
+use terrane_jsonapi::{Document, Input, Page, Relationship, Resource};
 
 use crate::error::ApiResult;
 use crate::extract::{Authenticated, Json, MAX_JSON_BYTES, Parameters, address, document, id};
+use crate::include::{Include, Includes, Paths};
 use crate::routes::{Access, Routes};
 
 pub(crate) fn routes() -> Routes {
@@ -27,8 +28,29 @@ pub(crate) fn routes() -> Routes {
         .get("/api/v2/runs/{run}/configuration-version/download", read, download_of_run)
 }
 
-/// Configurations from a repository do not exist yet: what they would bring is known and empty.
-const INCLUDES: &[&str] = &["ingress_attributes", "run"];
+/// What can stand beside configuration versions in a list: what a repository would bring.
+struct BesideMany;
+
+impl Includes for BesideMany {
+    const KNOWN: &'static [&'static str] = &["ingress_attributes"];
+
+    fn of(_: &Paths) -> Self {
+        Self
+    }
+}
+
+/// What can stand beside one.
+struct BesideOne {
+    run: bool,
+}
+
+impl Includes for BesideOne {
+    const KNOWN: &'static [&'static str] = &["ingress_attributes", "run"];
+
+    fn of(paths: &Paths) -> Self {
+        Self { run: paths.has("run") }
+    }
+}
 
 pub(crate) fn resource(app: &App, version: &ConfigurationVersion) -> Resource {
     Resource::new("configuration-versions", version.id.as_str())
@@ -78,9 +100,9 @@ async fn list(
     Authenticated(caller): Authenticated,
     Path(workspace): Path<String>,
     Parameters(query): Parameters,
+    _: Include<BesideMany>,
 ) -> ApiResult<Response> {
     let page = Page::parse(&query)?;
-    query.include(&INCLUDES[..1])?;
     let key = WorkspaceKey::Id(id(&workspace)?);
     let (versions, total) = configuration_versions::list(&app, &caller, key, page.limit(), page.offset()).await?;
     let resources = versions.iter().map(|version| resource(&app, version)).collect();
@@ -89,11 +111,10 @@ async fn list(
     Ok(document(StatusCode::OK, &Document::page(resources, page, total, &base, &query)))
 }
 
-/// The document of one, with what the query asks for beside it.
-async fn answer(app: &App, caller: &Caller, version: &ConfigurationVersion, query: &Query) -> ApiResult<Response> {
-    let includes = query.include(INCLUDES)?;
+/// The document of one, with what is wanted beside it.
+async fn answer(app: &App, caller: &Caller, version: &ConfigurationVersion, beside: &BesideOne) -> ApiResult<Response> {
     let mut answer = Document::one(resource(app, version));
-    if includes.iter().any(|include| include == "run")
+    if beside.run
         && let Some(run_id) = configuration_versions::newest_run(app, version).await?
     {
         answer = answer.include(crate::runs::resource(app, &runs::read(app, caller, run_id).await?));
@@ -105,20 +126,20 @@ async fn show(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(version): Path<String>,
-    Parameters(query): Parameters,
+    Include(beside): Include<BesideOne>,
 ) -> ApiResult<Response> {
     let version = configuration_versions::read(&app, &caller, id(&version)?).await?;
-    answer(&app, &caller, &version, &query).await
+    answer(&app, &caller, &version, &beside).await
 }
 
 async fn show_of_run(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(run): Path<String>,
-    Parameters(query): Parameters,
+    Include(beside): Include<BesideOne>,
 ) -> ApiResult<Response> {
     let version = configuration_versions::of_run(&app, &caller, id(&run)?).await?;
-    answer(&app, &caller, &version, &query).await
+    answer(&app, &caller, &version, &beside).await
 }
 
 async fn archive(

@@ -1,6 +1,6 @@
 //! From the services' errors to error documents, in one place.
 
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use terrane_app::AppError;
 use terrane_domain::runner_protocol::Refusal;
@@ -9,6 +9,8 @@ use terrane_jsonapi::{Error, ErrorDocument, MEDIA_TYPE};
 /// What a handler answers when it cannot do what it was asked.
 pub(crate) enum ApiError {
     Document(Error),
+    /// Too many tries: the next one not before so many seconds.
+    Later(u64),
     Refused(Refusal),
 }
 
@@ -31,7 +33,9 @@ impl From<AppError> for ApiError {
             AppError::Invalid { pointer: None, detail } => Error::unprocessable(detail),
             AppError::BadRequest(detail) => Error::bad_request(detail),
             AppError::TooLarge(detail) => Error::new(413, "payload too large", detail),
-            AppError::TooManyTries(_) => Error::too_many_requests(error.to_string()),
+            AppError::TooManyTries(seconds) => {
+                return Self::Later(seconds);
+            }
             AppError::Unavailable(detail) => Error::unavailable(detail),
             AppError::Refused(refusal) => return Self::Refused(refusal),
             AppError::Store(error) => {
@@ -51,6 +55,12 @@ impl IntoResponse for ApiError {
                 let document = ErrorDocument::new(vec![error]);
                 let status = StatusCode::from_u16(document.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
                 (status, [(header::CONTENT_TYPE, MEDIA_TYPE)], document.to_bytes()).into_response()
+            }
+            Self::Later(seconds) => {
+                let detail = AppError::TooManyTries(seconds).to_string();
+                let mut response = Self::Document(Error::too_many_requests(detail)).into_response();
+                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+                response
             }
             Self::Refused(refusal) => (StatusCode::CONFLICT, axum::Json(refusal)).into_response(),
         }

@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
+use http_body_util::{LengthLimitError, Limited};
 use terrane_app::callers::{Secret, authenticate};
 use terrane_app::streams::Body;
 use terrane_app::{App, AppError};
@@ -68,9 +69,13 @@ impl<S: Sync, const LIMIT: usize> FromRequest<S> for Whole<LIMIT> {
         if told.is_some_and(|length: usize| length > LIMIT) {
             return Err(Error::too_large(LIMIT).into());
         }
-        match axum::body::to_bytes(request.into_body(), LIMIT).await {
-            Ok(bytes) => Ok(Self(bytes)),
-            Err(_) => Err(Error::too_large(LIMIT).into()),
+        match http_body_util::BodyExt::collect(Limited::new(request.into_body(), LIMIT)).await {
+            Ok(body) => Ok(Self(body.to_bytes())),
+            Err(error) if error.is::<LengthLimitError>() => Err(Error::too_large(LIMIT).into()),
+            Err(_) => {
+                let detail = "The body broke off before its end, and nothing was done; send the request again.";
+                Err(Error::bad_request(detail).into())
+            }
         }
     }
 }

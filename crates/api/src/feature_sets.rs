@@ -9,10 +9,11 @@ use serde_json::json;
 use terrane_app::{App, feature_sets, organizations};
 use terrane_domain::access::Action;
 use terrane_domain::organizations::Organization;
-use terrane_jsonapi::{Document, Input, Page, Query, Relationship, Resource};
+use terrane_jsonapi::{Document, Input, Page, Relationship, Resource};
 
 use crate::error::ApiResult;
 use crate::extract::{Authenticated, Json, MAX_JSON_BYTES, Parameters, address, document, id};
+use crate::include::{Include, Includes, Paths};
 use crate::routes::{Access, Routes};
 
 /// What a subscription's id has where its organization's has `org-`.
@@ -85,27 +86,39 @@ pub(crate) fn subscription(organization: &Organization) -> Resource {
         .link("self", format!("/api/v2/subscriptions/{id}"))
 }
 
-fn answer(organization: &Organization, query: &Query) -> ApiResult<Response> {
-    let included = query.include(&["feature_set"])?;
-    let document_ = Document::one(subscription(organization));
-    Ok(document(StatusCode::OK, &document_.include_all(included.iter().map(|_| resource()))))
+/// What can stand beside a subscription.
+struct Wanted {
+    feature_set: bool,
+}
+
+impl Includes for Wanted {
+    const KNOWN: &'static [&'static str] = &["feature_set"];
+
+    fn of(paths: &Paths) -> Self {
+        Self { feature_set: paths.has("feature_set") }
+    }
+}
+
+fn answer(organization: &Organization, wanted: &Wanted) -> Response {
+    let included = wanted.feature_set.then(resource);
+    document(StatusCode::OK, &Document::one(subscription(organization)).include_all(included))
 }
 
 async fn show(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(name): Path<String>,
-    Parameters(query): Parameters,
+    Include(wanted): Include<Wanted>,
 ) -> ApiResult<Response> {
-    answer(&organizations::read(&app, &caller, &name).await?.organization, &query)
+    Ok(answer(&organizations::read(&app, &caller, &name).await?.organization, &wanted))
 }
 
 async fn show_by_id(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(subscription): Path<String>,
-    Parameters(query): Parameters,
+    Include(wanted): Include<Wanted>,
 ) -> ApiResult<Response> {
     let organization_id = id(&subscription.replacen(PREFIX, "org-", 1))?;
-    answer(&organizations::read_by_id(&app, &caller, organization_id).await?.organization, &query)
+    Ok(answer(&organizations::read_by_id(&app, &caller, organization_id).await?.organization, &wanted))
 }

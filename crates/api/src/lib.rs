@@ -16,6 +16,7 @@ mod error;
 mod errored_states;
 mod extract;
 mod feature_sets;
+mod include;
 mod ip_ranges;
 mod organization_memberships;
 mod organization_tokens;

@@ -13,6 +13,7 @@ use terrane_jsonapi::{Document, Error, Input, Page, Relationship, Resource};
 
 use crate::error::ApiResult;
 use crate::extract::{Authenticated, Json, MAX_JSON_BYTES, Parameters, address, document, id, no_content};
+use crate::include::{Include, Includes, Paths};
 use crate::routes::{Access, Routes};
 use crate::{account, teams};
 
@@ -27,7 +28,19 @@ pub(crate) fn routes() -> Routes {
         .delete(one, Access::Right(Action::ManageMembership), delete)
 }
 
-const INCLUDES: &[&str] = &["user", "teams"];
+/// What can stand beside memberships.
+struct Wanted {
+    user: bool,
+    teams: bool,
+}
+
+impl Includes for Wanted {
+    const KNOWN: &'static [&'static str] = &["user", "teams"];
+
+    fn of(paths: &Paths) -> Self {
+        Self { user: paths.has("user"), teams: paths.has("teams") }
+    }
+}
 
 /// What is shown of a membership where it stands beside something else.
 pub(crate) fn included(app: &App, organization: &str, membership: &OrganizationMembership) -> Resource {
@@ -52,12 +65,12 @@ fn resource(app: &App, view: &MembershipView) -> Resource {
     }
 }
 
-fn with_included(app: &App, mut document: Document, include: &[String], views: &[MembershipView]) -> Document {
+fn with_included(app: &App, mut document: Document, wanted: &Wanted, views: &[MembershipView]) -> Document {
     for view in views {
-        if include.iter().any(|path| path == "user") {
+        if wanted.user {
             document = document.include(account::resource(&view.user));
         }
-        if include.iter().any(|path| path == "teams") {
+        if wanted.teams {
             let teams = view.teams.iter().map(|team| teams::included(app, &view.organization, team));
             document = document.include_all(teams);
         }
@@ -70,9 +83,9 @@ async fn list(
     Authenticated(caller): Authenticated,
     Path(organization): Path<String>,
     Parameters(query): Parameters,
+    Include(wanted): Include<Wanted>,
 ) -> ApiResult<Response> {
     let page = Page::parse(&query)?;
-    let include = query.include(INCLUDES)?;
     let status = match query.first("filter[status]") {
         Some(word) => Some(
             word.parse()
@@ -93,35 +106,34 @@ async fn list(
     });
     let total = u64::try_from(found.total).unwrap_or(0);
     let list = Document::page(resources, page, total, &base, &query).meta("status-counts", &counts);
-    Ok(document(StatusCode::OK, &with_included(&app, list, &include, &found.views)))
+    Ok(document(StatusCode::OK, &with_included(&app, list, &wanted, &found.views)))
 }
 
 async fn own(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Parameters(query): Parameters,
+    Include(wanted): Include<Wanted>,
 ) -> ApiResult<Response> {
     let page = Page::parse(&query)?;
-    let include = query.include(INCLUDES)?;
     let mut views = organization_memberships::own(&app, &caller).await?;
     let total = views.len() as u64;
     let skip = usize::try_from(page.offset()).unwrap_or(usize::MAX);
     views = views.into_iter().skip(skip).take(usize::try_from(page.limit()).unwrap_or(0)).collect();
     let resources = views.iter().map(|view| resource(&app, view)).collect();
     let list = Document::page(resources, page, total, &address(&app, "organization-memberships"), &query);
-    Ok(document(StatusCode::OK, &with_included(&app, list, &include, &views)))
+    Ok(document(StatusCode::OK, &with_included(&app, list, &wanted, &views)))
 }
 
 async fn show(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(membership): Path<String>,
-    Parameters(query): Parameters,
+    Include(wanted): Include<Wanted>,
 ) -> ApiResult<Response> {
-    let include = query.include(INCLUDES)?;
     let view = organization_memberships::read(&app, &caller, id(&membership)?).await?;
     let one = Document::one(resource(&app, &view));
-    Ok(document(StatusCode::OK, &with_included(&app, one, &include, &[view])))
+    Ok(document(StatusCode::OK, &with_included(&app, one, &wanted, &[view])))
 }
 
 /// The person comes with the answer, asked for or not. Clients may name no team: `go-tfe` does so.

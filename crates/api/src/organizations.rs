@@ -9,11 +9,11 @@ use terrane_app::{App, AppError, organizations, projects, runs};
 use terrane_domain::access::Action;
 use terrane_domain::ids::AgentPoolId;
 use terrane_domain::organizations::OrganizationChange;
-use terrane_domain::runs::RunStatus;
 use terrane_jsonapi::{Document, Error, Input, Page, Relationship, Resource};
 
 use crate::error::ApiResult;
 use crate::extract::{Authenticated, Json, MAX_JSON_BYTES, Parameters, address, document};
+use crate::include::{Include, Includes, Paths};
 use crate::routes::{Access, Routes};
 use crate::{entitlement_sets, feature_sets};
 
@@ -186,28 +186,48 @@ async fn create(State(app): State<App>, Authenticated(caller): Authenticated, bo
     Ok(document(StatusCode::CREATED, &Document::one(resource(&app, &view)).include(entitlements)))
 }
 
+/// What can stand beside an organization.
+struct Wanted {
+    entitlement_set: bool,
+    default_project: bool,
+    subscription: bool,
+}
+
+impl Includes for Wanted {
+    const KNOWN: &'static [&'static str] = &["entitlement_set", "default_project", "subscription"];
+
+    fn of(paths: &Paths) -> Self {
+        Self {
+            entitlement_set: paths.has("entitlement_set"),
+            default_project: paths.has("default_project"),
+            subscription: paths.has("subscription"),
+        }
+    }
+}
+
 async fn show(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(name): Path<String>,
-    Parameters(query): Parameters,
+    Include(wanted): Include<Wanted>,
 ) -> ApiResult<Response> {
-    let include = query.include(&["entitlement_set", "default_project", "subscription"])?;
     let view = organizations::read(&app, &caller, &name).await?;
-    let mut document_ = Document::one(resource(&app, &view));
-    for path in include {
-        document_ = match path.as_str() {
-            "entitlement_set" => document_.include(entitlement_sets::resource(&app, &view.organization)),
-            "subscription" => document_.include(feature_sets::subscription(&view.organization)),
+    let mut one = Document::one(resource(&app, &view));
+    if wanted.entitlement_set {
+        one = one.include(entitlement_sets::resource(&app, &view.organization));
+    }
+    if wanted.default_project {
+        one = match projects::read(&app, &caller, &view.organization.default_project_id).await {
+            Ok(project) => one.include(crate::projects::resource(&app, &project)),
             // Not every member sees the project.
-            _ => match projects::read(&app, &caller, &view.organization.default_project_id).await {
-                Ok(project) => document_.include(crate::projects::resource(&app, &project)),
-                Err(AppError::NotFound) => document_,
-                Err(error) => return Err(error.into()),
-            },
+            Err(AppError::NotFound) => one,
+            Err(error) => return Err(error.into()),
         };
     }
-    Ok(document(StatusCode::OK, &document_))
+    if wanted.subscription {
+        one = one.include(feature_sets::subscription(&view.organization));
+    }
+    Ok(document(StatusCode::OK, &one))
 }
 
 async fn update(
@@ -249,10 +269,8 @@ async fn capacity(
     Authenticated(caller): Authenticated,
     Path(name): Path<String>,
 ) -> ApiResult<Response> {
-    let statuses = runs::organization_load(&app, &caller, &name).await?;
-    let waiting = |status| matches!(status, RunStatus::Pending | RunStatus::PlanQueued | RunStatus::ApplyQueued);
-    let pending = statuses.iter().filter(|status| waiting(**status)).count();
+    let capacity = runs::capacity(&app, &caller, &name).await?;
     let resource = Resource::new("organization-capacity", name)
-        .attributes(&json!({ "pending": pending, "running": statuses.len() - pending }));
+        .attributes(&json!({ "pending": capacity.pending, "running": capacity.running }));
     Ok(document(StatusCode::OK, &Document::one(resource)))
 }

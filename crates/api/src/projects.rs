@@ -15,6 +15,7 @@ use terrane_jsonapi::{Document, Error, Input, Page, Query, Relationship, Resourc
 
 use crate::error::ApiResult;
 use crate::extract::{Authenticated, Json, MAX_JSON_BYTES, Parameters, address, document, id, reference_ids};
+use crate::include::{Include, Includes, Paths};
 use crate::routes::{Access, Routes};
 use crate::tag_bindings::{self, pairs, tagged};
 use crate::workspaces::{overwrites, present};
@@ -32,7 +33,19 @@ pub(crate) fn routes() -> Routes {
         .post("/api/v2/projects/{project}/relationships/workspaces", see, move_workspaces)
 }
 
-const INCLUDES: &[&str] = &["effective_tag_bindings"];
+/// What can stand beside projects.
+#[derive(Clone, Copy)]
+struct Wanted {
+    effective_tag_bindings: bool,
+}
+
+impl Includes for Wanted {
+    const KNOWN: &'static [&'static str] = &["effective_tag_bindings"];
+
+    fn of(paths: &Paths) -> Self {
+        Self { effective_tag_bindings: paths.has("effective_tag_bindings") }
+    }
+}
 
 pub(crate) fn resource(app: &App, view: &ProjectView) -> Resource {
     let project = &view.project;
@@ -76,9 +89,9 @@ pub(crate) fn resource(app: &App, view: &ProjectView) -> Resource {
         .link("self", address(app, &format!("projects/{}", project.id)))
 }
 
-/// The documents of projects, with the tags that count for each if the query wants them; a project inherits none.
-async fn with_includes(app: &App, views: &[ProjectView], query: &Query) -> ApiResult<(Vec<Resource>, Vec<Resource>)> {
-    if query.include(INCLUDES)?.is_empty() {
+/// The documents of projects, with the tags that count for each if they are wanted; a project inherits none.
+async fn with_includes(app: &App, views: &[ProjectView], wanted: Wanted) -> ApiResult<(Vec<Resource>, Vec<Resource>)> {
+    if !wanted.effective_tag_bindings {
         return Ok((views.iter().map(|view| resource(app, view)).collect(), Vec::new()));
     }
     let ids = views.iter().map(|view| view.project.id.clone()).collect();
@@ -95,7 +108,8 @@ async fn with_includes(app: &App, views: &[ProjectView], query: &Query) -> ApiRe
     Ok((resources, included))
 }
 
-fn filter(query: &Query) -> ApiResult<ProjectFilter> {
+/// The filter, and what the caller must be allowed to do.
+fn filter(query: &Query) -> ApiResult<(ProjectFilter, Vec<Action>)> {
     let mut permissions = Vec::new();
     for (name, action) in [("create-workspace", Action::CreateWorkspace), ("update", Action::UpdateProject)] {
         if query.flag(&format!("filter[permissions][{name}]"))? == Some(true) {
@@ -107,13 +121,13 @@ fn filter(query: &Query) -> ApiResult<ProjectFilter> {
         Some(Ok(sort)) => sort,
         Some(Err(_)) => return Err(Error::bad_parameter("sort", "sort must be name or -name.").into()),
     };
-    Ok(ProjectFilter {
+    let filter = ProjectFilter {
         names: query.list("filter[names]").into_iter().map(str::to_owned).collect(),
         name_part: query.first("q").map(str::to_owned),
         tagged: tagged(query),
-        permissions,
         sort,
-    })
+    };
+    Ok((filter, permissions))
 }
 
 async fn list(
@@ -121,19 +135,22 @@ async fn list(
     Authenticated(caller): Authenticated,
     Path(organization): Path<String>,
     Parameters(query): Parameters,
+    Include(wanted): Include<Wanted>,
 ) -> ApiResult<Response> {
     let asked = Page::parse(&query)?;
-    let found = projects::list(&app, &caller, &organization, filter(&query)?, asked.limit(), asked.offset()).await?;
+    let (filter, permissions) = filter(&query)?;
+    let rows = (asked.limit(), asked.offset());
+    let found = projects::list(&app, &caller, &organization, filter, permissions, rows).await?;
     let base = address(&app, &format!("organizations/{organization}/projects"));
-    let (resources, included) = with_includes(&app, &found.views, &query).await?;
-    let answer = Document::page(resources, asked, found.matching, &base, &query)
+    let (resources, included) = with_includes(&app, &found.views, wanted).await?;
+    let answer = Document::page(resources, asked, u64::try_from(found.matching).unwrap_or(0), &base, &query)
         .meta("status-counts", &json!({ "total": found.total, "matching": found.matching }))
         .include_all(included);
     Ok(document(StatusCode::OK, &answer))
 }
 
-async fn answer(app: &App, status: StatusCode, view: &ProjectView, query: &Query) -> ApiResult<Response> {
-    let (mut resources, included) = with_includes(app, std::slice::from_ref(view), query).await?;
+async fn answer(app: &App, status: StatusCode, view: &ProjectView, wanted: Wanted) -> ApiResult<Response> {
+    let (mut resources, included) = with_includes(app, std::slice::from_ref(view), wanted).await?;
     let one = resources.pop().map_or_else(Document::null, Document::one);
     Ok(document(status, &one.include_all(included)))
 }
@@ -162,32 +179,32 @@ async fn create(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(organization): Path<String>,
-    Parameters(query): Parameters,
+    Include(wanted): Include<Wanted>,
     body: Json,
 ) -> ApiResult<Response> {
     let view = projects::create(&app, &caller, &organization, settings(&body.0)?).await?;
-    answer(&app, StatusCode::CREATED, &view, &query).await
+    answer(&app, StatusCode::CREATED, &view, wanted).await
 }
 
 async fn show(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(project): Path<String>,
-    Parameters(query): Parameters,
+    Include(wanted): Include<Wanted>,
 ) -> ApiResult<Response> {
     let view = projects::read(&app, &caller, &id(&project)?).await?;
-    answer(&app, StatusCode::OK, &view, &query).await
+    answer(&app, StatusCode::OK, &view, wanted).await
 }
 
 async fn update(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(project): Path<String>,
-    Parameters(query): Parameters,
+    Include(wanted): Include<Wanted>,
     body: Json,
 ) -> ApiResult<Response> {
     let view = projects::update(&app, &caller, &id(&project)?, settings(&body.0)?).await?;
-    answer(&app, StatusCode::OK, &view, &query).await
+    answer(&app, StatusCode::OK, &view, wanted).await
 }
 
 async fn delete(

@@ -10,10 +10,11 @@ use terrane_app::{App, AppError};
 use terrane_domain::access::Action;
 use terrane_domain::ids::{CommentId, UserId};
 use terrane_domain::run_events::RunEvent;
-use terrane_jsonapi::{Document, Query, Relationship, Resource};
+use terrane_jsonapi::{Document, Relationship, Resource};
 
 use crate::error::ApiResult;
-use crate::extract::{Authenticated, Parameters, document, id};
+use crate::extract::{Authenticated, document, id};
+use crate::include::{Include, Includes, Paths};
 use crate::routes::{Access, Routes};
 use crate::{account, comments};
 
@@ -21,8 +22,6 @@ pub(crate) fn routes() -> Routes {
     let read = Access::Right(Action::ReadWorkspace);
     Routes::default().get("/api/v2/runs/{run}/run-events", read, list).get("/api/v2/run-events/{run-event}", read, show)
 }
-
-const INCLUDES: &[&str] = &["actor", "comment"];
 
 pub(crate) fn resource(event: &RunEvent) -> Resource {
     Resource::new("run-events", event.id.as_str())
@@ -37,10 +36,12 @@ pub(crate) fn resource(event: &RunEvent) -> Resource {
         .link("self", format!("/api/v2/run-events/{}", event.id))
 }
 
-fn wanted(query: &Query) -> ApiResult<Wanted> {
-    let includes = query.include(INCLUDES)?;
-    let has = |wanted: &str| includes.iter().any(|path| path == wanted);
-    Ok(Wanted { actor: has("actor"), comment: has("comment") })
+impl Includes for Wanted {
+    const KNOWN: &'static [&'static str] = &["actor", "comment"];
+
+    fn of(paths: &Paths) -> Self {
+        Self { actor: paths.has("actor"), comment: paths.has("comment") }
+    }
 }
 
 fn with_related(answer: Document, found: &RunEvents) -> Response {
@@ -56,9 +57,9 @@ async fn list(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(run): Path<String>,
-    Parameters(query): Parameters,
+    Include(wanted): Include<Wanted>,
 ) -> ApiResult<Response> {
-    let found = run_events::list(&app, &caller, id(&run)?, wanted(&query)?).await?;
+    let found = run_events::list(&app, &caller, id(&run)?, wanted).await?;
     Ok(with_related(Document::many(found.events.iter().map(resource).collect()), &found))
 }
 
@@ -66,9 +67,9 @@ async fn show(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(event): Path<String>,
-    Parameters(query): Parameters,
+    Include(wanted): Include<Wanted>,
 ) -> ApiResult<Response> {
-    let found = run_events::read(&app, &caller, id(&event)?, wanted(&query)?).await?;
+    let found = run_events::read(&app, &caller, id(&event)?, wanted).await?;
     let answer = found.events.first().map(|event| Document::one(resource(event))).ok_or(AppError::NotFound)?;
     Ok(with_related(answer, &found))
 }

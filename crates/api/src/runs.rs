@@ -17,7 +17,9 @@ use terrane_jsonapi::{Document, Error, Input, Page, Relationship, Resource};
 use crate::configuration_versions::is_cloud_integration;
 use crate::error::ApiResult;
 use crate::extract::{Authenticated, Json, MAX_JSON_BYTES, Parameters, Said, address, document, id};
+use crate::include::Include;
 use crate::routes::{Access, Routes};
+use includes::Beside;
 
 pub(crate) fn routes() -> Routes {
     let read = Access::Right(Action::ReadWorkspace);
@@ -174,12 +176,11 @@ async fn show(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(run): Path<String>,
-    Parameters(query): Parameters,
+    Include(beside): Include<Beside>,
 ) -> ApiResult<Response> {
-    let includes = includes::parse(&query)?;
     let views = [runs::read(&app, &caller, id(&run)?).await?];
     let answer = Document::one(resource(&app, &views[0]));
-    Ok(document(StatusCode::OK, &includes.add(&app, &caller, answer, &views).await?))
+    Ok(document(StatusCode::OK, &beside.add(&app, &caller, answer, &views).await?))
 }
 
 async fn list(
@@ -187,8 +188,9 @@ async fn list(
     Authenticated(caller): Authenticated,
     Path(workspace): Path<String>,
     Parameters(query): Parameters,
+    Include(beside): Include<Beside>,
 ) -> ApiResult<Response> {
-    let (page, includes) = (Page::parse(&query)?, includes::parse(&query)?);
+    let page = Page::parse(&query)?;
     let filter = query::filter(&query);
     let key = WorkspaceKey::Id(id(&workspace)?);
     let (views, total) = runs::list(&app, &caller, key, filter, (page.limit(), page.offset())).await?;
@@ -196,7 +198,7 @@ async fn list(
     let base = address(&app, &format!("workspaces/{workspace}/runs"));
     let total = u64::try_from(total).unwrap_or(0);
     let answer = Document::page(resources, page, total, &base, &query);
-    Ok(document(StatusCode::OK, &includes.add(&app, &caller, answer, &views).await?))
+    Ok(document(StatusCode::OK, &beside.add(&app, &caller, answer, &views).await?))
 }
 
 /// The page tells whether there is a next one, and not how many there are.
@@ -205,15 +207,16 @@ async fn list_of_organization(
     Authenticated(caller): Authenticated,
     Path(organization): Path<String>,
     Parameters(query): Parameters,
+    Include(beside): Include<Beside>,
 ) -> ApiResult<Response> {
-    let (page, includes) = (Page::parse(&query)?, includes::parse(&query)?);
+    let page = Page::parse(&query)?;
     let filter = query::filter_of_organization(&query, app.store().now())?;
     let wanted = (page.limit(), page.offset());
     let (views, has_next) = runs::of_organization(&app, &caller, &organization, filter, wanted).await?;
     let resources = views.iter().map(|view| resource(&app, view)).collect();
     let base = address(&app, &format!("organizations/{organization}/runs"));
     let answer = Document::uncounted_page(resources, page, has_next, &base, &query);
-    Ok(document(StatusCode::OK, &includes.add(&app, &caller, answer, &views).await?))
+    Ok(document(StatusCode::OK, &beside.add(&app, &caller, answer, &views).await?))
 }
 
 /// One route for each action: all take the same body, and answer before they have taken effect.

@@ -13,6 +13,7 @@ use terrane_jsonapi::{Document, Error, Input, Page, Query, Relationship, Resourc
 
 use crate::error::ApiResult;
 use crate::extract::{Authenticated, Json, MAX_JSON_BYTES, Parameters, Whole, address, document, id};
+use crate::include::{Include, Includes, Paths};
 use crate::routes::{Access, Routes};
 use crate::state_version_outputs::Sensitive;
 use crate::{account, configuration_versions, runs, state_version_outputs};
@@ -96,19 +97,19 @@ fn summary(resources: &Value, by: &str) -> Value {
     Value::Object(groups)
 }
 
-/// Includes that we know.
-const INCLUDES: &[&str] = &["created_by", "outputs", "run", "run.configuration_version", "run.created_by"];
+impl Includes for Wanted {
+    const KNOWN: &'static [&'static str] =
+        &["created_by", "outputs", "run", "run.configuration_version", "run.created_by"];
 
-fn wanted(query: &Query) -> ApiResult<Wanted> {
-    let includes = query.include(INCLUDES)?;
-    let has = |path: &str| includes.iter().any(|include| include == path);
-    Ok(Wanted {
-        outputs: has("outputs"),
-        created_by: has("created_by"),
-        run: includes.iter().any(|include| include.starts_with("run")),
-        run_created_by: has("run.created_by"),
-        run_configuration_version: has("run.configuration_version"),
-    })
+    fn of(paths: &Paths) -> Self {
+        Self {
+            outputs: paths.has("outputs"),
+            created_by: paths.has("created_by"),
+            run: paths.reach("run"),
+            run_created_by: paths.has("run.created_by"),
+            run_configuration_version: paths.has("run.configuration_version"),
+        }
+    }
 }
 
 fn with_related(app: &App, document: Document, related: &Related) -> Document {
@@ -181,10 +182,9 @@ async fn current(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(workspace): Path<String>,
-    Parameters(query): Parameters,
+    Include(wanted): Include<Wanted>,
 ) -> ApiResult<Response> {
     use axum::response::IntoResponse as _;
-    let wanted = wanted(&query)?;
     let found = state_versions::current(&app, &caller, WorkspaceKey::Id(id(&workspace)?)).await;
     Ok(with_interval(match found {
         Ok(view) => document(StatusCode::OK, &one(&app, &caller, &view, wanted).await?),
@@ -196,9 +196,8 @@ async fn show(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(version): Path<String>,
-    Parameters(query): Parameters,
+    Include(wanted): Include<Wanted>,
 ) -> ApiResult<Response> {
-    let wanted = wanted(&query)?;
     let view = state_versions::read(&app, &caller, id(&version)?).await?;
     Ok(document(StatusCode::OK, &one(&app, &caller, &view, wanted).await?))
 }
@@ -225,8 +224,9 @@ async fn list(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Parameters(query): Parameters,
+    Include(wanted): Include<Wanted>,
 ) -> ApiResult<Response> {
-    let (page, wanted, statuses) = (Page::parse(&query)?, wanted(&query)?, statuses(&query)?);
+    let (page, statuses) = (Page::parse(&query)?, statuses(&query)?);
     let required = |name: &str| {
         query.first(name).map(str::to_owned).ok_or_else(|| Error::bad_parameter(name, format!("{name} is required")))
     };

@@ -14,6 +14,7 @@ use terrane_jsonapi::{Document, Input, Page, Relationship, Resource};
 
 use crate::error::ApiResult;
 use crate::extract::{Authenticated, Json, MAX_JSON_BYTES, Parameters, address, document, id, no_content};
+use crate::include::{Include, Includes, Paths};
 use crate::routes::{Access, Routes};
 use crate::{account, organization_memberships};
 
@@ -27,7 +28,19 @@ pub(crate) fn routes() -> Routes {
         .delete("/api/v2/teams/{team}", update, delete)
 }
 
-const INCLUDES: &[&str] = &["users", "organization_memberships"];
+/// What can stand beside teams.
+struct Wanted {
+    users: bool,
+    memberships: bool,
+}
+
+impl Includes for Wanted {
+    const KNOWN: &'static [&'static str] = &["users", "organization_memberships"];
+
+    fn of(paths: &Paths) -> Self {
+        Self { users: paths.has("users"), memberships: paths.has("organization_memberships") }
+    }
+}
 
 /// What is shown of a team where it stands beside something else.
 pub(crate) fn included(app: &App, organization: &str, team: &Team) -> Resource {
@@ -73,14 +86,14 @@ fn resource(app: &App, view: &TeamView) -> Resource {
 }
 
 /// Beside the teams, what was asked for: accounts of members, memberships of the invited too.
-fn with_included(app: &App, mut document: Document, include: &[String], views: &[TeamView]) -> Document {
+fn with_included(app: &App, mut document: Document, wanted: &Wanted, views: &[TeamView]) -> Document {
     for view in views {
-        if include.iter().any(|path| path == "users") {
+        if wanted.users {
             let is_member = |id| view.members().any(|membership| membership.user_id == id);
             let users = view.users.iter().filter(|user| is_member(user.id.clone()));
             document = document.include_all(users.map(account::resource));
         }
-        if include.iter().any(|path| path == "organization_memberships") {
+        if wanted.memberships {
             let memberships = view.memberships.iter();
             let resource = |membership| organization_memberships::included(app, &view.organization, membership);
             document = document.include_all(memberships.map(resource));
@@ -106,34 +119,30 @@ async fn list(
     Authenticated(caller): Authenticated,
     Path(organization): Path<String>,
     Parameters(query): Parameters,
+    Include(wanted): Include<Wanted>,
 ) -> ApiResult<Response> {
     let page = Page::parse(&query)?;
-    let include = query.include(INCLUDES)?;
     let filter = TeamFilter {
         names: query.list("filter[names]").into_iter().map(str::to_owned).collect(),
         name_part: query.first("q").map(str::to_owned),
-        with_users: include.iter().any(|path| path == "users"),
     };
-    let start = usize::try_from(page.offset()).unwrap_or(usize::MAX);
-    let rows = start..start.saturating_add(usize::try_from(page.limit()).unwrap_or(0));
-    let (views, total) = teams::list(&app, &caller, &organization, filter, rows).await?;
+    let rows = (page.limit(), page.offset());
+    let (views, total) = teams::list(&app, &caller, &organization, filter, wanted.users, rows).await?;
     let resources = views.iter().map(|view| resource(&app, view)).collect();
     let base = address(&app, &format!("organizations/{organization}/teams"));
-    let list = Document::page(resources, page, total as u64, &base, &query);
-    Ok(document(StatusCode::OK, &with_included(&app, list, &include, &views)))
+    let list = Document::page(resources, page, u64::try_from(total).unwrap_or(0), &base, &query);
+    Ok(document(StatusCode::OK, &with_included(&app, list, &wanted, &views)))
 }
 
 async fn show(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(team): Path<String>,
-    Parameters(query): Parameters,
+    Include(wanted): Include<Wanted>,
 ) -> ApiResult<Response> {
-    let include = query.include(INCLUDES)?;
-    let with_users = include.iter().any(|path| path == "users");
-    let view = teams::read(&app, &caller, id(&team)?, with_users).await?;
+    let view = teams::read(&app, &caller, id(&team)?, wanted.users).await?;
     let one = Document::one(resource(&app, &view));
-    Ok(document(StatusCode::OK, &with_included(&app, one, &include, &[view])))
+    Ok(document(StatusCode::OK, &with_included(&app, one, &wanted, &[view])))
 }
 
 async fn create(

@@ -9,7 +9,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use terrane_app::App;
-use terrane_app::workspaces::{self, WorkspaceKey, WorkspaceView};
+use terrane_app::workspaces::{self, Wanted, WorkspaceKey, WorkspaceView};
 use terrane_domain::access::{Action, Caller};
 use terrane_jsonapi::{Document, Page, Query, Resource};
 
@@ -18,6 +18,7 @@ pub(crate) use input::{overwrites, present, tag_references};
 
 use crate::error::ApiResult;
 use crate::extract::{Authenticated, Json, Parameters, Said, address, document, id};
+use crate::include::Include;
 use crate::routes::{Access, Routes};
 
 pub(crate) fn routes() -> Routes {
@@ -57,9 +58,8 @@ async fn answer(
     caller: &Caller,
     status: StatusCode,
     view: &WorkspaceView,
-    query: &Query,
+    wanted: Wanted,
 ) -> ApiResult<Response> {
-    let wanted = includes::wanted(query)?;
     let related = workspaces::related(app, caller, std::slice::from_ref(view), wanted).await?;
     let answer = Document::one(includes::resource(app, view, wanted, &related));
     Ok(document(status, &includes::add(app, answer, wanted, &related)))
@@ -75,8 +75,9 @@ async fn list(
     Authenticated(caller): Authenticated,
     Path(organization): Path<String>,
     Parameters(query): Parameters,
+    Include(wanted): Include<Wanted>,
 ) -> ApiResult<Response> {
-    let (asked, wanted) = (Page::parse(&query)?, includes::wanted(&query)?);
+    let asked = Page::parse(&query)?;
     let base = address(&app, &format!("organizations/{organization}/workspaces"));
     // Where nothing can be found, the organization must still be there for the caller.
     let (filter, limit) = match query::filter(&query)? {
@@ -95,56 +96,56 @@ async fn create(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(organization): Path<String>,
-    Parameters(query): Parameters,
+    Include(wanted): Include<Wanted>,
     headers: HeaderMap,
     body: Json,
 ) -> ApiResult<Response> {
     let mut settings = input::settings(&body.0)?;
     settings.engine = settings.engine.or_else(|| input::engine_of_client(&headers));
     let view = workspaces::create(&app, &caller, &organization, settings).await?;
-    answer(&app, &caller, StatusCode::CREATED, &view, &query).await
+    answer(&app, &caller, StatusCode::CREATED, &view, wanted).await
 }
 
 async fn show_by_name(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(names): Path<(String, String)>,
-    Parameters(query): Parameters,
+    Include(wanted): Include<Wanted>,
 ) -> ApiResult<Response> {
     let view = workspaces::read(&app, &caller, by_name(names)).await?;
-    answer(&app, &caller, StatusCode::OK, &view, &query).await
+    answer(&app, &caller, StatusCode::OK, &view, wanted).await
 }
 
 async fn show(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(workspace): Path<String>,
-    Parameters(query): Parameters,
+    Include(wanted): Include<Wanted>,
 ) -> ApiResult<Response> {
     let view = workspaces::read(&app, &caller, by_id(&workspace)?).await?;
-    answer(&app, &caller, StatusCode::OK, &view, &query).await
+    answer(&app, &caller, StatusCode::OK, &view, wanted).await
 }
 
 async fn update_by_name(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(names): Path<(String, String)>,
-    Parameters(query): Parameters,
+    Include(wanted): Include<Wanted>,
     body: Json,
 ) -> ApiResult<Response> {
     let view = workspaces::update(&app, &caller, by_name(names), input::settings(&body.0)?).await?;
-    answer(&app, &caller, StatusCode::OK, &view, &query).await
+    answer(&app, &caller, StatusCode::OK, &view, wanted).await
 }
 
 async fn update_by_id(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(workspace): Path<String>,
-    Parameters(query): Parameters,
+    Include(wanted): Include<Wanted>,
     body: Json,
 ) -> ApiResult<Response> {
     let view = workspaces::update(&app, &caller, by_id(&workspace)?, input::settings(&body.0)?).await?;
-    answer(&app, &caller, StatusCode::OK, &view, &query).await
+    answer(&app, &caller, StatusCode::OK, &view, wanted).await
 }
 
 async fn delete_by_name(
@@ -187,29 +188,29 @@ async fn lock_workspace(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(workspace): Path<String>,
-    Parameters(query): Parameters,
+    Include(wanted): Include<Wanted>,
     Said(said): Said,
 ) -> ApiResult<Response> {
     let view = workspaces::lock(&app, &caller, by_id(&workspace)?, said.reason.unwrap_or_default()).await?;
-    answer(&app, &caller, StatusCode::OK, &view, &query).await
+    answer(&app, &caller, StatusCode::OK, &view, wanted).await
 }
 
 async fn unlock_workspace(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(workspace): Path<String>,
-    Parameters(query): Parameters,
+    Include(wanted): Include<Wanted>,
 ) -> ApiResult<Response> {
     let view = workspaces::unlock(&app, &caller, by_id(&workspace)?).await?;
-    answer(&app, &caller, StatusCode::OK, &view, &query).await
+    answer(&app, &caller, StatusCode::OK, &view, wanted).await
 }
 
 async fn force_unlock_workspace(
     State(app): State<App>,
     Authenticated(caller): Authenticated,
     Path(workspace): Path<String>,
-    Parameters(query): Parameters,
+    Include(wanted): Include<Wanted>,
 ) -> ApiResult<Response> {
     let view = workspaces::force_unlock(&app, &caller, by_id(&workspace)?).await?;
-    answer(&app, &caller, StatusCode::OK, &view, &query).await
+    answer(&app, &caller, StatusCode::OK, &view, wanted).await
 }

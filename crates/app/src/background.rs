@@ -47,14 +47,19 @@ async fn seal_events(app: App) {
 
 async fn compact_logs(app: App) {
     loop {
-        match app.store.compact_logs().await {
-            Ok(0) => tokio::time::sleep(Duration::from_secs(2)).await,
-            Ok(_) => {}
-            Err(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "a log could not be compacted");
-                tokio::time::sleep(Duration::from_secs(10)).await;
+        let pause = match app.store.compact_logs().await {
+            Ok(compacted) => {
+                for (phase, error) in &compacted.failed {
+                    tracing::error!(phase, error = error as &dyn std::error::Error, "a log could not be compacted");
+                }
+                Duration::from_secs(if compacted.failed.is_empty() { 2 } else { 60 })
             }
-        }
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "logs could not be compacted");
+                Duration::from_secs(10)
+            }
+        };
+        tokio::time::sleep(pause).await;
     }
 }
 

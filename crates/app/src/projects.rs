@@ -7,14 +7,15 @@ use std::collections::HashMap;
 use serde_json::json;
 use terrane_domain::access::{Action, Caller, Target, visible_projects};
 use terrane_domain::execution::{Execution, ExecutionChange};
-use terrane_domain::ids::{OrganizationId, ProjectId};
-use terrane_domain::projects::{MAX_DESCRIPTION, Project, ProjectSort, WRONG_NAME, is_name};
+use terrane_domain::ids::ProjectId;
+use terrane_domain::projects::{MAX_DESCRIPTION, Project, WRONG_NAME, is_name};
 use terrane_domain::tag_bindings::Taggable;
 use terrane_domain::workspaces::{WRONG_ACTIVITY_DURATION, activity_duration};
 use terrane_store::standings::Grants;
 use terrane_store::{Tx, standings};
 
 pub use moves::move_workspaces;
+pub use terrane_store::projects::ProjectFilter;
 
 use crate::lookups::{self, Place};
 use crate::workspaces::{NAME_TAKEN, name_taken};
@@ -56,30 +57,15 @@ pub struct ProjectSettings {
     pub tag_bindings: Option<Vec<(String, String)>>,
 }
 
-/// What a list is narrowed by, and its order.
-#[derive(Debug, Clone, Default)]
-pub struct ProjectFilter {
-    /// One of these names, letter case ignored; beats `name_part`.
-    pub names: Vec<String>,
-    /// Part of the name, letter case ignored.
-    pub name_part: Option<String>,
-    /// All of these keys, with this value if there is one.
-    pub tagged: Vec<(String, Option<String>)>,
-    /// The caller may do all of this to it.
-    pub permissions: Vec<Action>,
-    /// The order.
-    pub sort: ProjectSort,
-}
-
 /// One page of projects.
 #[derive(Debug, Clone)]
 pub struct ProjectPage {
     /// The projects of the page.
     pub views: Vec<ProjectView>,
     /// How many the filter leaves.
-    pub matching: u64,
+    pub matching: i64,
     /// How many the caller may see.
-    pub total: u64,
+    pub total: i64,
 }
 
 async fn views(tx: &mut Tx, caller: &Caller, place: &Place, projects: Vec<Project>) -> AppResult<Vec<ProjectView>> {
@@ -136,14 +122,14 @@ pub(crate) async fn some(
     Ok(views)
 }
 
-/// One page of an organization's projects that the caller may see.
+/// One page of an organization's projects that the caller may see, and to which he may do all of `permissions`.
 pub async fn list(
     app: &App,
     caller: &Caller,
     organization: &str,
     filter: ProjectFilter,
-    limit: i64,
-    offset: i64,
+    permissions: Vec<Action>,
+    (limit, offset): (i64, i64),
 ) -> AppResult<ProjectPage> {
     let (caller, name) = (caller.clone(), organization.to_owned());
     app.store
@@ -152,65 +138,25 @@ pub async fn list(
                 let found = lookups::organization(tx, &caller, &name, Action::ReadOrganization).await?;
                 let id = &found.organization.id;
                 let visibility = visible_projects(&caller, id, &found.standing);
-                let mut projects = terrane_store::projects::visible(tx, id, &visibility).await?;
-                let total = projects.len();
-                narrow(tx, id, &mut projects, &filter).await?;
-                match filter.sort {
-                    // The store has them by name.
-                    ProjectSort::Name => {}
-                    ProjectSort::NameDescending => projects.reverse(),
-                    ProjectSort::Newest => {
-                        let age = |project: &Project| std::cmp::Reverse((project.created_at, project.id.clone()));
-                        projects.sort_by_cached_key(age);
-                    }
-                }
-                // Rights are only looked for on the page, unless it takes them to find it.
-                let page = |matching: usize| {
-                    let first = usize::try_from(offset).unwrap_or(usize::MAX).min(matching);
-                    first..first.saturating_add(usize::try_from(limit).unwrap_or(0)).min(matching)
-                };
-                let (matching, views) = if filter.permissions.is_empty() {
-                    let matching = projects.len();
-                    let projects = projects.drain(page(matching)).collect();
-                    (matching, views(tx, &caller, &found, projects).await?)
+                // Which projects he may change takes his rights to each of them: that page is found among all that match.
+                let page = if permissions.is_empty() { (limit, offset) } else { (i64::MAX, 0) };
+                let (projects, mut counts) = terrane_store::projects::list(tx, id, &visibility, &filter, page).await?;
+                let mut views = if permissions.is_empty() {
+                    views(tx, &caller, &found, projects).await?
                 } else {
                     let grants = standings::all_project_grants(tx, &found.standing).await?;
-                    let mut all = views_with(tx, &caller, &found, projects, &grants).await?;
-                    all.retain(|view| filter.permissions.iter().all(|action| view.may(*action)));
-                    let matching = all.len();
-                    (matching, all.drain(page(matching)).collect())
+                    views_with(tx, &caller, &found, projects, &grants).await?
                 };
-                Ok(ProjectPage { views, matching: matching as u64, total: total as u64 })
+                if !permissions.is_empty() {
+                    views.retain(|view| permissions.iter().all(|action| view.may(*action)));
+                    counts.matching = i64::try_from(views.len()).unwrap_or(i64::MAX);
+                    let count = |rows| usize::try_from(rows).unwrap_or(usize::MAX);
+                    views = views.into_iter().skip(count(offset)).take(count(limit)).collect();
+                }
+                Ok(ProjectPage { views, matching: counts.matching, total: counts.total })
             })
         })
         .await
-}
-
-async fn narrow(
-    tx: &mut Tx,
-    id: &OrganizationId,
-    projects: &mut Vec<Project>,
-    filter: &ProjectFilter,
-) -> AppResult<()> {
-    if !filter.names.is_empty() {
-        projects.retain(|project| filter.names.iter().any(|name| name.eq_ignore_ascii_case(&project.name)));
-    } else if let Some(part) = &filter.name_part {
-        let part = part.to_ascii_lowercase();
-        projects.retain(|project| project.name.to_ascii_lowercase().contains(&part));
-    }
-    if !filter.tagged.is_empty() {
-        let bound = terrane_store::tag_bindings::of_all_projects(tx, id).await?;
-        projects.retain(|project| {
-            filter.tagged.iter().all(|(key, value)| {
-                bound.iter().any(|binding| {
-                    binding.project_id.as_ref() == Some(&project.id)
-                        && binding.key == *key
-                        && value.as_ref().is_none_or(|value| binding.value == *value)
-                })
-            })
-        });
-    }
-    Ok(())
 }
 
 /// A project by id.

@@ -194,10 +194,21 @@ async fn release(tx: &mut Tx, run: &Run) -> Result<bool, StoreError> {
 
 /// Saved plans were made against the state before this change or apply: they can no longer be applied.
 pub(crate) async fn supersede_saved_plans(tx: &mut Tx, workspace_id: &WorkspaceId) -> Result<(), StoreError> {
-    for mut saved in terrane_store::runs::saved_plans(tx, workspace_id).await? {
-        Box::pin(discard(tx, &mut saved, ReasonCode::Superseded)).await?;
+    loop {
+        let saved = terrane_store::runs::saved_plans(tx, workspace_id).await?;
+        if !Box::pin(discard_all(tx, saved, ReasonCode::Superseded)).await? {
+            return Ok(());
+        }
     }
-    Ok(())
+}
+
+/// Discards some of the runs that are to go; `false` if there are none any more.
+pub(crate) async fn discard_all(tx: &mut Tx, runs: Vec<Run>, reason: ReasonCode) -> Result<bool, StoreError> {
+    let mut has_discarded = false;
+    for mut run in runs {
+        has_discarded |= discard(tx, &mut run, reason).await?;
+    }
+    Ok(has_discarded)
 }
 
 /// Throws a run away without anyone having asked for just that; its history says so.

@@ -4,17 +4,22 @@ mod actions;
 mod lists;
 mod related;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
+use serde::Serialize;
 use serde_json::json;
 use terrane_domain::access::{Action, Caller, Target, visible_workspaces};
 use terrane_domain::configuration_versions::{ConfigurationVersion, ConfigurationVersionStatus};
 use terrane_domain::engine_versions::is_allowed;
 use terrane_domain::ids::{ApplyId, CommentId, ConfigurationVersionId, PlanId, RunEventId, RunId, WorkspaceId};
+use terrane_domain::invalid::Invalid;
 use terrane_domain::run_events::RunEventAction;
 use terrane_domain::runner_protocol::{ChangeCounts, LogFormat, Phase};
-use terrane_domain::runs::{PhaseStatus, PlanOptions, Run, RunMode, RunPhase, RunSource, RunStatus, RunVariable};
+use terrane_domain::runs::{
+    LONGEST_MESSAGE, PhaseStatus, PlanOptions, Run, RunMode, RunPhase, RunSource, RunStatus, RunVariable,
+};
 use terrane_domain::time::Timestamp;
+use terrane_domain::variables::VariableCategory;
 use terrane_domain::workspaces::{ExecutionMode, Workspace};
 use terrane_store::{Topic, Tx, standings};
 
@@ -77,6 +82,15 @@ impl NewRun {
     }
 }
 
+/// A variable of a run as the caller sees it.
+#[derive(Clone, Serialize)]
+pub struct ShownVariable {
+    /// Its name.
+    pub key: String,
+    /// Its value, if the caller reads variables and it stands in no sensitive one's place.
+    pub value: Option<String>,
+}
+
 /// A run as documents and pages show it.
 #[derive(Clone)]
 pub struct RunView {
@@ -91,7 +105,7 @@ pub struct RunView {
     /// The apply.
     pub apply: RunPhase,
     /// The run's own variables.
-    pub variables: Vec<RunVariable>,
+    pub variables: Vec<ShownVariable>,
     /// Ids of the entries of its history.
     pub event_ids: Vec<RunEventId>,
     /// Ids of what people said about it.
@@ -128,6 +142,11 @@ async fn views(tx: &mut Tx, app: &App, caller: &Caller, place: &Place, runs: Vec
         half.insert(phase.run_id.clone(), phase);
     }
     let mut variables = terrane_store::runs::variables_of(tx, &organization.id, &ids).await?;
+    let sensitive = if variables.is_empty() {
+        HashSet::new()
+    } else {
+        terrane_store::variables::sensitive_of_workspaces(tx, &workspace_ids, VariableCategory::Terraform).await?
+    };
     let (mut event_ids, mut comment_ids) = (HashMap::<_, Vec<_>>::new(), HashMap::<_, Vec<_>>::new());
     for event in terrane_store::run_events::of_runs(tx, &ids).await? {
         if let Some(id) = event.comment_id {
@@ -145,11 +164,17 @@ async fn views(tx: &mut Tx, app: &App, caller: &Caller, place: &Place, runs: Vec
         let standing = grants.at(&place.standing, &workspace.project_id, &workspace.id);
         let here = Place { standing, ..place.clone() };
         let may = |action| here.judge(caller, action, Target::Workspace(&workspace.id)).is_ok();
+        let may_read_variables = may(Action::ReadVariables);
+        let shown = |RunVariable { key, value }| {
+            let place = (workspace.id.clone(), key);
+            let is_shown = may_read_variables && !sensitive.contains(&place);
+            ShownVariable { value: is_shown.then_some(value), key: place.1 }
+        };
         Some(RunView {
             organization: organization.name.clone(),
             plan: plans.remove(&run.id)?,
             apply: applies.remove(&run.id)?,
-            variables: variables.remove(&run.id).unwrap_or_default(),
+            variables: variables.remove(&run.id).unwrap_or_default().into_iter().map(shown).collect(),
             event_ids: event_ids.remove(&run.id).unwrap_or_default(),
             comment_ids: comment_ids.remove(&run.id).unwrap_or_default(),
             position_in_queue: places_in_queue.get(&run.id).copied().unwrap_or(0),
@@ -212,6 +237,7 @@ pub(crate) async fn create_in(tx: &mut Tx, caller: &Caller, new: NewRun) -> AppR
     let execution = workspace.execution(&project.execution(&place.organization));
     let plan_only = configuration.speculative || new.plan_only.unwrap_or(false);
     check_options(&workspace, execution.mode, plan_only, &new)?;
+    Invalid::if_longer("message", new.message.as_deref().unwrap_or_default(), LONGEST_MESSAGE)?;
     let may_apply = place.judge(caller, Action::ApplyRun, Target::Workspace(&workspace.id)).is_ok();
     // Who may not apply cannot have something applied by asking beforehand.
     let mode = RunMode {
@@ -427,14 +453,30 @@ pub async fn organization_queue(
         .await
 }
 
-/// Where an organization's runs stand that wait or run.
-pub async fn organization_load(app: &App, caller: &Caller, organization: &str) -> AppResult<Vec<RunStatus>> {
+/// How many of an organization's runs wait for their turn or a runner, and how many run, among those that the caller may
+/// see.
+#[derive(Debug, Clone, Copy, Default)]
+#[expect(missing_docs, reason = "they are the API's names")]
+pub struct Capacity {
+    pub pending: i64,
+    pub running: i64,
+}
+
+/// What an organization's runners have to do.
+pub async fn capacity(app: &App, caller: &Caller, organization: &str) -> AppResult<Capacity> {
     let (caller, organization) = (caller.clone(), organization.to_owned());
     app.store
         .read(move |tx| {
             Box::pin(async move {
                 let found = lookups::organization(tx, &caller, &organization, Action::ReadOrganization).await?;
-                Ok(terrane_store::runs::queue_statuses(tx, &found.organization.id).await?)
+                let id = &found.organization.id;
+                let visibility = visible_workspaces(&caller, id, &found.standing);
+                let mut capacity = Capacity::default();
+                for (status, count) in terrane_store::runs::queue_by_status(tx, id, &visibility).await? {
+                    let is_waiting = status.has_not_begun() || status == RunStatus::ApplyQueued;
+                    *(if is_waiting { &mut capacity.pending } else { &mut capacity.running }) += count;
+                }
+                Ok(capacity)
             })
         })
         .await

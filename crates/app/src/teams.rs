@@ -1,12 +1,14 @@
 //! Teams as callers see them.
 
 use serde_json::json;
-use terrane_domain::access::{Action, Caller, GrantedAccess, OrganizationPermission, Target};
+use terrane_domain::access::{Action, Caller, GrantedAccess, OrganizationPermission, Target, visible_teams};
 use terrane_domain::ids::TeamId;
 use terrane_domain::organization_memberships::{MembershipStatus, OrganizationMembership};
 use terrane_domain::teams::{Team, TeamVisibility, is_team_name};
 use terrane_domain::users::User;
 use terrane_store::Tx;
+
+pub use terrane_store::teams::TeamFilter;
 
 use crate::lookups::{self, Place};
 use crate::{App, AppError, AppResult, entropy, events};
@@ -35,27 +37,6 @@ impl TeamView {
     /// The memberships of those who have accepted.
     pub fn members(&self) -> impl Iterator<Item = &OrganizationMembership> {
         self.memberships.iter().filter(|membership| membership.status == MembershipStatus::Active)
-    }
-}
-
-/// What a list of teams is narrowed by.
-#[derive(Debug, Clone, Default)]
-pub struct TeamFilter {
-    /// Only teams of these names; beats the part.
-    pub names: Vec<String>,
-    /// Part of the name, the case of ASCII letters ignored.
-    pub name_part: Option<String>,
-    /// Whether to read the people's accounts.
-    pub with_users: bool,
-}
-
-impl TeamFilter {
-    fn takes(&self, team: &Team) -> bool {
-        match &self.name_part {
-            _ if !self.names.is_empty() => self.names.contains(&team.name),
-            Some(part) => team.name.to_ascii_lowercase().contains(&part.to_ascii_lowercase()),
-            None => true,
-        }
     }
 }
 
@@ -109,24 +90,25 @@ async fn view(tx: &mut Tx, caller: &Caller, place: &Place, team: Team, with_user
     views(tx, caller, place, vec![team], with_users).await?.pop().ok_or(AppError::NotFound)
 }
 
-/// One page of the teams of an organization that the caller may see, by name, and their total number.
+/// One page of the teams of an organization that the caller may see, by name, with their people's accounts if `with_users`;
+/// and their total number.
 pub async fn list(
     app: &App,
     caller: &Caller,
     organization: &str,
     filter: TeamFilter,
-    page: std::ops::Range<usize>,
-) -> AppResult<(Vec<TeamView>, usize)> {
+    with_users: bool,
+    page: (i64, i64),
+) -> AppResult<(Vec<TeamView>, i64)> {
     let (caller, organization) = (caller.clone(), organization.to_owned());
     app.store
         .read(move |tx| {
             Box::pin(async move {
                 let place = lookups::organization(tx, &caller, &organization, Action::ReadOrganization).await?;
-                let mut teams = terrane_store::teams::of_organization(tx, &place.organization.id).await?;
-                teams.retain(|team| filter.takes(team) && sees(&place, &caller, team));
-                let total = teams.len();
-                let teams = teams.into_iter().skip(page.start).take(page.len()).collect();
-                Ok((views(tx, &caller, &place, teams, filter.with_users).await?, total))
+                let id = &place.organization.id;
+                let visibility = visible_teams(&caller, id, &place.standing);
+                let (teams, total) = terrane_store::teams::list(tx, id, &visibility, &filter, page).await?;
+                Ok((views(tx, &caller, &place, teams, with_users).await?, total))
             })
         })
         .await

@@ -117,26 +117,30 @@ async fn write(app: &App, version: &StateVersion, batch: Vec<Change>) -> AppResu
         .await
 }
 
-/// What the state manages. One that cannot be read, and cannot be the next time either, has nothing to say.
-async fn read(app: &App, version: &StateVersion) -> AppResult<Option<Vec<Instance>>> {
-    let Some(blob) = &version.blob else { return Ok(None) };
-    let reader = match app.store.blob_reader(blob).await {
-        Err(error @ StoreError::BlobMissing(_)) => {
-            tracing::error!(state = %version.id, %error, "the resources of a state cannot be read");
-            return Ok(None);
-        }
-        reader => reader?,
-    };
-    match streams::read_blob(reader, state_documents::instances).await? {
-        Ok(instances) => Ok(Some(instances)),
+/// Takes over what the state manages, unless a newer one comes meanwhile. Of one that is no state that we can read there
+/// is nothing to take.
+async fn take_over(app: &App, version: &StateVersion, known: Vec<WorkspaceResource>) -> AppResult<()> {
+    let Some(blob) = &version.blob else { return Ok(()) };
+    let reader = app.store.blob_reader(blob).await?;
+    let instances = match streams::read_blob(reader, state_documents::instances).await? {
+        Ok(instances) => instances,
         Err(error) => {
             tracing::warn!(state = %version.id, %error, "the resources of a state cannot be read");
-            Ok(None)
+            return Ok(());
+        }
+    };
+    let mut changes = changes(version, instances, known);
+    while !changes.is_empty() {
+        let batch = changes.split_off(changes.len().saturating_sub(BATCH));
+        if !write(app, version, batch).await? {
+            break;
         }
     }
+    Ok(())
 }
 
-/// Reads the resources of the oldest state that waits for it; `false` if none does.
+/// Reads the resources of the oldest state that waits for it; `false` if none does. One whose resources could not be read
+/// at any later time either is logged and waits no more.
 pub async fn process_next(app: &App) -> AppResult<bool> {
     let next = app
         .store
@@ -151,14 +155,12 @@ pub async fn process_next(app: &App) -> AppResult<bool> {
         })
         .await?;
     let Some((is_newest, version, known)) = next else { return Ok(false) };
-    if is_newest && let Some(instances) = read(app, &version).await? {
-        let mut changes = changes(&version, instances, known);
-        while !changes.is_empty() {
-            let batch = changes.split_off(changes.len().saturating_sub(BATCH));
-            if !write(app, &version, batch).await? {
-                break;
-            }
+    if is_newest && let Err(error) = take_over(app, &version, known).await {
+        if matches!(&error, AppError::Store(error) if !error.is_lasting()) {
+            return Err(error);
         }
+        let error = &error as &dyn std::error::Error;
+        tracing::error!(state = %version.id, error, "the resources of a state can never be read, and are left out");
     }
     app.store
         .write(move |tx| {

@@ -21,4 +21,4 @@ pub use levels::{
     TeamsAccess, VariablesAccess, WorkspaceAccessLevel, WorkspacePermissions,
 };
 pub use organization_access::{GrantedAccess, MissingPermission, OrganizationAccess, OrganizationPermission};
-pub use visibility::{Visibility, visible_projects, visible_workspaces};
+pub use visibility::{Visibility, visible_projects, visible_teams, visible_workspaces};

@@ -15,4 +15,14 @@ impl Invalid {
     pub fn new(attribute: &'static str, detail: impl Into<String>) -> Self {
         Self { attribute, detail: detail.into() }
     }
+
+    /// Refuses a text of more than `longest` characters.
+    pub fn if_longer(attribute: &'static str, text: &str, longest: usize) -> Result<(), Self> {
+        if text.chars().count() <= longest {
+            return Ok(());
+        }
+        let name = attribute.replace('-', " ");
+        let name = name.get(..1).unwrap_or_default().to_ascii_uppercase() + name.get(1..).unwrap_or_default();
+        Err(Self::new(attribute, format!("{name} is too long (maximum is {longest} characters)")))
+    }
 }

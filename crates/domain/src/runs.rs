@@ -375,6 +375,9 @@ pub struct RunVariable {
     pub value: String,
 }
 
+/// Most characters of a run's message: lists show it with each run.
+pub const LONGEST_MESSAGE: usize = 16_384;
+
 /// A run: one plan of one configuration, and perhaps its apply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Run {

@@ -2,6 +2,7 @@
 
 use crate::ids::{OrganizationId, VariableId, WorkspaceId};
 use crate::invalid::Invalid;
+use crate::runner_protocol::JobVariable;
 use crate::time::Timestamp;
 
 words! {
@@ -147,8 +148,7 @@ fn capitalized(word: &str) -> String {
 }
 
 /// A variable that a run could get.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Candidate<T> {
+pub struct Candidate {
     /// Where it comes from.
     pub source: VariableSource,
     /// What it is for.
@@ -156,14 +156,19 @@ pub struct Candidate<T> {
     /// Its key.
     pub key: String,
     /// What it is.
-    pub variable: T,
+    pub variable: JobVariable,
 }
 
-/// The variables that win, by category and key.
-pub fn effective<T>(mut candidates: Vec<Candidate<T>>) -> Vec<Candidate<T>> {
+/// The variables that win, by category and key. What takes a sensitive one's place is sensitive too: it is another value
+/// of the same secret.
+pub fn effective(mut candidates: Vec<Candidate>) -> Vec<Candidate> {
     candidates
         .sort_by(|one, other| (one.category, &one.key, one.source).cmp(&(other.category, &other.key, other.source)));
-    candidates.dedup_by(|later, first| later.category == first.category && later.key == first.key);
+    candidates.dedup_by(|later, first| {
+        let is_same = later.category == first.category && later.key == first.key;
+        first.variable.sensitive |= is_same && later.variable.sensitive;
+        is_same
+    });
     candidates
 }
 
@@ -248,19 +253,56 @@ mod tests {
         }
     }
 
+    /// Key, category, value and sensitivity of what wins.
+    fn winners(
+        given: &[(VariableSource, VariableCategory, &str, &str, bool)],
+    ) -> Vec<(String, VariableCategory, String, bool)> {
+        let candidate = |&(source, category, key, value, sensitive): &(_, _, &str, &str, _)| {
+            let (key, value) = (key.to_owned(), value.to_owned());
+            Candidate {
+                source,
+                category,
+                key: key.clone(),
+                variable: JobVariable { key, value, hcl: false, sensitive },
+            }
+        };
+        let won = effective(given.iter().map(candidate).collect()).into_iter();
+        won.map(|one| (one.key, one.category, one.variable.value, one.variable.sensitive)).collect()
+    }
+
     #[test]
     fn of_one_key_and_category_the_first_source_wins() {
         use VariableCategory::{Env, Terraform};
         use VariableSource::{Run, Workspace};
-        let candidate =
-            |source, category, key: &str, variable| Candidate { source, category, key: key.to_owned(), variable };
-        let winners = effective(vec![
-            candidate(Workspace, Terraform, "b", 1),
-            candidate(Workspace, Env, "b", 2),
-            candidate(Run, Terraform, "b", 3),
-            candidate(Workspace, Terraform, "a", 4),
+        let winners = winners(&[
+            (Workspace, Terraform, "b", "1", false),
+            (Workspace, Env, "b", "2", false),
+            (Run, Terraform, "b", "3", false),
+            (Workspace, Terraform, "a", "4", false),
         ]);
-        let winners: Vec<_> = winners.iter().map(|one| (one.key.as_str(), one.category, one.variable)).collect();
-        assert_eq!(winners, [("a", Terraform, 4), ("b", Terraform, 3), ("b", Env, 2)]);
+        let expected = [("a", Terraform, "4", false), ("b", Terraform, "3", false), ("b", Env, "2", false)];
+        assert_eq!(
+            winners,
+            expected.map(|(key, category, value, sensitive)| (key.into(), category, value.into(), sensitive))
+        );
+    }
+
+    #[test]
+    fn what_takes_a_sensitive_variables_place_is_sensitive() {
+        use VariableCategory::{Env, Terraform};
+        use VariableSource::{Run, Workspace};
+        for (instead, other, is_sensitive) in [
+            ((Terraform, "a", false), (Terraform, "a", true), true),
+            ((Terraform, "a", true), (Terraform, "a", false), true),
+            ((Terraform, "a", false), (Terraform, "a", false), false),
+            ((Terraform, "a", false), (Env, "a", true), false),
+            ((Terraform, "a", false), (Terraform, "b", true), false),
+        ] {
+            let source = |source, (category, key, sensitive)| (source, category, key, "", sensitive);
+            let given = [source(Workspace, other), source(Run, instead)];
+            let (category, key, _) = instead;
+            let won = winners(&given).into_iter().find(|won| (won.0.as_str(), won.1) == (key, category)).unwrap();
+            assert_eq!(won.3, is_sensitive, "{instead:?} {other:?}");
+        }
     }
 }

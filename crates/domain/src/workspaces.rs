@@ -10,6 +10,7 @@ pub use crate::execution::ExecutionMode;
 use crate::ids::{
     AgentPoolId, ConfigurationVersionId, OrganizationId, ProjectId, RunId, StateVersionId, TeamId, UserId, WorkspaceId,
 };
+use crate::invalid::Invalid;
 use crate::runs::RunStatus;
 use crate::time::Timestamp;
 
@@ -181,7 +182,38 @@ fn average(durations: impl Iterator<Item = Duration>) -> Option<u64> {
     (count > 0).then(|| u64::try_from((total / count).as_millis()).unwrap_or(u64::MAX))
 }
 
+/// Most characters of the reason for a lock.
+pub const LONGEST_REASON: usize = 1024;
+const LONGEST_DESCRIPTION: usize = 4096;
+const LONGEST_PATH: usize = 1024;
+const LONGEST_ADDRESS: usize = 2048;
+const LONGEST_SOURCE_NAME: usize = 255;
+const MOST_TRIGGERS: usize = 200;
+
 impl Workspace {
+    /// Whether what people wrote can be kept: lists show all of it with each workspace.
+    pub fn check_texts(&self) -> Result<(), Invalid> {
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        Invalid::if_longer("description", &text(&self.description), LONGEST_DESCRIPTION)?;
+        Invalid::if_longer("working-directory", &self.working_directory, LONGEST_PATH)?;
+        Invalid::if_longer("source-name", &text(&self.source_name), LONGEST_SOURCE_NAME)?;
+        Invalid::if_longer("source-url", &text(&self.source_url), LONGEST_ADDRESS)?;
+        for (attribute, name, triggers) in [
+            ("trigger-prefixes", "Trigger prefixes", &self.trigger_prefixes),
+            ("trigger-patterns", "Trigger patterns", &self.trigger_patterns),
+        ] {
+            if triggers.len() > MOST_TRIGGERS {
+                let detail =
+                    format!("{name} are too many (maximum is {MOST_TRIGGERS}); name folders above them instead");
+                return Err(Invalid::new(attribute, detail));
+            }
+            if triggers.iter().any(|trigger| trigger.chars().count() > LONGEST_PATH) {
+                let detail = format!("{name} has a member that is too long (maximum is {LONGEST_PATH} characters)");
+                return Err(Invalid::new(attribute, detail));
+            }
+        }
+        Ok(())
+    }
     /// A new workspace with the API's defaults.
     pub const fn new(
         id: WorkspaceId,

@@ -88,6 +88,7 @@ fn unknown_include(path: &str, known: &[&str]) -> Error {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "its own tests")]
 mod tests {
     use super::*;
 

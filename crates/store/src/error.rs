@@ -72,6 +72,11 @@ impl From<rusqlite::Error> for StoreError {
 }
 
 impl StoreError {
+    /// Whether what is stored, or was to be, is at fault: the same work meets the same error, however often it is tried.
+    pub const fn is_lasting(&self) -> bool {
+        matches!(self, Self::Sealed(_) | Self::BlobMissing(_) | Self::Column(_) | Self::Nul)
+    }
+
     /// Whether what was to be written may be there all the same.
     pub const fn may_be_committed(&self) -> bool {
         matches!(self, Self::Commit(_) | Self::Closed)

@@ -43,6 +43,7 @@ mod transaction;
 pub mod users;
 mod value;
 pub mod variables;
+mod visibility;
 mod wake;
 pub mod workspace_resources;
 pub mod workspaces;

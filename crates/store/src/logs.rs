@@ -23,7 +23,7 @@ statements! {
     RANGE = "SELECT start, sealed FROM log_chunks WHERE phase_id = $1 AND start >= COALESCE((SELECT MAX(start) FROM log_chunks WHERE phase_id = $1 AND start <= $2), 0) AND start + length > $2 AND start < $3 ORDER BY start";
     SET_BLOB = "UPDATE run_phases SET log_blob = $2 WHERE id = $1 AND log_blob IS NULL AND log_ended = TRUE AND log_length = $3";
     DELETE = "DELETE FROM log_chunks WHERE phase_id = $1";
-    UNCOMPACTED = "SELECT p.id FROM run_phases p WHERE p.log_ended = TRUE AND p.log_blob IS NULL AND p.log_length > 0 LIMIT 20";
+    UNCOMPACTED = "SELECT p.id FROM run_phases p WHERE p.log_ended = TRUE AND p.log_blob IS NULL AND p.log_length > 0 AND p.id > $1 ORDER BY p.id LIMIT 20";
     PLACE_OF_LOG = "SELECT log_length, log_blob FROM run_phases WHERE id = $1";
     PLACE_OF_PHASE = "SELECT r.organization_id, r.workspace_id FROM runs r JOIN run_phases p ON p.run_id = r.id WHERE p.id = $1";
 }
@@ -106,6 +106,16 @@ pub async fn read_live(
     Ok(bytes)
 }
 
+/// What one round of compaction did.
+#[derive(Debug, Default)]
+#[must_use]
+pub struct Compacted {
+    /// How many logs it moved.
+    pub moved: usize,
+    /// The phases whose logs could not be moved, and why.
+    pub failed: Vec<(String, StoreError)>,
+}
+
 impl Store {
     /// At most `limit` bytes of a log from `offset` on, wherever it lies.
     pub async fn read_log(
@@ -136,27 +146,34 @@ impl Store {
         }
     }
 
-    /// Moves the rows of ended logs into blobs. Answers how many logs it moved.
-    pub async fn compact_logs(&self) -> Result<usize, StoreError> {
-        let ids: Vec<String> = self
-            .read(|tx| {
-                Box::pin(async move {
-                    let rows = tx.rows(&UNCOMPACTED, Vec::new()).await?;
-                    let ids = rows.iter().map(|row| Col::get(row, 0)).collect::<Result<_, _>>()?;
-                    Ok::<_, StoreError>(ids)
-                })
-            })
-            .await?;
-        let mut moved = 0;
-        let mut failure = None;
-        for id in ids {
-            match self.compact_log(id).await {
-                Ok(is_moved) => moved += usize::from(is_moved),
-                // One log that cannot be read does not keep the others waiting.
-                Err(error) => failure = Some(error),
+    /// Moves the rows of ended logs into blobs, of each that there is; one that cannot be moved keeps no other waiting.
+    pub async fn compact_logs(&self) -> Result<Compacted, StoreError> {
+        let mut compacted = Compacted::default();
+        let mut last = String::new();
+        loop {
+            let ids = self.uncompacted(last).await?;
+            let Some(end) = ids.last() else { return Ok(compacted) };
+            last = end.clone();
+            for id in ids {
+                match self.compact_log(id.clone()).await {
+                    Ok(is_moved) => compacted.moved += usize::from(is_moved),
+                    // Of these none is the log's.
+                    Err(error @ (StoreError::Closed | StoreError::Database(_))) => return Err(error),
+                    Err(error) => compacted.failed.push((id, error)),
+                }
             }
         }
-        failure.filter(|_| moved == 0).map_or(Ok(moved), Err)
+    }
+
+    /// Some of the phases with ended logs that lie in rows, in the order of their ids, behind `last`.
+    async fn uncompacted(&self, last: String) -> Result<Vec<String>, StoreError> {
+        self.read(|tx| {
+            Box::pin(async move {
+                let rows = tx.rows(&UNCOMPACTED, values![last]).await?;
+                rows.iter().map(|row| Col::get(row, 0)).collect()
+            })
+        })
+        .await
     }
 
     async fn compact_log(&self, phase_id: String) -> Result<bool, StoreError> {

@@ -15,7 +15,7 @@ use crate::sealing::Place;
 use crate::statement::{Record as _, record, statements};
 use crate::transaction::{Tx, values};
 use crate::value::Col;
-use crate::workspaces::visible_to;
+use crate::visibility::{visible_to, workspace_is_seen};
 
 pub use lists::{RunFilter, list};
 
@@ -37,6 +37,12 @@ struct PrivateRow {
 
 record!(PrivateRow, "runs", "", { id, sealed_variables });
 
+/// An organization's runs that wait or run.
+const IN_QUEUE: &str = "WHERE organization_id = $1 AND {open} AND status IN ('pending', 'plan_queued', 'planning', 'confirmed', 'apply_queued', 'applying', 'queuing', 'queuing_apply')";
+/// $2: the only workspace; $3: the person whose teams have access; $4: the team that has. Two of them are nothing.
+const SEEN: &str =
+    concat!(" AND workspace_id IN (SELECT id FROM workspaces WHERE ", workspace_is_seen!("", "$2", "$3", "$4"), ")");
+
 statements! {
     INSERT: Run = insert;
     SET_PRIVATE = "UPDATE runs SET sealed_variables = $2, configuration_blob = $3 WHERE id = $1";
@@ -44,17 +50,17 @@ statements! {
     CONFIGURATION_BLOB = "SELECT configuration_blob FROM runs WHERE id = $1";
     BY_ID: Run = select "WHERE id = $1";
     NEXT_IN_QUEUE: Run = select "WHERE workspace_id = $1 AND {open} AND status = 'pending' AND plan_only = FALSE AND save_plan = FALSE ORDER BY created_at, id LIMIT 1";
-    QUEUE_OF_ORGANIZATION: Run = select "WHERE organization_id = $1 AND {open} AND status IN ('pending', 'plan_queued', 'planning', 'confirmed', 'apply_queued', 'applying', 'queuing', 'queuing_apply') ORDER BY created_at, id LIMIT $2 OFFSET $3";
-    COUNT_QUEUE = "SELECT COUNT(*) FROM runs WHERE organization_id = $1 AND {open} AND status IN ('pending', 'plan_queued', 'planning', 'confirmed', 'apply_queued', 'applying', 'queuing', 'queuing_apply')";
-    // $2: the only workspace; $3: the person whose teams have access; $4: the team that has. Two of them are nothing.
-    VISIBLE_QUEUE: Run = select "WHERE organization_id = $1 AND {open} AND status IN ('pending', 'plan_queued', 'planning', 'confirmed', 'apply_queued', 'applying', 'queuing', 'queuing_apply') AND workspace_id IN (SELECT id FROM workspaces WHERE id = CAST($2 AS TEXT) OR id IN (SELECT workspace_id FROM team_workspaces WHERE team_id = CAST($4 AS TEXT) OR team_id IN (SELECT team_id FROM team_members WHERE user_id = CAST($3 AS TEXT))) OR project_id IN (SELECT project_id FROM team_projects WHERE team_id = CAST($4 AS TEXT) OR team_id IN (SELECT team_id FROM team_members WHERE user_id = CAST($3 AS TEXT)))) ORDER BY created_at, id LIMIT $5 OFFSET $6";
-    COUNT_VISIBLE_QUEUE = "SELECT COUNT(*) FROM runs WHERE organization_id = $1 AND {open} AND status IN ('pending', 'plan_queued', 'planning', 'confirmed', 'apply_queued', 'applying', 'queuing', 'queuing_apply') AND workspace_id IN (SELECT id FROM workspaces WHERE id = CAST($2 AS TEXT) OR id IN (SELECT workspace_id FROM team_workspaces WHERE team_id = CAST($4 AS TEXT) OR team_id IN (SELECT team_id FROM team_members WHERE user_id = CAST($3 AS TEXT))) OR project_id IN (SELECT project_id FROM team_projects WHERE team_id = CAST($4 AS TEXT) OR team_id IN (SELECT team_id FROM team_members WHERE user_id = CAST($3 AS TEXT))))";
-    QUEUE_STATUSES = "SELECT status FROM runs WHERE organization_id = $1 AND {open} AND status IN ('pending', 'plan_queued', 'planning', 'confirmed', 'apply_queued', 'applying', 'queuing', 'queuing_apply')";
+    QUEUE_OF_ORGANIZATION: Run = select [IN_QUEUE, " ORDER BY created_at, id LIMIT $2 OFFSET $3"];
+    COUNT_QUEUE = joined ["SELECT COUNT(*) FROM runs ", IN_QUEUE];
+    VISIBLE_QUEUE: Run = select [IN_QUEUE, SEEN, " ORDER BY created_at, id LIMIT $5 OFFSET $6"];
+    COUNT_VISIBLE_QUEUE = joined ["SELECT COUNT(*) FROM runs ", IN_QUEUE, SEEN];
+    QUEUE_BY_STATUS = joined ["SELECT status, COUNT(*) FROM runs ", IN_QUEUE, " GROUP BY status"];
+    VISIBLE_QUEUE_BY_STATUS = joined ["SELECT status, COUNT(*) FROM runs ", IN_QUEUE, SEEN, " GROUP BY status"];
     // $2, $3: age and id of the oldest run in question; $4, $5: of the newest. What is before them is only counted.
     WAITING_RUNS = "SELECT id, (SELECT COUNT(*) FROM (SELECT 1 FROM runs WHERE organization_id = $1 AND {open} AND status IN ('pending', 'plan_queued') AND (created_at, id) < ($2, $3) LIMIT 1000) AS older) FROM runs WHERE organization_id = $1 AND {open} AND status IN ('pending', 'plan_queued') AND (created_at, id) >= ($2, $3) AND (created_at, id) <= ($4, $5) ORDER BY created_at, id LIMIT 1000";
-    SAVED_PLANS: Run = select "WHERE workspace_id = $1 AND {open} AND status = 'planned_and_saved'";
+    SAVED_PLANS: Run = select "WHERE workspace_id = $1 AND {open} AND status = 'planned_and_saved' ORDER BY created_at, id LIMIT 100";
     EXPIRED_PLANS: Run = select "WHERE {open} AND status = 'planned_and_saved' AND created_at < $1 ORDER BY created_at LIMIT 100";
-    WAITING_BEFORE: Run = select "WHERE workspace_id = $1 AND {open} AND status = 'pending' AND (created_at, id) < ($2, $3) ORDER BY created_at, id";
+    WAITING_BEFORE: Run = select "WHERE workspace_id = $1 AND {open} AND status = 'pending' AND (created_at, id) < ($2, $3) ORDER BY created_at, id LIMIT 100";
     ENDED: Run = select "WHERE workspace_id = $1 AND status IN ('applied', 'planned_and_finished', 'policy_soft_failed', 'discarded', 'errored', 'canceled', 'force_canceled') ORDER BY created_at DESC, id DESC LIMIT $2";
     RUNS_BY_IDS: Run = select_many "id";
     SET_STATUS = "UPDATE runs SET status = $3, status_timestamps = $4, has_changes = $5, reason = $6, reason_message = $7, confirmed_by = $8, canceled_at = $9 WHERE id = $1 AND status = $2";
@@ -141,7 +147,7 @@ pub async fn expired_plans(tx: &mut Tx, moment: Timestamp) -> Result<Vec<Run>, S
     tx.all(&EXPIRED_PLANS, values![moment]).await
 }
 
-/// The runs of the same workspace that wait before this one.
+/// The runs of the same workspace that wait before this one, the oldest first, a hundred at most.
 pub async fn waiting_before(tx: &mut Tx, run: &Run) -> Result<Vec<Run>, StoreError> {
     tx.all(&WAITING_BEFORE, values![run.workspace_id, run.created_at, run.id]).await
 }
@@ -168,10 +174,19 @@ pub async fn queue_of_organization(
     Ok((tx.all(list, [shared, values![limit, offset]].concat()).await?, total))
 }
 
-/// The status of each of an organization's runs that wait or run, in no order.
-pub async fn queue_statuses(tx: &mut Tx, id: &OrganizationId) -> Result<Vec<RunStatus>, StoreError> {
-    let rows = tx.rows(&QUEUE_STATUSES, values![*id]).await?;
-    rows.iter().map(|row| Col::get(row, 0)).collect()
+/// How many of an organization's visible runs that wait or run there are in each status; statuses without any are not
+/// named.
+pub async fn queue_by_status(
+    tx: &mut Tx,
+    id: &OrganizationId,
+    visibility: &Visibility,
+) -> Result<Vec<(RunStatus, i64)>, StoreError> {
+    let rows = match visible_to(visibility) {
+        None if *visibility == Visibility::Nothing => Vec::new(),
+        None => tx.rows(&QUEUE_BY_STATUS, values![*id]).await?,
+        Some(who) => tx.rows(&VISIBLE_QUEUE_BY_STATUS, [values![*id], who].concat()).await?,
+    };
+    rows.iter().map(|row| Ok((Col::get(row, 0)?, Col::get(row, 1)?))).collect()
 }
 
 /// As far as places are counted; the statement's own limits are the same.
@@ -198,7 +213,7 @@ pub async fn places_in_queue(
     Ok(places)
 }
 
-/// A workspace's saved plans that wait for their confirmation.
+/// A workspace's saved plans that wait for their confirmation, the oldest first, a hundred at most.
 pub async fn saved_plans(tx: &mut Tx, id: &WorkspaceId) -> Result<Vec<Run>, StoreError> {
     tx.all(&SAVED_PLANS, values![*id]).await
 }

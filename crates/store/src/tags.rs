@@ -8,7 +8,7 @@ use crate::error::StoreError;
 use crate::statement::{Record as _, record, statements};
 use crate::transaction::{Tx, values};
 use crate::value::Col;
-use crate::workspaces::all_or_visible_to;
+use crate::visibility::{all_or_visible_to, workspace_is_seen};
 
 record!(Tag, "tags", "$1, $2, $3, $4", { id, organization_id, name, created_at });
 
@@ -32,11 +32,9 @@ const LISTED: &str = concat!(
     " MAX(CASE WHEN w.workspace_id = CAST($3 AS TEXT) THEN 1 ELSE 0 END) AS is_unwanted,",
     " MAX(CASE WHEN w.workspace_id = CAST($4 AS TEXT) THEN 1 ELSE 0 END) AS is_wanted",
     " FROM workspace_tags w JOIN workspaces v ON v.id = w.workspace_id WHERE v.organization_id = $1",
-    " AND (CAST($5 AS BOOLEAN) = TRUE OR v.id = CAST($6 AS TEXT) OR v.id IN (SELECT workspace_id FROM team_workspaces",
-    " WHERE team_id = CAST($8 AS TEXT)",
-    " OR team_id IN (SELECT team_id FROM team_members WHERE user_id = CAST($7 AS TEXT)))",
-    " OR v.project_id IN (SELECT project_id FROM team_projects WHERE team_id = CAST($8 AS TEXT)",
-    " OR team_id IN (SELECT team_id FROM team_members WHERE user_id = CAST($7 AS TEXT))))",
+    " AND (CAST($5 AS BOOLEAN) = TRUE OR ",
+    workspace_is_seen!("v.", "$6", "$7", "$8"),
+    ")",
     " GROUP BY w.tag_id) seen JOIN tags t ON t.id = seen.tag_id",
     " WHERE (CAST($2 AS TEXT) IS NULL OR REPLACE(LOWER(t.name), CAST($2 AS TEXT), '') <> LOWER(t.name))",
     " AND seen.is_unwanted = 0 AND (CAST($4 AS TEXT) IS NULL OR seen.is_wanted = 1)",

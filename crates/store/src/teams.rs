@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use terrane_domain::access::Visibility;
 use terrane_domain::ids::{OrganizationId, OrganizationMembershipId, TeamId, UserId};
 use terrane_domain::organization_memberships::{MembershipStatus, OrganizationMembership};
 use terrane_domain::teams::Team;
@@ -10,7 +11,9 @@ use terrane_domain::time::Timestamp;
 use crate::error::StoreError;
 use crate::held::Held;
 use crate::statement::{Record as _, record, statements};
+use crate::tag_bindings::listed;
 use crate::transaction::{Tx, values};
+use crate::visibility::{all_or_visible_to, own_teams};
 use crate::wake::Topic;
 
 record!(Team, "teams", "$1, $2, $3, $4, $5, $6, $7, $8", {
@@ -40,12 +43,24 @@ record!(TeamMembership, "team_members JOIN organization_memberships USING (user_
     team_id, id, organization_id, user_id, email, status, created_at
 });
 
+/// $2: all are visible; $3: nothing; $4: the person who sees his own secret teams too; $5: the team that sees itself. $6:
+/// names, a text with a comma around each; $7: a part of the name in lower case.
+const SEEN: &str = concat!(
+    "WHERE organization_id = $1 AND (CAST($2 AS BOOLEAN) = TRUE OR visibility <> 'secret' OR id IN (",
+    own_teams!("$4", "$5"),
+    ")) AND CAST($3 AS TEXT) IS NULL",
+    " AND (CAST($6 AS TEXT) IS NULL OR REPLACE(CAST($6 AS TEXT), ',' || name || ',', '') <> CAST($6 AS TEXT))",
+    " AND (CAST($7 AS TEXT) IS NULL OR REPLACE(LOWER(name), CAST($7 AS TEXT), '') <> LOWER(name))",
+);
+
 statements! {
     INSERT: Team = insert;
     BY_ID: Team = select "WHERE id = $1";
     HELD: Team = held "WHERE id = $1";
     OF_USER: Team = select "WHERE id IN (SELECT team_id FROM team_members WHERE user_id = $1) ORDER BY name, id";
     OF_ORGANIZATION: Team = select "WHERE organization_id = $1 ORDER BY name, id";
+    LIST_TEAMS: Team = select [SEEN, " ORDER BY name, id LIMIT $8 OFFSET $9"];
+    COUNT_TEAMS = joined ["SELECT COUNT(*) FROM teams ", SEEN];
     UPDATE = "UPDATE teams SET name = $2, visibility = $3, sso_team_id = $4, organization_access = $5, allow_member_token_management = $6 WHERE id = $1";
     DELETE = "DELETE FROM teams WHERE id = $1";
     INSERT_MEMBER = "INSERT INTO team_members (team_id, user_id) VALUES ($1, $2) ON CONFLICT DO NOTHING";
@@ -80,6 +95,36 @@ pub async fn of_user(tx: &mut Tx, user_id: &UserId) -> Result<Vec<Team>, StoreEr
 /// An organization's teams, by name.
 pub async fn of_organization(tx: &mut Tx, id: &OrganizationId) -> Result<Vec<Team>, StoreError> {
     tx.all(&OF_ORGANIZATION, values![*id]).await
+}
+
+/// What a list of teams is narrowed by.
+#[derive(Debug, Clone, Default)]
+pub struct TeamFilter {
+    /// Only teams of these names; beats the part.
+    pub names: Vec<String>,
+    /// Part of the name, the case of ASCII letters ignored.
+    pub name_part: Option<String>,
+}
+
+/// One page of an organization's teams that one may see, by name, and their total number.
+pub async fn list(
+    tx: &mut Tx,
+    id: &OrganizationId,
+    visibility: &Visibility,
+    filter: &TeamFilter,
+    (limit, offset): (i64, i64),
+) -> Result<(Vec<Team>, i64), StoreError> {
+    if *visibility == Visibility::Nothing {
+        return Ok((Vec::new(), 0));
+    }
+    // No name has a comma.
+    let names: Vec<_> = filter.names.iter().filter(|name| !name.contains(',')).cloned().collect();
+    let names = (!filter.names.is_empty()).then(|| listed(&names));
+    let part = filter.name_part.as_deref().filter(|part| !part.is_empty() && names.is_none());
+    let narrowed = values![names, part.map(str::to_ascii_lowercase)];
+    let shared = [values![*id], all_or_visible_to(visibility), narrowed].concat();
+    let total = tx.scalar(&COUNT_TEAMS, shared.clone()).await?.unwrap_or(0);
+    Ok((tx.all(&LIST_TEAMS, [shared, values![limit, offset]].concat()).await?, total))
 }
 
 /// Stores a team's settings.

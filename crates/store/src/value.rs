@@ -15,6 +15,7 @@ use terrane_domain::ids;
 use terrane_domain::jobs::JobStatus;
 use terrane_domain::organization_memberships::MembershipStatus;
 use terrane_domain::organizations::CollaboratorAuthPolicy;
+use terrane_domain::projects::ProjectSort;
 use terrane_domain::reasons::ReasonCode;
 use terrane_domain::run_events::RunEventAction;
 use terrane_domain::runner_protocol::{ChangeCounts, LogFormat, Phase, SandboxLevel, StopRequest};
@@ -190,6 +191,7 @@ textual!(
     Phase,
     PhaseStatus,
     ProjectAccessLevel,
+    ProjectSort,
     ReasonCode,
     Resolution,
     RunEventAction,

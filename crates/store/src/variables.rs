@@ -1,6 +1,6 @@
 //! Rows of variables, their values sealed.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use terrane_domain::ids::{OrganizationId, VariableId, WorkspaceId};
 use terrane_domain::time::Timestamp;
@@ -37,7 +37,7 @@ statements! {
     OF_WORKSPACE: VariableRow = select "WHERE workspace_id = $1 ORDER BY key, category";
     UPDATE = "UPDATE variables SET key = $2, sealed_value = $3, description = $4, category = $5, hcl = $6, sensitive = $7, version_id = $8 WHERE id = $1";
     DELETE = "DELETE FROM variables WHERE id = $1";
-    IDS_OF_WORKSPACES: VariableKey = select_many "workspace_id";
+    KEYS_OF_WORKSPACES: VariableKey = select_many "workspace_id";
 }
 
 /// Which variables workspaces have.
@@ -46,9 +46,10 @@ struct VariableKey {
     key: String,
     category: VariableCategory,
     id: VariableId,
+    sensitive: bool,
 }
 
-record!(VariableKey, "variables", "", { workspace_id, key, category, id });
+record!(VariableKey, "variables", "", { workspace_id, key, category, id, sensitive });
 
 fn place(id: &VariableId) -> Place<'_> {
     Place { table: "variables", id: id.as_str(), column: "value" }
@@ -124,13 +125,24 @@ pub async fn ids_of_workspaces(
     tx: &mut Tx,
     ids: &[&WorkspaceId],
 ) -> Result<HashMap<WorkspaceId, Vec<VariableId>>, StoreError> {
-    let mut rows: Vec<VariableKey> = tx.many(&IDS_OF_WORKSPACES, ids).await?;
+    let mut rows: Vec<VariableKey> = tx.many(&KEYS_OF_WORKSPACES, ids).await?;
     rows.sort_by(|one, other| (&one.key, one.category).cmp(&(&other.key, other.category)));
     let mut found: HashMap<WorkspaceId, Vec<VariableId>> = HashMap::new();
     for row in rows {
         found.entry(row.workspace_id).or_default().push(row.id);
     }
     Ok(found)
+}
+
+/// The workspaces and keys of the sensitive variables of this category that these workspaces have.
+pub async fn sensitive_of_workspaces(
+    tx: &mut Tx,
+    ids: &[&WorkspaceId],
+    category: VariableCategory,
+) -> Result<HashSet<(WorkspaceId, String)>, StoreError> {
+    let rows: Vec<VariableKey> = tx.many(&KEYS_OF_WORKSPACES, ids).await?;
+    let sensitive = rows.into_iter().filter(|row| row.sensitive && row.category == category);
+    Ok(sensitive.map(|row| (row.workspace_id, row.key)).collect())
 }
 
 /// Writes what people may change.

@@ -14,7 +14,6 @@ pub(crate) mod lists;
 
 pub use deletion::{Deleted, delete};
 pub use lists::{WorkspaceFilter, list};
-pub(crate) use lists::{all_or_visible_to, visible_to};
 
 record!(Workspace, "workspaces", "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38", {
     id, organization_id, project_id, name, description, execution_mode, agent_pool_id, assessments_enabled, auto_apply,

@@ -57,7 +57,8 @@ pub(crate) async fn show(
     let organization = organizations::read(&app, &caller, &organization).await?;
     let name = &organization.organization.name;
     let pager = Pager::new(&query);
-    let found = projects::list(&app, &caller, name, ProjectFilter::default(), ROWS, pager.offset()).await?;
+    let rows = (ROWS, pager.offset());
+    let found = projects::list(&app, &caller, name, ProjectFilter::default(), Vec::new(), rows).await?;
     let here = format!("/app/{name}/projects");
     let body = html! {
         div class="head" {
@@ -73,7 +74,7 @@ pub(crate) async fn show(
         } @else if !found.views.is_empty() {
             ul class="list" { @for view in &found.views { (row(&here, view)) } }
         }
-        (pager.render(&here, &[], i64::try_from(found.matching).unwrap_or(i64::MAX)))
+        (pager.render(&here, &[], found.matching))
     };
     Ok(organization_page(&organization, "Projects", "Projects", &body))
 }

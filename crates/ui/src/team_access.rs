@@ -23,7 +23,7 @@ use crate::forms::{Field, FormToken, Submitted, Wrong, button, fault};
 use levels::{CUSTOM, Kind};
 
 /// More teams than a list to choose from can have.
-const MOST_TEAMS: usize = 500;
+const MOST_TEAMS: i64 = 500;
 
 /// A team's access as the page shows it.
 pub(crate) struct Row {
@@ -61,7 +61,7 @@ async fn visible_teams(
     organization: &OrganizationView,
 ) -> PageResult<Vec<(TeamId, String)>> {
     let name = &organization.organization.name;
-    let (views, _) = teams::list(app, caller, name, TeamFilter::default(), 0..MOST_TEAMS).await?;
+    let (views, _) = teams::list(app, caller, name, TeamFilter::default(), false, (MOST_TEAMS, 0)).await?;
     let teams = views.into_iter().map(|view| view.team).filter(|team| !team.is_owners());
     Ok(teams.map(|team| (team.id, team.name)).collect())
 }

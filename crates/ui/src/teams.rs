@@ -68,9 +68,8 @@ async fn answer(
     refused: Option<(Submitted, Wrong)>,
 ) -> PageResult<Response> {
     let name = &organization.organization.name;
-    let start = usize::try_from(pager.offset()).unwrap_or(usize::MAX);
-    let range = start..start.saturating_add(usize::try_from(ROWS).unwrap_or(0));
-    let (views, total) = teams::list(app, caller, name, TeamFilter::default(), range).await?;
+    let rows = (ROWS, pager.offset());
+    let (views, total) = teams::list(app, caller, name, TeamFilter::default(), false, rows).await?;
     let here = format!("/app/{name}/settings/teams");
     let body = html! {
         h1 { "Teams" }
@@ -79,7 +78,7 @@ async fn answer(
         } @else if !views.is_empty() {
             ul class="list" { @for view in &views { (row(&here, view)) } }
         }
-        (pager.render(&here, &[], i64::try_from(total).unwrap_or(i64::MAX)))
+        (pager.render(&here, &[], total))
         (addition(&here, organization.may(Action::CreateTeam), token, refused.as_ref()))
     };
     let status = if refused.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };

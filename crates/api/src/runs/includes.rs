@@ -5,54 +5,54 @@ use terrane_app::plans::PhaseView;
 use terrane_app::runs::{self, RunView, Wanted};
 use terrane_domain::access::Caller;
 use terrane_domain::runner_protocol::Phase;
-use terrane_jsonapi::{Document, Query};
+use terrane_jsonapi::Document;
 
 use crate::error::ApiResult;
+use crate::include::{Includes, Paths};
 use crate::{account, comments, configuration_versions, plans, run_events, workspaces};
-
-/// Includes that we know. Stages, policies and estimates do not exist yet; an error there would break every plan, so they
-/// are known and empty, as is what comes with version control.
-const INCLUDES: &[&str] = &[
-    "apply",
-    "comments",
-    "configuration_version",
-    "configuration_version.ingress_attributes",
-    "confirmed_by",
-    "cost_estimate",
-    "created_by",
-    "plan",
-    "policy_checks",
-    "run_events",
-    "task_stages",
-    "tf_policy_evaluations",
-    "workspace",
-];
 
 /// What a request wants to see beside the runs.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Includes {
+pub(super) struct Beside {
     plan: bool,
     apply: bool,
     others: Wanted,
 }
 
-pub(super) fn parse(query: &Query) -> ApiResult<Includes> {
-    let includes = query.include(INCLUDES)?;
-    let has = |wanted: &str| includes.iter().any(|path| path == wanted);
-    Ok(Includes {
-        plan: has("plan"),
-        apply: has("apply"),
-        others: Wanted {
-            workspace: has("workspace"),
-            configuration_version: has("configuration_version") || has("configuration_version.ingress_attributes"),
-            users: has("created_by") || has("confirmed_by"),
-            run_events: has("run_events"),
-            comments: has("comments"),
-        },
-    })
+impl Includes for Beside {
+    /// Stages, policies and estimates do not exist yet; an error there would break every plan.
+    const KNOWN: &'static [&'static str] = &[
+        "apply",
+        "comments",
+        "configuration_version",
+        "configuration_version.ingress_attributes",
+        "confirmed_by",
+        "cost_estimate",
+        "created_by",
+        "plan",
+        "policy_checks",
+        "run_events",
+        "task_stages",
+        "tf_policy_evaluations",
+        "workspace",
+    ];
+
+    fn of(paths: &Paths) -> Self {
+        Self {
+            plan: paths.has("plan"),
+            apply: paths.has("apply"),
+            others: Wanted {
+                workspace: paths.has("workspace"),
+                configuration_version: paths.reach("configuration_version"),
+                users: paths.has("created_by") || paths.has("confirmed_by"),
+                run_events: paths.has("run_events"),
+                comments: paths.has("comments"),
+            },
+        }
+    }
 }
 
-impl Includes {
+impl Beside {
     /// Adds what is wanted. What is told of plans and applies is of the same moment as what is told of their runs.
     pub(super) async fn add(
         self,

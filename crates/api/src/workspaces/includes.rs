@@ -4,48 +4,48 @@ use serde_json::json;
 use terrane_app::App;
 use terrane_app::workspaces::{Related, Wanted, WorkspaceView};
 use terrane_domain::state_versions::StateVersionOutput;
-use terrane_jsonapi::{Document, Query, Relationship, Resource};
+use terrane_jsonapi::{Document, Relationship, Resource};
 
-use crate::error::ApiResult;
+use crate::include::{Includes, Paths};
 use crate::{account, configuration_versions, organizations, plans, projects, runs, state_versions, tag_bindings};
 
-/// Includes that we know. What comes with version control does not exist yet; it is known and empty, as everywhere
-/// where there is none.
-const INCLUDES: &[&str] = &[
-    "current_configuration_version",
-    "current_configuration_version.ingress_attributes",
-    "current_run",
-    "current_run.configuration_version",
-    "current_run.configuration_version.ingress_attributes",
-    "current_run.plan",
-    "current_state_version",
-    "effective_tag_bindings",
-    "latest_run",
-    "latest_run.configuration_version",
-    "latest_run.plan",
-    "locked_by",
-    "organization",
-    "outputs",
-    "project",
-    "readme",
-];
+impl Includes for Wanted {
+    /// What comes with version control is there nowhere yet.
+    const KNOWN: &'static [&'static str] = &[
+        "current_configuration_version",
+        "current_configuration_version.ingress_attributes",
+        "current_run",
+        "current_run.configuration_version",
+        "current_run.configuration_version.ingress_attributes",
+        "current_run.plan",
+        "current_state_version",
+        "effective_tag_bindings",
+        "latest_run",
+        "latest_run.configuration_version",
+        "latest_run.plan",
+        "locked_by",
+        "organization",
+        "outputs",
+        "project",
+        "readme",
+    ];
 
-pub(super) fn wanted(query: &Query) -> ApiResult<Wanted> {
-    let includes = query.include(INCLUDES)?;
-    let has = |prefix: &str| includes.iter().any(|path| path.starts_with(prefix));
-    Ok(Wanted {
-        organization: has("organization"),
-        project: has("project"),
-        current_run: has("current_run") || has("latest_run"),
-        current_run_plan: has("current_run.plan") || has("latest_run.plan"),
-        current_run_configuration_version: has("current_run.configuration_version")
-            || has("latest_run.configuration_version"),
-        current_configuration_version: has("current_configuration_version"),
-        current_state_version: has("current_state_version"),
-        outputs: has("outputs"),
-        locked_by: has("locked_by"),
-        effective_tag_bindings: has("effective_tag_bindings"),
-    })
+    fn of(paths: &Paths) -> Self {
+        let has = |path: &str| paths.reach(path);
+        Self {
+            organization: has("organization"),
+            project: has("project"),
+            current_run: has("current_run") || has("latest_run"),
+            current_run_plan: has("current_run.plan") || has("latest_run.plan"),
+            current_run_configuration_version: has("current_run.configuration_version")
+                || has("latest_run.configuration_version"),
+            current_configuration_version: has("current_configuration_version"),
+            current_state_version: has("current_state_version"),
+            outputs: has("outputs"),
+            locked_by: has("locked_by"),
+            effective_tag_bindings: has("effective_tag_bindings"),
+        }
+    }
 }
 
 /// A workspace with the relations that only an include shows.

@@ -108,3 +108,21 @@ async fn a_code_that_is_none_gets_the_error_that_clients_know() {
         assert_eq!(answer.json(), json!({ "error": error }));
     }
 }
+
+#[tokio::test]
+async fn who_guesses_too_often_is_told_in_a_header_how_long_to_wait() {
+    let world = World::new().await;
+    let guess =
+        json!({"current-password":"a guess","password":"a new password","password-confirmation":"a new password"});
+    let guess = json!({"data":{"attributes":guess}}).to_string().into_bytes();
+    for _ in 0..20 {
+        let answer = world.send("PATCH", "/api/v2/account/password", Some(&world.owner), guess.clone()).await;
+        if answer.status == StatusCode::TOO_MANY_REQUESTS {
+            let seconds: u64 = answer.headers["retry-after"].to_str().unwrap().parse().unwrap();
+            let detail = text(&answer.json()["errors"][0]["detail"]);
+            assert!(seconds > 0 && detail.contains(&format!("wait {seconds} seconds")), "{detail}");
+            return;
+        }
+    }
+    panic!("twenty guesses are too few");
+}

@@ -77,3 +77,23 @@ async fn a_method_that_an_address_does_not_take_is_refused_with_those_that_it_ta
     let allowed = answer.headers["allow"].to_str().unwrap().split(',').collect::<std::collections::BTreeSet<_>>();
     assert_eq!(allowed, ["DELETE", "GET", "HEAD", "PATCH"].into());
 }
+
+#[tokio::test]
+async fn a_body_that_breaks_off_is_told_from_one_that_is_too_large() {
+    let world = World::new().await;
+    let piece = || Ok(vec![b' '; 1 << 19]);
+    let broken = || Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset));
+    for (pieces, status, said) in [
+        (vec![piece(), broken()], 400, "send the request again"),
+        (vec![piece(), piece(), piece()], 413, "larger than the 1048576 bytes"),
+        (vec![piece(), piece(), piece(), broken()], 413, "larger than the 1048576 bytes"),
+    ] {
+        let request = axum::http::Request::post("/api/v2/runs")
+            .header("authorization", format!("Bearer {}", world.owner))
+            .body(axum::body::Body::from_stream(futures_util::stream::iter(pieces)))
+            .unwrap();
+        let answer = world.answer(request).await;
+        assert_eq!(answer.status, status);
+        assert!(text(&answer.json()["errors"][0]["detail"]).contains(said), "{}", answer.json());
+    }
+}

@@ -11,6 +11,7 @@ mod error_texts;
 mod events;
 mod hidden;
 mod hostile;
+mod includes;
 mod ip_ranges;
 mod many_callers;
 mod mass_assignment;

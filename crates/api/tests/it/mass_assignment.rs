@@ -300,7 +300,7 @@ impl Sweep<'_> {
 }
 
 /// What a change at this route must say.
-async fn least_change(world: &World, path: &str) -> Map<String, Value> {
+pub(crate) async fn least_change(world: &World, path: &str) -> Map<String, Value> {
     if path != "/api/v2/account/password" {
         return Map::new();
     }

@@ -181,3 +181,21 @@ async fn related_things_come_along_when_asked() {
     let permissions = &found["data"]["attributes"]["permissions"];
     assert_eq!((&permissions["can-create-workspace"], &permissions["can-update-oauth"]), (&json!(true), &json!(false)));
 }
+
+#[tokio::test]
+async fn capacity_and_queue_count_the_runs_that_the_caller_sees() {
+    let world = World::new().await;
+    let run =
+        json!({"data":{"relationships":{"workspace":{"data":{"type":"workspaces","id":world.id("workspaces")}}}}});
+    world.owner_json("POST", "/api/v2/runs", &run).await;
+    let (stranger, _) = world.join("stranger", &[]).await;
+    let (reader, _) = world.join("reader", &[world.id("teams")]).await;
+    for (token, pending, running) in [(&world.owner, 1, 1), (&reader, 1, 1), (&stranger, 0, 0)] {
+        let read = async |what: &str| {
+            world.send("GET", &format!("/api/v2/organizations/demo/{what}"), Some(token), Vec::new()).await.json()
+        };
+        let capacity = &read("capacity").await["data"]["attributes"];
+        assert_eq!(*capacity, json!({"pending": pending, "running": running}));
+        assert_eq!(read("runs/queue").await["meta"]["pagination"]["total-count"], pending + running);
+    }
+}

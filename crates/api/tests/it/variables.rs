@@ -147,3 +147,48 @@ async fn a_variable_is_found_in_its_own_workspace_only() {
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{method}");
     }
 }
+
+/// A team's member who reads the workspace's runs and not its variables.
+async fn reader_of_runs(world: &World) -> String {
+    let team = world.make("/api/v2/organizations/demo/teams", &json!({"name":"run-readers"})).await;
+    let relation = |kind: &str, id: &str| json!({"data":{"type":kind,"id":id}});
+    let access = json!({"data":{
+        "attributes":{"access":"custom","runs":"read","variables":"none"},
+        "relationships":{"team":relation("teams", &team),"workspace":relation("workspaces", world.id("workspaces"))},
+    }});
+    world.owner_json("POST", "/api/v2/team-workspaces", &access).await;
+    world.join("ada", &[&team]).await.0
+}
+
+#[tokio::test]
+async fn values_of_a_runs_own_variables_are_for_who_may_read_variables_and_none_in_a_sensitive_ones_place() {
+    let world = World::new().await;
+    let reader = reader_of_runs(&world).await;
+    send(&world, "POST", &path(&world), &json!({"key":"key","value":"k","category":"terraform","sensitive":true}))
+        .await;
+    // A sensitive variable of the environment has nothing to do with it.
+    send(&world, "POST", &path(&world), &json!({"key":"size","value":"k","category":"env","sensitive":true})).await;
+    let run = json!({"data":{
+        "attributes":{"plan-only":true,"variables":[{"key":"size","value":"3"},{"key":"key","value":"\"secret\""}]},
+        "relationships":{"workspace":{"data":{"type":"workspaces","id":world.id("workspaces")}}},
+    }});
+    let run = world.owner_json("POST", "/api/v2/runs", &run).await;
+    let seen = |size: Value| json!([{"key":"size","value":size},{"key":"key","value":null}]);
+    assert_eq!(run["data"]["attributes"]["variables"], seen(json!("3")));
+    let one = format!("/api/v2/runs/{}", text(&run["data"]["id"]));
+    for (token, value) in [(&world.owner, json!("3")), (&reader, Value::Null)] {
+        let list = format!("/api/v2/workspaces/{}/runs?filter[operation]=plan_only", world.id("workspaces"));
+        let list = world.send("GET", &list, Some(token), Vec::new()).await.json();
+        assert_eq!(list["data"][0]["attributes"]["variables"], seen(value.clone()));
+        let one = world.send("GET", &one, Some(token), Vec::new()).await.json();
+        assert_eq!(one["data"]["attributes"]["variables"], seen(value));
+    }
+    // The runner gets the values, and knows which of them to mask.
+    let job = world.claim().await;
+    let of = |key: &str| {
+        let found = job["variables"].as_array().unwrap().iter().find(|variable| variable["key"] == key).unwrap();
+        (found["value"].clone(), found["sensitive"].clone())
+    };
+    assert_eq!(of("size"), (json!("3"), json!(false)));
+    assert_eq!(of("key"), (json!("\"secret\""), json!(true)));
+}

@@ -273,7 +273,7 @@ impl World {
         shown
     }
 
-    async fn claim(&self) -> Value {
+    pub(crate) async fn claim(&self) -> Value {
         let id = terrane_domain::ids::RunnerId::from_entropy(1);
         let body = json!({"runner_id": id, "name": "test", "sandbox_level": "L2"}).to_string();
         self.send("POST", "/api/runner/v1/jobs/claim", Some(&self.runner), body.into()).await.json()
@@ -300,7 +300,11 @@ impl World {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response: Response = self.router.clone().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap();
+        self.answer(request.body(Body::from(body)).unwrap()).await
+    }
+
+    pub(crate) async fn answer(&self, request: Request<Body>) -> Answer {
+        let response: Response = self.router.clone().oneshot(request).await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         let body = response.into_body().collect().await.unwrap().to_bytes().to_vec();
         Answer { status, headers, body }

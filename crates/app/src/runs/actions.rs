@@ -192,8 +192,11 @@ async fn force_execute(tx: &mut Tx, run: Authorized<Run>) -> AppResult<()> {
         )));
     }
     // Those that wait before the run go first: the end of the holder gives its place to the oldest.
-    for mut waiting in terrane_store::runs::waiting_before(tx, &run).await? {
-        queue::discard(tx, &mut waiting, ReasonCode::ForceExecuted).await?;
+    loop {
+        let waiting = terrane_store::runs::waiting_before(tx, &run).await?;
+        if !queue::discard_all(tx, waiting, ReasonCode::ForceExecuted).await? {
+            break;
+        }
     }
     let asked = holder.clone();
     if !queue::discard(tx, &mut holder, ReasonCode::ForceExecuted).await? {

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use terrane_domain::access::{Action, Caller, Principal};
-use terrane_domain::workspaces::{LockConflict, LockHolder, Workspace};
+use terrane_domain::workspaces::{LONGEST_REASON, LockConflict, LockHolder, Workspace};
 use terrane_store::Tx;
 
 use super::{WorkspaceKey, WorkspaceView, view};
@@ -55,6 +55,10 @@ pub async fn lock(app: &App, caller: &Caller, key: WorkspaceKey, reason: String)
                 let found = lookups::workspace(tx, &caller, &key, Action::LockWorkspace).await?;
                 refuse_recovery(tx, &server, &found).await?;
                 found.may_lock()?;
+                if reason.chars().count() > LONGEST_REASON {
+                    let detail = format!("Reason is too long (maximum is {LONGEST_REASON} characters)");
+                    return Err(AppError::Invalid { pointer: Some("/reason".to_owned()), detail });
+                }
                 let holder = holder_of(&caller)?;
                 if !terrane_store::workspaces::lock(tx, &found.id, &holder, &reason).await? {
                     return Err(LockConflict::AlreadyLocked.into());

@@ -106,6 +106,7 @@ pub(super) async fn apply(
     if let Some(description) = settings.description {
         workspace.description = description;
     }
+    workspace.check_texts()?;
     for (flag, wanted) in [
         (&mut workspace.assessments_enabled, settings.assessments_enabled),
         (&mut workspace.auto_apply, settings.auto_apply),

@@ -74,13 +74,17 @@ async fn a_run_ends_by_force_even_if_its_runner_never_says_so() {
 async fn a_run_that_is_executed_by_force_takes_the_place_of_all_before_it() {
     each(async |world| {
         let first = world.queue(world.new_run()).await.run;
-        let second = world.queue(world.new_run()).await.run;
+        let mut before = vec![first.id];
+        // More than are taken from the store at once.
+        for _ in 0..101 {
+            before.push(world.queue(world.new_run()).await.run.id);
+        }
         let third = world.queue(world.new_run()).await.run;
         let answer = world.act(&third.id, RunAction::ForceExecute).await;
         assert!(conflict(answer).contains("is plan_queued and cannot be discarded"));
         world.finish(&world.claim().await, true).await.unwrap();
         world.act(&third.id, RunAction::ForceExecute).await.unwrap();
-        for id in [&first.id, &second.id] {
+        for id in &before {
             let run = world.read(id).await.run;
             assert_eq!((run.status, run.reason), (RunStatus::Discarded, Some(ReasonCode::ForceExecuted)));
         }

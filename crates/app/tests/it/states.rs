@@ -227,6 +227,34 @@ async fn resources_are_known_since_when_and_by_which_state() {
 }
 
 #[tokio::test]
+async fn a_state_whose_resources_can_never_be_read_keeps_no_later_one_waiting() {
+    type Damage = fn(&std::path::Path);
+    let damages: [(&str, Damage); 4] = [
+        ("whole, and no text that can be stored", |_| {}),
+        ("missing", |path| std::fs::remove_file(path).unwrap()),
+        ("cut off in its header", |path| std::fs::write(path, b"short").unwrap()),
+        ("altered", |path| {
+            let mut bytes = std::fs::read(path).unwrap();
+            *bytes.last_mut().unwrap() ^= 1;
+            std::fs::write(path, bytes).unwrap();
+        }),
+    ];
+    each(async |world| {
+        lock(world).await;
+        for (serial, (what, damage)) in (1..).step_by(2).zip(damages) {
+            let version = push(world, serial, &state_with(serial, "x", &[("a\0b", "1")])).await;
+            damage(&world.blob_folder().join(version.blob.unwrap()));
+            assert!(workspace_resources::process_next(&world.app).await.unwrap(), "{what}");
+            let name = format!("after-{serial}");
+            push(world, serial + 1, &state_with(serial + 1, "x", &[(&name, "1")])).await;
+            let names: Vec<_> = resources(world).await.into_iter().map(|one| one.name_index.unwrap()).collect();
+            assert_eq!(names, [name], "{what}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_page_of_resources_is_found_by_a_part_of_the_address() {
     each(async |world| {
         lock(world).await;

@@ -5,7 +5,8 @@ use super::decision::{Membership, Scope, Standing, Target, decide};
 use super::{Action, OrganizationPermission as Permission};
 use crate::ids::{OrganizationId, TeamId, UserId, WorkspaceId};
 
-/// Which of an organization's workspaces, or projects, a list may show.
+/// Which of an organization's workspaces, projects or teams a list may show. Of teams those that are not secret are shown
+/// beside those of the person, or the team itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Visibility {
     /// None.
@@ -43,6 +44,12 @@ pub fn visible_projects(caller: &Caller, organization_id: &OrganizationId, stand
         Permission::ReadProjects,
         Permission::ManageWorkspaces,
     ]);
+    visible(caller, organization_id, standing, sees_all)
+}
+
+/// The teams of an organization that `caller` may see.
+pub fn visible_teams(caller: &Caller, organization_id: &OrganizationId, standing: &Standing) -> Visibility {
+    let sees_all = standing.organization.has(Permission::AccessSecretTeams);
     visible(caller, organization_id, standing, sees_all)
 }
 

@@ -239,8 +239,6 @@ CREATE TABLE tag_bindings (
     UNIQUE (project_id, key)
 );
 
-CREATE INDEX tag_bindings_of_projects ON tag_bindings (organization_id) WHERE project_id IS NOT NULL;
-
 CREATE TABLE remote_state_consumers (
     workspace_id TEXT COLLATE "C" NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
     consumer_id TEXT COLLATE "C" NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,

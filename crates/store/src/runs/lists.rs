@@ -11,7 +11,7 @@ use crate::error::StoreError;
 use crate::statement::statements;
 use crate::transaction::{Tx, values};
 use crate::value::Val;
-use crate::workspaces::visible_to;
+use crate::visibility::{all_or_visible_to, visible_to, workspace_is_seen};
 
 /// $2: the only workspace; $3: operations; $4: statuses; $5: sources; $6: names of agent pools; $7: names of workspaces;
 /// $8, $9: from when and until when it was queued; $10: the name of who queued it; $11: the same, or a part of the id or
@@ -41,11 +41,9 @@ const NARROWED: &str = concat!(
     " AND (CAST($11 AS TEXT) IS NULL OR LOWER(id) LIKE CAST($11 AS TEXT) ESCAPE '!'",
     " OR LOWER(message) LIKE CAST($11 AS TEXT) ESCAPE '!' OR EXISTS (SELECT 1 FROM users u",
     " WHERE u.id = runs.created_by AND LOWER(u.username) LIKE CAST($11 AS TEXT) ESCAPE '!'))",
-    " AND (CAST($12 AS BOOLEAN) = TRUE OR workspace_id IN (SELECT id FROM workspaces WHERE id = CAST($13 AS TEXT)",
-    " OR id IN (SELECT workspace_id FROM team_workspaces WHERE team_id = CAST($15 AS TEXT)",
-    " OR team_id IN (SELECT team_id FROM team_members WHERE user_id = CAST($14 AS TEXT)))",
-    " OR project_id IN (SELECT project_id FROM team_projects WHERE team_id = CAST($15 AS TEXT)",
-    " OR team_id IN (SELECT team_id FROM team_members WHERE user_id = CAST($14 AS TEXT)))))",
+    " AND (CAST($12 AS BOOLEAN) = TRUE OR workspace_id IN (SELECT id FROM workspaces WHERE ",
+    workspace_is_seen!("", "$13", "$14", "$15"),
+    "))",
 );
 
 statements! {
@@ -105,10 +103,6 @@ impl RunFilter {
         // Only ASCII: that is what LOWER knows on both databases.
         let escaped = |part: &str| part.to_ascii_lowercase().replace('!', "!!").replace('%', "!%").replace('_', "!_");
         let basic = self.basic.as_deref().map(|text| format!("%{}%", escaped(text)));
-        let seen = match visible_to(visibility) {
-            Some(who) => [values![false], who].concat(),
-            None => [values![true], vec![Val::Null; 3]].concat(),
-        };
         let narrowed = values![
             *id,
             self.workspace_id,
@@ -122,7 +116,7 @@ impl RunFilter {
             self.user.as_deref().map(str::to_ascii_lowercase),
             basic,
         ];
-        [narrowed, seen].concat()
+        [narrowed, all_or_visible_to(visibility)].concat()
     }
 }
 

@@ -7,8 +7,10 @@ use terrane_domain::workspaces::{Workspace, WorkspaceSort};
 
 use crate::error::StoreError;
 use crate::statement::{Statement, statements};
+use crate::tag_bindings::{Tagged, listed};
 use crate::transaction::{Tx, values};
 use crate::value::Val;
+use crate::visibility::{all_or_visible_to, projects_of_teams, workspace_is_seen, workspaces_of_teams};
 
 /// What a search by tags goes by: the names of flat tags, and the keys of those with values, the project's among them. For a
 /// mapping by keys and values, terraform asks for both at once.
@@ -50,11 +52,9 @@ const NARROWED: &str = concat!(
     " AND (CAST($12 AS TEXT) IS NULL OR id IN (SELECT consumer_id FROM remote_state_consumers",
     " WHERE workspace_id = CAST($12 AS TEXT)))",
     " AND (CAST($13 AS TEXT) IS NULL OR id <> CAST($13 AS TEXT))",
-    " AND (CAST($14 AS BOOLEAN) = TRUE OR id = CAST($15 AS TEXT) OR id IN (SELECT workspace_id FROM team_workspaces",
-    " WHERE team_id = CAST($17 AS TEXT)",
-    " OR team_id IN (SELECT team_id FROM team_members WHERE user_id = CAST($16 AS TEXT)))",
-    " OR project_id IN (SELECT project_id FROM team_projects WHERE team_id = CAST($17 AS TEXT)",
-    " OR team_id IN (SELECT team_id FROM team_members WHERE user_id = CAST($16 AS TEXT))))",
+    " AND (CAST($14 AS BOOLEAN) = TRUE OR ",
+    workspace_is_seen!("", "$15", "$16", "$17"),
+    ")",
     " AND (CAST($18 AS BOOLEAN) IS NULL OR CAST($18 AS BOOLEAN) = (lock_holder IS NOT NULL))",
 );
 
@@ -72,22 +72,20 @@ const ORDERED: &str = concat!(
 );
 
 /// $2: the person whose teams have access, or $3: the team that has; the other is nothing.
-const TEAMS: &str =
-    "team_id IN (SELECT CAST($3 AS TEXT) UNION ALL SELECT team_id FROM team_members WHERE user_id = CAST($2 AS TEXT))";
-const SEEN_PROJECTS: &str = "SELECT project_id FROM team_projects WHERE organization_id = $1 AND ";
-const SEEN_WORKSPACES: &str = "SELECT workspace_id FROM team_workspaces WHERE organization_id = $1 AND ";
+const SEEN_PROJECTS: &str = projects_of_teams!("$2", "$3");
+const SEEN_WORKSPACES: &str = workspaces_of_teams!("$2", "$3");
 
 statements! {
     LIST: Workspace = select [NARROWED, ORDERED];
     COUNT = joined ["SELECT COUNT(*) FROM workspaces ", NARROWED];
     // For SQLite a pattern is part of the plan: it prepares a statement with LIKE anew for each use.
     LIST_ALL: Workspace = select "WHERE organization_id = $1 ORDER BY created_at, id LIMIT $2 OFFSET $3";
-    LIST_SEEN: Workspace = select ["WHERE organization_id = $1 AND (project_id IN (", SEEN_PROJECTS, TEAMS, ") OR id IN (", SEEN_WORKSPACES, TEAMS, ")) ORDER BY created_at, id LIMIT $4 OFFSET $5"];
+    LIST_SEEN: Workspace = select ["WHERE organization_id = $1 AND (project_id IN (", SEEN_PROJECTS, ") OR id IN (", SEEN_WORKSPACES, ")) ORDER BY created_at, id LIMIT $4 OFFSET $5"];
     // Of a project that is seen, an index counts the workspaces; only those seen by themselves are looked at. SQLite
     // begins a CROSS JOIN on the left.
     COUNT_SEEN = joined [
-        "SELECT (SELECT COUNT(*) FROM workspaces WHERE project_id IN (", SEEN_PROJECTS, TEAMS, "))",
-        " + (SELECT COUNT(*) FROM (", SEEN_WORKSPACES, TEAMS, " GROUP BY workspace_id) s CROSS JOIN workspaces w WHERE w.id = s.workspace_id AND w.project_id NOT IN (", SEEN_PROJECTS, TEAMS, "))"
+        "SELECT (SELECT COUNT(*) FROM workspaces WHERE project_id IN (", SEEN_PROJECTS, "))",
+        " + (SELECT COUNT(*) FROM (", SEEN_WORKSPACES, " GROUP BY workspace_id) s CROSS JOIN workspaces w WHERE w.id = s.workspace_id AND w.project_id NOT IN (", SEEN_PROJECTS, "))"
     ];
     COUNT_ALL = "SELECT count FROM workspace_counts WHERE organization_id = $1";
 }
@@ -156,21 +154,9 @@ impl WorkspaceFilter {
         let mut tags = self.tags.clone();
         tags.sort_unstable();
         tags.dedup();
-        let (mut keys, mut pairs) = (Vec::new(), Vec::new());
-        for (key, value) in &self.tagged {
-            match value {
-                Some(value) => pairs.push(format!("{key}/{value}")),
-                None => keys.push(key.clone()),
-            }
-        }
-        for list in [&mut keys, &mut pairs] {
-            list.sort_unstable();
-            list.dedup();
-        }
-        let tag_count = number(tags.len());
-        let bound = number(keys.len() + pairs.len());
-        let (keys, pairs) = if bound == 0 { (None, None) } else { (Some(list_of(&keys)), Some(list_of(&pairs))) };
-        let some = |list: &[String]| (!list.is_empty()).then(|| list_of(list));
+        let tag_count = i64::try_from(tags.len()).unwrap_or(i64::MAX);
+        let Tagged { keys, pairs, count } = Tagged::of(&self.tagged);
+        let some = |list: &[String]| (!list.is_empty()).then(|| listed(list));
         values![
             *id,
             part,
@@ -182,20 +168,11 @@ impl WorkspaceFilter {
             some(&self.exclude_tags),
             keys,
             pairs,
-            bound,
+            count,
             self.consumers_of,
             self.except,
         ]
     }
-}
-
-fn number(count: usize) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
-}
-
-/// `,a,b,`
-fn list_of(members: &[String]) -> String {
-    format!(",{},", members.join(","))
 }
 
 /// How all that is visible is counted and listed, and the values for both.
@@ -231,23 +208,4 @@ pub async fn list(
     let total = tx.scalar(&COUNT, shared.clone()).await?;
     let rows = tx.all(&LIST, [shared, values![filter.sort, limit, offset]].concat()).await?;
     Ok((rows, total.unwrap_or(0)))
-}
-
-/// The three values of a statement that shows what one may see: the only thing, the person, the team. None if it shows
-/// all or nothing.
-pub(crate) fn visible_to(visibility: &Visibility) -> Option<Vec<Val>> {
-    let (mut only, mut user, mut team) = (None, None, None);
-    match visibility {
-        Visibility::Nothing | Visibility::All => return None,
-        Visibility::Workspace(id) => only = Some(id.clone()),
-        Visibility::OfUser(id) => user = Some(id.clone()),
-        Visibility::OfTeam(id) => team = Some(id.clone()),
-    }
-    Some(values![only, user, team])
-}
-
-/// The four values of a statement that shows all, or what one may see: whether it is all, and the three of [`visible_to`].
-pub(crate) fn all_or_visible_to(visibility: &Visibility) -> Vec<Val> {
-    let nobody = values![None::<WorkspaceId>, None::<String>, None::<String>];
-    [values![*visibility == Visibility::All], visible_to(visibility).unwrap_or(nobody)].concat()
 }

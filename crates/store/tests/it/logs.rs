@@ -116,13 +116,13 @@ async fn compaction_keeps_bytes_and_removes_rows() {
         for _ in 0..20 {
             phase = append(bench, run, &phase, piece).await.1;
         }
-        assert_eq!(bench.store.compact_logs().await.unwrap(), 0, "a live log was moved");
+        assert_eq!(bench.store.compact_logs().await.unwrap().moved, 0, "a live log was moved");
         phase = end(bench, run, &phase, b"last").await.1;
         let whole = log(bench, &phase, 0, usize::MAX).await.unwrap();
         assert_eq!(i64::try_from(whole.len()).unwrap(), phase.log_length);
 
         let (first, second) = tokio::join!(bench.store.compact_logs(), bench.store.compact_logs());
-        assert_eq!(first.unwrap() + second.unwrap(), 1, "moved once");
+        assert_eq!(first.unwrap().moved + second.unwrap().moved, 1, "moved once");
         assert_eq!(rows(bench).await, "0");
         let moved = stored(bench, &phase).await;
         assert!(moved.log_blob.is_some());
@@ -130,7 +130,7 @@ async fn compaction_keeps_bytes_and_removes_rows() {
             assert!(log(bench, phase, 0, usize::MAX).await.unwrap() == whole, "{age}");
             assert!(log(bench, phase, 70_000, 70_000).await.unwrap() == whole[70_000..140_000], "{age}");
         }
-        assert_eq!(bench.store.compact_logs().await.unwrap(), 0);
+        assert_eq!(bench.store.compact_logs().await.unwrap().moved, 0);
         let blobs = std::fs::read_dir(bench.blob_folder().join(run.organization_id.as_str()).join("logs")).unwrap();
         assert_eq!(blobs.count(), 1, "the loser's blob is left");
     })
@@ -151,21 +151,49 @@ async fn a_log_with_a_gap_is_never_shown_closed_up() {
             bench.raw(&format!("DELETE FROM log_chunks WHERE start = {start}")).await.unwrap();
             let sealed = |result| matches!(result, Err(StoreError::Sealed(_)));
             assert!(sealed(log(bench, &phase, start, 100).await), "{start}");
-            assert!(sealed(bench.store.compact_logs().await.map(|_| Vec::new())), "{start}");
+            let failed = bench.store.compact_logs().await.unwrap().failed;
+            assert!(matches!(&failed[..], [(id, StoreError::Sealed(_))] if *id == phase.id), "{start}");
             assert_eq!(rows(bench).await, "3", "compaction removed what is left");
             assert_eq!(stored(bench, &phase).await.log_blob, None);
 
             let (other, healthy) = new_run(bench, world).await;
             let healthy = end(bench, other, &healthy, b"healthy").await.1;
-            assert_eq!(bench.store.compact_logs().await.unwrap(), 1, "a healthy log has to wait");
+            assert_eq!(bench.store.compact_logs().await.unwrap().moved, 1, "a healthy log has to wait");
             assert!(stored(bench, &healthy).await.log_blob.is_some());
             bench
                 .raw("DELETE FROM log_chunks; INSERT INTO log_chunks SELECT * FROM kept; DROP TABLE kept")
                 .await
                 .unwrap();
         }
-        assert_eq!(bench.store.compact_logs().await.unwrap(), 1);
+        assert_eq!(bench.store.compact_logs().await.unwrap().moved, 1);
         assert_eq!(log(bench, &phase, 0, 100).await.unwrap(), b"\x02firstsecondthird\x03");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn logs_that_cannot_be_moved_keep_no_others_waiting_and_are_named() {
+    each(async |bench| {
+        let world = World::new(&bench.store).await;
+        let mut broken = Vec::new();
+        for _ in 0..25 {
+            let (run, phase) = new_run(bench, world).await;
+            broken.push(end(bench, run, &phase, b"broken").await.1.id);
+        }
+        bench.raw("DELETE FROM log_chunks").await.unwrap();
+        let mut healthy = Vec::new();
+        for _ in 0..25 {
+            let (run, phase) = new_run(bench, world).await;
+            healthy.push(end(bench, run, &phase, b"healthy").await.1);
+        }
+        let compacted = bench.store.compact_logs().await.unwrap();
+        assert_eq!(compacted.moved, healthy.len());
+        for phase in &healthy {
+            assert!(stored(bench, phase).await.log_blob.is_some());
+        }
+        broken.sort();
+        let failed: Vec<_> = compacted.failed.into_iter().map(|(id, _)| id).collect();
+        assert_eq!(failed, broken);
     })
     .await;
 }

@@ -8,7 +8,8 @@ use proptest::test_runner::TestRunner;
 use terrane_domain::access::{
     Action, Caller, CredentialKind, GrantedAccess, Membership, OrganizationPermission, Principal, ProjectAccessLevel,
     ProjectPermissions, RunsAccess, Scope, SettingsAccess, Standing, StateVersionsAccess, Target, TeamsAccess,
-    VariablesAccess, WorkspaceAccessLevel, WorkspacePermissions, decide, visible_projects, visible_workspaces,
+    VariablesAccess, WorkspaceAccessLevel, WorkspacePermissions, decide, visible_projects, visible_teams,
+    visible_workspaces,
 };
 use terrane_domain::ids::*;
 use terrane_domain::organization_memberships::{MembershipStatus, OrganizationMembership};
@@ -16,6 +17,8 @@ use terrane_domain::projects::Project;
 use terrane_domain::team_access::{TeamProject, TeamWorkspace};
 use terrane_domain::teams::{OWNERS, Team, TeamVisibility};
 use terrane_domain::workspaces::{Workspace, WorkspaceSort};
+use terrane_store::projects::ProjectFilter;
+use terrane_store::teams::TeamFilter;
 use terrane_store::workspaces::WorkspaceFilter;
 use terrane_store::{StoreError, Tx, organization_memberships, projects, standings, team_access, teams, workspaces};
 
@@ -158,7 +161,11 @@ impl Places {
             .collect();
         let workspaces =
             (0..WORKSPACES).map(|number| workspace(&projects[number % PROJECTS], &format!("w{number}"))).collect();
-        let teams = [OWNERS, "readers", "writers"].iter().map(|name| team(world, name, GrantedAccess::NONE)).collect();
+        // One of them is no secret.
+        let visibilities = [TeamVisibility::Secret, TeamVisibility::Secret, TeamVisibility::Organization];
+        let teams = [OWNERS, "readers", "writers"].iter().zip(visibilities);
+        let teams = teams.map(|(name, visibility)| Team { visibility, ..team(world, name, GrantedAccess::NONE) });
+        let teams = teams.collect();
         Self { projects, workspaces, teams }
     }
 
@@ -248,6 +255,11 @@ impl Places {
         }
         let visibility = visible_projects(caller, id, &standing);
         let listed = projects::visible(tx, id, &visibility).await?;
+        let (page, counts) = projects::list(tx, id, &visibility, &ProjectFilter::default(), (100, 0)).await?;
+        let ids = |rows: &[Project]| rows.iter().map(|row| row.id.clone()).collect::<BTreeSet<_>>();
+        assert_eq!(ids(&page), ids(&listed));
+        let count = i64::try_from(listed.len()).unwrap();
+        assert_eq!((counts.total, counts.matching), (count, count));
         for row in &self.projects {
             let place = standings::Place { project_id: Some(&row.id), workspace_id: None };
             let here = standings::of(tx, &caller.principal, id, place).await?;
@@ -255,6 +267,14 @@ impl Places {
             let scope = Scope { organization_id: id, target, standing: &here };
             let sees = decide(caller, Action::ReadProject, scope).is_ok();
             assert_eq!(sees, listed.iter().any(|found| found.id == row.id), "{} {here:?}", row.name);
+        }
+        let visibility = visible_teams(caller, id, &standing);
+        let (listed, total) = teams::list(tx, id, &visibility, &TeamFilter::default(), (100, 0)).await?;
+        assert_eq!(i64::try_from(listed.len()).unwrap(), total);
+        for row in &self.teams {
+            let scope = Scope { organization_id: id, target: Target::Team(row.facts()), standing: &standing };
+            let sees = decide(caller, Action::ReadTeam, scope).is_ok();
+            assert_eq!(sees, listed.iter().any(|found| found.id == row.id), "{} {standing:?}", row.name);
         }
         Ok(())
     }

@@ -20,7 +20,7 @@ use crate::session::SignedIn;
 
 const NO_RIGHT: &str = "You need the right to manage the membership of this organization.";
 /// More teams than a list to choose from can have.
-const MOST_TEAMS: usize = 500;
+const MOST_TEAMS: i64 = 500;
 
 /// What is to be said on the page.
 #[derive(Default)]
@@ -104,8 +104,11 @@ async fn answer(
     let filter = MembershipFilter::default();
     let found = organization_memberships::list(app, caller, name, filter, Vec::new(), page).await?;
     let may = organization.may(Action::ManageMembership);
-    let teams =
-        if may { teams::list(app, caller, name, TeamFilter::default(), 0..MOST_TEAMS).await?.0 } else { Vec::new() };
+    let teams = if may {
+        teams::list(app, caller, name, TeamFilter::default(), false, (MOST_TEAMS, 0)).await?.0
+    } else {
+        Vec::new()
+    };
     let mut choices = vec![("", "None yet")];
     choices.extend(
         teams

@@ -72,7 +72,7 @@ impl Filters {
         };
         if !self.project.is_empty() {
             let named = ProjectFilter { names: vec![self.project.clone()], ..ProjectFilter::default() };
-            let mut found = projects::list(app, caller, organization, named, 1, 0).await?;
+            let mut found = projects::list(app, caller, organization, named, Vec::new(), (1, 0)).await?;
             let Some(view) = found.views.pop() else { return Ok(None) };
             filter.project_id = Some(view.project.id);
         }
@@ -95,14 +95,15 @@ pub(super) struct Choices {
 
 impl Choices {
     pub(super) async fn read(app: &App, caller: &Caller, organization: &str) -> PageResult<Self> {
-        let found = projects::list(app, caller, organization, ProjectFilter::default(), MOST_CHOICES, 0).await?;
+        let rows = (MOST_CHOICES, 0);
+        let found = projects::list(app, caller, organization, ProjectFilter::default(), Vec::new(), rows).await?;
         let tags = match tags::list(app, caller, organization, TagFilter::default(), MOST_CHOICES, 0).await {
             Ok((tags, _)) => tags,
             Err(AppError::NotFound) => Vec::new(),
             Err(error) => return Err(error.into()),
         };
         Ok(Self {
-            are_all_projects: found.matching == found.views.len() as u64,
+            are_all_projects: usize::try_from(found.matching) == Ok(found.views.len()),
             projects: found.views.into_iter().map(|view| view.project.name).collect(),
             tags: tags.into_iter().map(|view| view.tag.name).collect(),
         })

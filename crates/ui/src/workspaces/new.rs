@@ -24,8 +24,8 @@ const MOST_PROJECTS: i64 = 500;
 
 /// Projects in which the caller may make workspaces, as ids and names.
 async fn places(app: &App, caller: &Caller, organization: &str, limit: i64) -> PageResult<Vec<(String, String)>> {
-    let filter = ProjectFilter { permissions: vec![Action::CreateWorkspace], ..ProjectFilter::default() };
-    let found = projects::list(app, caller, organization, filter, limit, 0).await?;
+    let wanted = vec![Action::CreateWorkspace];
+    let found = projects::list(app, caller, organization, ProjectFilter::default(), wanted, (limit, 0)).await?;
     Ok(found.views.into_iter().map(|view| (view.project.id.to_string(), view.project.name)).collect())
 }
 

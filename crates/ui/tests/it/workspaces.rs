@@ -52,7 +52,7 @@ pub(crate) async fn member(world: &World, right: Option<OrganizationPermission>)
 pub(crate) async fn member_at(world: &World, workspace: &str, settings: AccessSettings) -> Browser {
     let browser = member(world, Some(OrganizationPermission::ManageVcsSettings)).await;
     let (app, owner) = (&world.app, world.owner().await);
-    let found = teams::list(app, &owner, "demo", TeamFilter::default(), 0..9).await.unwrap().0;
+    let found = teams::list(app, &owner, "demo", TeamFilter::default(), false, (9, 0)).await.unwrap().0;
     let team = found.into_iter().find(|view| view.team.name == "readers").unwrap().team.id;
     let id = world.workspace(workspace).await.workspace.id;
     team_access::create_for_workspace(app, &owner, id, team, settings).await.unwrap();

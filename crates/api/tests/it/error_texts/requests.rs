@@ -63,9 +63,33 @@ pub(super) fn requests(world: &World, stage: &Stage) -> Vec<Asked> {
     projects(&mut all, stage);
     workspaces(&mut all, stage);
     locks(&mut all, stage);
+    long_texts(&mut all, stage);
     variables(&mut all, stage);
     tags(&mut all, stage);
     all.all
+}
+
+fn long_texts(all: &mut Requests<'_>, stage: &Stage) {
+    let (long, workspace) = ("x".repeat(20_000), format!("workspaces/{}", stage.free));
+    for (what, attribute) in [
+        ("describe a workspace at too great length", "description"),
+        ("name a working directory that is too long", "working-directory"),
+    ] {
+        all.patch(what, &workspace, json!({ attribute: long }));
+    }
+    all.patch("name a trigger pattern that is too long", &workspace, json!({"trigger-patterns": [long]}));
+    all.patch("name too many trigger prefixes", &workspace, json!({"trigger-prefixes": vec!["a"; 300]}));
+    let workspaces = "organizations/demo/workspaces";
+    all.post("make a workspace from a long name", workspaces, json!({"name": "made", "source-name": long}));
+    let address = format!("https://{long}");
+    all.post("make a workspace from a long address", workspaces, json!({"name": "made", "source-url": address}));
+    let lock = format!("{workspace}/actions/lock");
+    all.send("lock a workspace for a long reason", "POST", &lock, &json!({ "reason": long }));
+    let run = json!({"data":{
+        "attributes":{"message":long},
+        "relationships":{"workspace":one("workspaces", all.world.id("workspaces"))},
+    }});
+    all.send("queue a run with a long message", "POST", "runs", &run);
 }
 
 fn of_any_kind(all: &mut Requests<'_>) {

@@ -3,7 +3,7 @@ use std::fmt::Write as _;
 use proptest::prelude::*;
 
 use super::*;
-use crate::access::{SentinelMocksAccess, Visibility, visible_projects, visible_workspaces};
+use crate::access::{SentinelMocksAccess, Visibility, visible_projects, visible_teams, visible_workspaces};
 use crate::ids::{RunId, UserId};
 
 fn organization() -> OrganizationId {
@@ -263,5 +263,14 @@ proptest! {
             single(Action::ReadProject, Target::Project { is_default: false }),
             "{}", name
         );
+        let (one, other) = (team(1), team(2));
+        for (id_of_team, is_secret) in [(&one, false), (&one, true), (&other, false), (&other, true)] {
+            let facts = TeamFacts { id: id_of_team, is_owners: false, is_secret, allows_member_tokens: false };
+            prop_assert_eq!(
+                shows(visible_teams(&caller, &id, &standing), !is_secret || standing.teams.contains(id_of_team)),
+                single(Action::ReadTeam, Target::Team(facts)),
+                "{}", name
+            );
+        }
     }
 }
