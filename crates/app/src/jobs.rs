@@ -423,7 +423,7 @@ pub async fn put_state(app: &App, caller: &Caller, id: JobId, fence: i64, body: 
                     ..StateVersion::announced(id, organization_id, workspace_id, &new, tx.now())
                 };
                 terrane_store::state_versions::insert(tx, &version).await?;
-                state_uploads::finalize(tx, &mut version, &blob, &document, format!("run {}", run.id)).await?;
+                state_uploads::finalize(tx, &mut version, &blob, document, format!("run {}", run.id)).await?;
                 Ok::<_, AppError>(true)
             })
         })

@@ -69,18 +69,18 @@ pub(crate) async fn expire_announced(tx: &mut Tx, workspace_id: &WorkspaceId) ->
 pub(crate) async fn insert_outputs(
     tx: &mut Tx,
     version: &StateVersion,
-    outputs: &BTreeMap<String, OutputDocument>,
+    outputs: BTreeMap<String, OutputDocument>,
 ) -> Result<(), StoreError> {
     for (name, output) in outputs {
         let output = StateVersionOutput {
             id: StateVersionOutputId::from_entropy(entropy()),
             state_version_id: version.id.clone(),
-            name: name.clone(),
+            name,
             sensitive: output.sensitive,
-            detailed_type: output.detailed_type.clone(),
-            value: output.value.clone(),
+            detailed_type: output.detailed_type,
+            value: output.value,
         };
-        terrane_store::state_versions::insert_output(tx, &version.organization_id, &output).await?;
+        terrane_store::state_versions::insert_output(tx, &version.organization_id, output).await?;
     }
     Ok(())
 }
@@ -91,13 +91,14 @@ pub(crate) async fn finalize(
     tx: &mut Tx,
     version: &mut StateVersion,
     blob: &StoredBlob,
-    document: &StateDocument,
+    document: StateDocument,
     actor: String,
 ) -> AppResult<()> {
     version.blob = Some(blob.key.clone());
     version.size = i64::try_from(blob.size).unwrap_or(i64::MAX);
-    version.terraform_version.clone_from(&document.terraform_version);
     version.resources = document.resource_list();
+    let (is_encrypted, managed_count) = (document.is_encrypted(), document.managed_count());
+    version.terraform_version = document.terraform_version;
     if !terrane_store::state_versions::finalize(tx, version).await? {
         return Err(AppError::Conflict(
             "the state version is no longer waiting for its bytes; create a new one".to_owned(),
@@ -106,12 +107,11 @@ pub(crate) async fn finalize(
     version.status = StateVersionStatus::Finalized;
     terrane_store::state_versions::discard_pending(tx, &version.workspace_id).await?;
     // Of an encrypted state there is only what its client said when it announced it.
-    if !document.is_encrypted() {
+    if !is_encrypted {
         terrane_store::state_versions::remove_outputs(tx, &version.id).await?;
-        insert_outputs(tx, version, &document.outputs).await?;
+        insert_outputs(tx, version, document.outputs).await?;
     }
-    terrane_store::workspaces::set_current_state(tx, &version.workspace_id, &version.id, document.managed_count())
-        .await?;
+    terrane_store::workspaces::set_current_state(tx, &version.workspace_id, &version.id, managed_count).await?;
     queue::supersede_saved_plans(tx, &version.workspace_id).await?;
     let details = json!({ "serial": version.serial, "bytes": version.size });
     events::record_by(tx, actor, &version.organization_id, "state-version.create", version.id.as_str(), details)
@@ -160,7 +160,7 @@ pub async fn upload(app: &App, grant: &Grant, body: Body) -> AppResult<()> {
         .write(move |tx| {
             Box::pin(async move {
                 terrane_store::workspaces::hold(tx, &version.workspace_id).await?;
-                finalize(tx, &mut version, &blob, &document, actor).await
+                finalize(tx, &mut version, &blob, document, actor).await
             })
         })
         .await;

@@ -4,7 +4,6 @@ mod related;
 mod rollback;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use base64::Engine as _;
 use md5::{Digest as _, Md5};
@@ -166,23 +165,23 @@ fn decoded(attribute: &str, encoded: Option<&str>) -> AppResult<Option<Vec<u8>>>
 }
 
 /// What came inside the request, stored before the lock is looked at.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Inline {
-    state: Option<(StoredBlob, StateDocument)>,
+    state: Option<StoredBlob>,
     json: Option<StoredBlob>,
 }
 
 impl Inline {
-    /// Stores the bytes, if there are any; the caller's right comes first.
+    /// Stores the bytes, if there are any, and reads the state; the caller's right comes first.
     async fn store(
         app: &App,
         caller: &Caller,
         key: &WorkspaceKey,
         state: Option<Vec<u8>>,
         json: Option<Vec<u8>>,
-    ) -> AppResult<Self> {
+    ) -> AppResult<(Self, Option<StateDocument>)> {
         if state.is_none() && json.is_none() {
-            return Ok(Self::default());
+            return Ok((Self::default(), None));
         }
         let (actor, wanted) = (caller.clone(), key.clone());
         let organization_id = app
@@ -194,24 +193,24 @@ impl Inline {
                 })
             })
             .await?;
-        let mut inline = Self::default();
+        let (mut inline, mut read) = (Self::default(), None);
         if let Some(bytes) = state {
             let (blob, document) = store_state(app, &organization_id, "inline", streams::body(bytes)).await?;
             let document =
                 document.map_err(|error| AppError::invalid("state", format!("State cannot be read: {error}")));
             remove_if_refused(app, &blob.key, &document).await;
-            inline.state = Some((blob, document?));
+            (inline.state, read) = (Some(blob), Some(document?));
         }
         if let Some(bytes) = json {
             let stored = store_json(app, &organization_id, "inline", streams::body(bytes)).await;
             inline.remove_if_refused(app, &stored).await;
             inline.json = Some(stored?);
         }
-        Ok(inline)
+        Ok((inline, read))
     }
 
     async fn remove_if_refused<T>(&self, app: &App, written: &AppResult<T>) {
-        for blob in self.state.iter().map(|(blob, _)| blob).chain(&self.json) {
+        for blob in self.state.iter().chain(&self.json) {
             remove_if_refused(app, &blob.key, written).await;
         }
     }
@@ -240,11 +239,12 @@ pub async fn create(
             return Err(AppError::invalid("md5", format!("MD5 of the state is {md5}, not {}", new.md5)));
         }
     }
-    let inline = Arc::new(Inline::store(app, caller, &key, state, json).await?);
+    let (inline, document) = Inline::store(app, caller, &key, state, json).await?;
     let (server, actor, stored) = (app.clone(), caller.clone(), inline.clone());
+    let told = Told { new, outputs, document };
     let written = app
         .store
-        .write(move |tx| Box::pin(async move { create_in(tx, &server, &actor, &key, &new, &outputs, &stored).await }))
+        .write(move |tx| Box::pin(async move { create_in(tx, &server, &actor, &key, told, &stored).await }))
         .await;
     inline.remove_if_refused(app, &written).await;
     let (version, outputs) = written?;
@@ -256,25 +256,31 @@ pub async fn create(
     Ok(view)
 }
 
+/// What a request says of a state: by itself, of its outputs, and by the bytes inside.
+struct Told {
+    new: NewStateVersion,
+    outputs: BTreeMap<String, OutputDocument>,
+    document: Option<StateDocument>,
+}
+
 async fn create_in(
     tx: &mut Tx,
     app: &App,
     caller: &Caller,
     key: &WorkspaceKey,
-    new: &NewStateVersion,
-    told: &BTreeMap<String, OutputDocument>,
+    told: Told,
     inline: &Inline,
 ) -> AppResult<(StateVersion, Vec<StateVersionOutputId>)> {
     let workspace = lookups::workspace(tx, caller, key, Action::WriteState).await?;
-    check(tx, app, caller, &workspace.id, new).await?;
-    let mut version = new_version(tx, caller, &workspace, new);
+    check(tx, app, caller, &workspace.id, &told.new).await?;
+    let mut version = new_version(tx, caller, &workspace, &told.new);
     version.json_blob = inline.json.as_ref().map(|blob| blob.key.clone());
-    if let Some((_, document)) = inline.state.as_ref().filter(|_| version.lineage.is_empty()) {
+    if let Some(document) = told.document.as_ref().filter(|_| version.lineage.is_empty()) {
         version.lineage.clone_from(&document.lineage);
     }
     announce(tx, &version).await?;
-    insert_outputs(tx, &version, told).await?;
-    let Some((blob, document)) = &inline.state else {
+    insert_outputs(tx, &version, told.outputs).await?;
+    let (Some(blob), Some(document)) = (&inline.state, told.document) else {
         let (details, subject) = (json!({ "serial": version.serial }), version.id.as_str());
         events::record(tx, caller, &version.organization_id, "state-version.announce", subject, details).await?;
         return Ok((version, Vec::new()));

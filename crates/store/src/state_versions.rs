@@ -31,11 +31,21 @@ record!(OutputRow, "state_version_outputs", "$1, $2, $3, $4, $5, $6, $7", {
     id, organization_id, state_version_id, name, sensitive, detailed_type, sealed_value
 });
 
+/// Which outputs a state has, without their values, which may be long.
+struct OutputName {
+    id: StateVersionOutputId,
+    state_version_id: StateVersionId,
+    name: String,
+}
+
+record!(OutputName, "state_version_outputs", "", { id, state_version_id, name });
+
 statements! {
     INSERT: StateVersion = insert;
     BY_ID: StateVersion = select "WHERE id = $1";
     STATES_BY_IDS: StateVersion = select_many "id";
     OUTPUTS_OF_STATES: OutputRow = select_many "state_version_id";
+    OUTPUT_NAMES_OF_STATES: OutputName = select_many "state_version_id";
     CURRENT: StateVersion = select "WHERE id = (SELECT current_state_version_id FROM workspaces WHERE id = $1)";
     PENDING: StateVersion = select "WHERE workspace_id = $1 AND status = 'pending' AND created_at > $2 ORDER BY created_at DESC LIMIT 1";
     LIST: StateVersion = select "WHERE workspace_id = $1 AND status IN ($2, $3, $4) ORDER BY created_at DESC, id DESC LIMIT $5 OFFSET $6";
@@ -82,7 +92,7 @@ pub async fn output_ids_of(
     tx: &mut Tx,
     ids: &[&StateVersionId],
 ) -> Result<HashMap<StateVersionId, Vec<StateVersionOutputId>>, StoreError> {
-    let mut rows: Vec<OutputRow> = tx.many(&OUTPUTS_OF_STATES, ids).await?;
+    let mut rows: Vec<OutputName> = tx.many(&OUTPUT_NAMES_OF_STATES, ids).await?;
     rows.sort_by(|left, right| left.name.cmp(&right.name));
     let mut outputs: HashMap<_, Vec<_>> = HashMap::new();
     for row in rows {
@@ -148,23 +158,22 @@ fn output_place(id: &StateVersionOutputId) -> Place<'_> {
     Place { table: "state_version_outputs", id: id.as_str(), column: "value" }
 }
 
-/// Inserts an output, its value sealed.
+/// Inserts an output, its value sealed. A value may have many megabytes, so each of its forms goes when the next is there.
 pub async fn insert_output(
     tx: &mut Tx,
     organization_id: &OrganizationId,
-    output: &StateVersionOutput,
+    output: StateVersionOutput,
 ) -> Result<(), StoreError> {
-    let sealed_value = tx.seal(organization_id, output_place(&output.id), output.value.to_string().as_bytes()).await?;
-    let row = OutputRow {
-        id: output.id.clone(),
-        organization_id: organization_id.clone(),
-        state_version_id: output.state_version_id.clone(),
-        name: output.name.clone(),
-        sensitive: output.sensitive,
-        detailed_type: output.detailed_type.clone(),
-        sealed_value,
-    };
-    tx.execute(&INSERT_OUTPUT, row.values()).await.map(drop)
+    let StateVersionOutput { id, state_version_id, name, sensitive, detailed_type, value } = output;
+    let text = value.to_string();
+    drop(value);
+    let sealed_value = tx.seal(organization_id, output_place(&id), text.as_bytes()).await?;
+    drop(text);
+    let organization_id = organization_id.clone();
+    let row = OutputRow { id, organization_id, state_version_id, name, sensitive, detailed_type, sealed_value };
+    let values = row.values();
+    drop(row);
+    tx.insert_long::<OutputRow>(&INSERT_OUTPUT, values).await
 }
 
 /// Removes what an announcement said of a state's outputs.

@@ -75,7 +75,7 @@ pub async fn adopt(app: &App, caller: &Caller, id: RunId, comment: Option<String
         .write(move |tx| {
             Box::pin(async move {
                 let run = lookups::run(tx, &caller, &id, Action::ResolveErroredState).await?;
-                adopt_in(tx, &caller, &run, &document, comment).await
+                adopt_in(tx, &caller, &run, document, comment).await
             })
         })
         .await
@@ -92,7 +92,7 @@ async fn adopt_in(
     tx: &mut Tx,
     caller: &Caller,
     run: &Run,
-    document: &StateDocument,
+    document: StateDocument,
     comment: Option<String>,
 ) -> AppResult<()> {
     let current = hold_current(tx, &run.workspace_id).await?;
@@ -105,8 +105,8 @@ async fn adopt_in(
             holder.describe()
         )));
     }
-    let (serial, lineage) = (document.serial, document.lineage.as_str());
-    let new = NewState { serial, lineage, md5: &state.md5, force: false };
+    let (serial, lineage) = (document.serial, document.lineage.clone());
+    let new = NewState { serial, lineage: &lineage, md5: &state.md5, force: false };
     may_follow(current.as_ref(), &new).map_err(|conflict| by_hand(&conflict.to_string()))?;
     if !terrane_store::errored_states::resolve(tx, &run.id, Resolution::Adopted).await? {
         return Err(decided(&run.id, Some(&state)));

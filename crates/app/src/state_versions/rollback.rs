@@ -117,7 +117,7 @@ pub async fn rollback(
                     ..source
                 };
                 announce(tx, &version).await?;
-                finalize(tx, &mut version, &blob, &document, actor.actor()).await?;
+                finalize(tx, &mut version, &blob, document, actor.actor()).await?;
                 let outputs = output_ids(tx, &version.id).await?;
                 Ok((version, outputs))
             })

@@ -37,6 +37,7 @@ mod schema;
 mod searches;
 mod secrets;
 mod standings;
+mod state_versions;
 mod teams;
 mod variables;
 mod workspaces;
