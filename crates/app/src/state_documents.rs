@@ -9,6 +9,7 @@ use std::io::Read;
 
 use serde::Deserialize;
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 pub(crate) use passes::{Instance, instances, serial_span};
@@ -41,7 +42,8 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D:
 /// One output as terraform writes it.
 #[derive(Deserialize)]
 pub(crate) struct OutputDocument {
-    pub(crate) value: Value,
+    /// As it stands there: it may have many megabytes, and nobody here looks into it.
+    pub(crate) value: Box<RawValue>,
     #[serde(rename = "type", default)]
     pub(crate) detailed_type: Value,
     #[serde(default)]

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use serde_json::json;
 use terrane_domain::ids::{OrganizationId, StateVersionId, StateVersionOutputId, WorkspaceId};
-use terrane_domain::state_versions::{MAX_STATE_BYTES, StateVersion, StateVersionOutput, StateVersionStatus};
+use terrane_domain::state_versions::{MAX_STATE_BYTES, StateVersion, StateVersionStatus};
 use terrane_domain::workspaces::LockConflict;
+use terrane_store::state_versions::NewOutput;
 use terrane_store::{BlobKind, StoreError, StoredBlob, Tx};
 
 use crate::signed_urls::{Grant, UPLOAD_TIME};
@@ -73,15 +74,15 @@ pub(crate) async fn insert_outputs(
     outputs: &BTreeMap<String, OutputDocument>,
 ) -> Result<(), StoreError> {
     for (name, output) in outputs {
-        let output = StateVersionOutput {
+        let output = NewOutput {
             id: StateVersionOutputId::from_entropy(entropy()),
-            state_version_id: version.id.clone(),
-            name: name.clone(),
+            state_version_id: &version.id,
+            name,
             sensitive: output.sensitive,
-            detailed_type: output.detailed_type.clone(),
-            value: output.value.clone(),
+            detailed_type: &output.detailed_type,
+            value: output.value.get(),
         };
-        terrane_store::state_versions::insert_output(tx, &version.organization_id, &output).await?;
+        terrane_store::state_versions::insert_output(tx, &version.organization_id, output).await?;
     }
     Ok(())
 }

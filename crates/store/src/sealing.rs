@@ -4,7 +4,7 @@
 //! wrapped by the organization key). The associated data name the place of a value, so that a ciphertext moved
 //! elsewhere does not open.
 
-use chacha20poly1305::aead::{Aead, KeyInit, Payload};
+use chacha20poly1305::aead::{Aead, AeadInOut, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use hkdf::Hkdf;
 use hmac::{Hmac, Mac};
@@ -90,9 +90,23 @@ impl Key {
 
     /// Seals `message` for `place`.
     pub(crate) fn seal(&self, place: &[u8], message: &[u8]) -> Vec<u8> {
+        let mut sealed = Vec::new();
+        self.seal_onto(&mut sealed, place, message);
+        sealed
+    }
+
+    /// Adds what [`Key::seal`] makes. The message may be long: it is copied once.
+    fn seal_onto(&self, sealed: &mut Vec<u8>, place: &[u8], message: &[u8]) {
         let nonce: [u8; NONCE_BYTES] = random_bytes();
-        let sealed = seal_with(&self.cipher(), &nonce, place, message);
-        [&nonce[..], &sealed].concat()
+        sealed.reserve_exact(NONCE_BYTES + message.len() + TAG_BYTES);
+        sealed.extend_from_slice(&nonce);
+        let start = sealed.len();
+        sealed.extend_from_slice(message);
+        let tag = self
+            .cipher()
+            .encrypt_inout_detached(&nonce.into(), place, (&mut sealed[start..]).into())
+            .unwrap_or_else(|_| unreachable!("a message in memory is below the cipher's limit"));
+        sealed.extend_from_slice(&tag);
     }
 
     /// Opens what [`Key::seal`] made for the same place.
@@ -155,7 +169,7 @@ pub(crate) fn seal_value(organization_key: &Key, place: Place<'_>, message: &[u8
     let place = place.bytes();
     let data_key = Key::generate();
     let mut sealed = organization_key.wrap_key(&place, &data_key);
-    sealed.extend_from_slice(&data_key.seal(&place, message));
+    data_key.seal_onto(&mut sealed, &place, message);
     sealed
 }
 

@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::blob::ZeroBlob;
 use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, ToSql};
+use rusqlite::{Connection, MAIN_DB, ToSql};
 
 use crate::error::StoreError;
 use crate::statement::Statement;
@@ -15,6 +16,8 @@ use crate::value::{Row, Val};
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// More than there are statements that one server uses.
 const PREPARED_STATEMENTS: usize = 512;
+/// From here on a copy costs more than a second look at the row.
+const LONG_BYTES: usize = 1 << 20;
 
 /// A connection.
 pub(crate) struct Sqlite(Connection);
@@ -71,11 +74,37 @@ impl Sqlite {
         Ok(u64::try_from(prepared.raw_execute()?).unwrap_or(u64::MAX))
     }
 
+    /// Inserts a row whose last value, which goes into `column`, may be long. SQLite holds two copies of a value that is
+    /// bound, so a long one is written into its place when the row is there.
+    pub(crate) fn insert_long(
+        &self,
+        statement: &'static Statement,
+        values: &[Val],
+        table: &str,
+        column: &str,
+    ) -> Result<u64, StoreError> {
+        let Some((Val::Bytes(long), others)) = values.split_last().filter(|(last, _)| is_long(last)) else {
+            return self.execute(statement, values);
+        };
+        let mut prepared = self.0.prepare_cached(statement.sqlite_text())?;
+        bind(&mut prepared, others)?;
+        prepared.raw_bind_parameter(values.len(), ZeroBlob(u64::try_from(long.len()).map_err(StoreError::column)?))?;
+        let inserted = prepared.raw_execute()?;
+        let mut place = self.0.blob_open(MAIN_DB, table, column, self.0.last_insert_rowid(), false)?;
+        place.write_at(long, 0)?;
+        place.close()?;
+        Ok(u64::try_from(inserted).unwrap_or(u64::MAX))
+    }
+
     /// Prepares a statement without running it.
     pub(crate) fn prepare(&self, statement: &'static Statement) -> Result<(), StoreError> {
         self.0.prepare(statement.sqlite_text())?;
         Ok(())
     }
+}
+
+fn is_long(value: &Val) -> bool {
+    matches!(value, Val::Bytes(bytes) if bytes.len() > LONG_BYTES)
 }
 
 /// The value for `?n` is the nth; one that the text does not mention is left out.

@@ -31,11 +31,21 @@ record!(OutputRow, "state_version_outputs", "$1, $2, $3, $4, $5, $6, $7", {
     id, organization_id, state_version_id, name, sensitive, detailed_type, sealed_value
 });
 
+/// Which outputs a state has, without their values, which may be long.
+struct OutputName {
+    id: StateVersionOutputId,
+    state_version_id: StateVersionId,
+    name: String,
+}
+
+record!(OutputName, "state_version_outputs", "", { id, state_version_id, name });
+
 statements! {
     INSERT: StateVersion = insert;
     BY_ID: StateVersion = select "WHERE id = $1";
     STATES_BY_IDS: StateVersion = select_many "id";
     OUTPUTS_OF_STATES: OutputRow = select_many "state_version_id";
+    OUTPUT_NAMES_OF_STATES: OutputName = select_many "state_version_id";
     CURRENT: StateVersion = select "WHERE id = (SELECT current_state_version_id FROM workspaces WHERE id = $1)";
     PENDING: StateVersion = select "WHERE workspace_id = $1 AND status = 'pending' AND created_at > $2 ORDER BY created_at DESC LIMIT 1";
     LIST: StateVersion = select "WHERE workspace_id = $1 AND status IN ($2, $3, $4) ORDER BY created_at DESC, id DESC LIMIT $5 OFFSET $6";
@@ -82,7 +92,7 @@ pub async fn output_ids_of(
     tx: &mut Tx,
     ids: &[&StateVersionId],
 ) -> Result<HashMap<StateVersionId, Vec<StateVersionOutputId>>, StoreError> {
-    let mut rows: Vec<OutputRow> = tx.many(&OUTPUTS_OF_STATES, ids).await?;
+    let mut rows: Vec<OutputName> = tx.many(&OUTPUT_NAMES_OF_STATES, ids).await?;
     rows.sort_by(|left, right| left.name.cmp(&right.name));
     let mut outputs: HashMap<_, Vec<_>> = HashMap::new();
     for row in rows {
@@ -148,23 +158,41 @@ fn output_place(id: &StateVersionOutputId) -> Place<'_> {
     Place { table: "state_version_outputs", id: id.as_str(), column: "value" }
 }
 
+/// An output that is to be inserted.
+pub struct NewOutput<'a> {
+    /// Identifier.
+    pub id: StateVersionOutputId,
+    /// The state.
+    pub state_version_id: &'a StateVersionId,
+    /// Name.
+    pub name: &'a str,
+    /// Whether its value must not be shown.
+    pub sensitive: bool,
+    /// The type as terraform writes it.
+    pub detailed_type: &'a serde_json::Value,
+    /// The value as JSON text, which may have many megabytes: it is sealed as it is.
+    pub value: &'a str,
+}
+
 /// Inserts an output, its value sealed.
 pub async fn insert_output(
     tx: &mut Tx,
     organization_id: &OrganizationId,
-    output: &StateVersionOutput,
+    output: NewOutput<'_>,
 ) -> Result<(), StoreError> {
-    let sealed_value = tx.seal(organization_id, output_place(&output.id), output.value.to_string().as_bytes()).await?;
     let row = OutputRow {
-        id: output.id.clone(),
+        sealed_value: tx.seal(organization_id, output_place(&output.id), output.value.as_bytes()).await?,
+        id: output.id,
         organization_id: organization_id.clone(),
         state_version_id: output.state_version_id.clone(),
-        name: output.name.clone(),
+        name: output.name.to_owned(),
         sensitive: output.sensitive,
         detailed_type: output.detailed_type.clone(),
-        sealed_value,
     };
-    tx.execute(&INSERT_OUTPUT, row.values()).await.map(drop)
+    // Of a long value there is one copy at a time.
+    let values = row.values();
+    drop(row);
+    tx.insert_long::<OutputRow>(&INSERT_OUTPUT, values).await
 }
 
 /// Removes what an announcement said of a state's outputs.

@@ -141,6 +141,23 @@ impl Tx {
         changed
     }
 
+    /// Inserts a record by its own statement; its last value may have many megabytes.
+    pub(crate) async fn insert_long<R: Record>(
+        &mut self,
+        statement: &'static Statement,
+        values: Vec<Val>,
+    ) -> Result<(), StoreError> {
+        let Connection::SqliteWriter(_) = &self.connection else {
+            return self.execute(statement, values).await.map(drop);
+        };
+        self.begin_statement(&values)?;
+        let Connection::SqliteWriter(connection) = &mut self.connection else { return Err(StoreError::OnlyReads) };
+        let column = R::COLUMNS.rsplit(", ").next().unwrap_or_default();
+        let inserted = connection.insert_long(statement, &values, R::TABLE, column);
+        self.failed |= inserted.is_err();
+        inserted.map(drop)
+    }
+
     pub(crate) async fn all<R: Record>(
         &mut self,
         statement: &'static Statement,

@@ -5,9 +5,10 @@ use terrane_domain::configuration_versions::{ConfigurationVersion, Configuration
 use terrane_domain::ids::{
     ConfigurationVersionId, StateVersionId, StateVersionOutputId, WorkspaceId, WorkspaceResourceId,
 };
-use terrane_domain::state_versions::{StateVersion, StateVersionOutput, StateVersionStatus};
+use terrane_domain::state_versions::{StateVersion, StateVersionStatus};
 use terrane_domain::workspace_resources::WorkspaceResource;
 use terrane_store::StoreError;
+use terrane_store::state_versions::NewOutput;
 
 use crate::world::World;
 
@@ -177,15 +178,15 @@ async fn add_what_has_no_door(world: &World, number: u32) -> Result<(), StoreErr
                 };
                 terrane_store::state_versions::insert(tx, &state).await?;
                 // All outputs of all rows are the first state's.
-                let output = StateVersionOutput {
+                let output = NewOutput {
                     id: StateVersionOutputId::from_entropy(entropy),
-                    state_version_id: StateVersionId::from_entropy(STATE),
-                    name: format!("output-{number}"),
+                    state_version_id: &StateVersionId::from_entropy(STATE),
+                    name: &format!("output-{number}"),
                     sensitive: false,
-                    detailed_type: json!("string"),
-                    value: json!("value"),
+                    detailed_type: &json!("string"),
+                    value: "\"value\"",
                 };
-                terrane_store::state_versions::insert_output(tx, &organization_id, &output).await?;
+                terrane_store::state_versions::insert_output(tx, &organization_id, output).await?;
                 let resource = WorkspaceResource {
                     id: WorkspaceResourceId::from_entropy(entropy),
                     organization_id: organization_id.clone(),

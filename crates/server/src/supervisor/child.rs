@@ -18,6 +18,8 @@ use crate::configuration::Settings;
 use crate::exit::{self, FINAL_CODES};
 use crate::handover::{self, Handover, Secrets};
 
+/// Memory in pieces of this size or longer goes back to the system as soon as it is not needed any more.
+const GIVEN_BACK_BYTES: &str = "1048576";
 /// So many failed starts ...
 const MOST_FAILED_STARTS: usize = 5;
 /// ... within this time end the supervisor.
@@ -119,6 +121,8 @@ impl Child {
         // A group of its own, or Ctrl-C in a terminal would end everything at once instead of in order.
         command.arg(self.role.sub_command()).stdin(Stdio::from(OwnedFd::from(theirs))).process_group(0);
         clean_environment(&mut command);
+        // Of the GNU C library. By itself it keeps for the process what one long value once took, in each thread anew.
+        command.env("MALLOC_MMAP_THRESHOLD_", GIVEN_BACK_BYTES);
         if self.role == Role::Server {
             let parent_fd = listener.as_fd().try_clone_to_owned().context("share the listening socket")?;
             command.env("LISTEN_FDS", "1");

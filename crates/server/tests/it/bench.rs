@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use terrane_store::{Key, load_root_key};
@@ -62,6 +63,11 @@ impl Terrane {
 
     pub(crate) fn port(&self) -> u16 {
         self.dev.port
+    }
+
+    /// The pid of a child of the supervisor.
+    pub(crate) fn pid(&self, name: &str) -> Pid {
+        self.dev.pid(name)
     }
 
     /// A field of what `terrane dev` tells of itself.

@@ -1,7 +1,10 @@
 //! Processes that are killed while terraform works: nothing is applied twice, nothing that was acknowledged is lost.
 
+mod cancel;
+mod chatty;
 mod lost;
 mod runner;
+mod saved_plan;
 mod server;
 mod stop;
 

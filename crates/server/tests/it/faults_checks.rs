@@ -36,6 +36,27 @@ pub(crate) fn log_faults(log: &[u8], lines: &[String]) -> Vec<String> {
     faults
 }
 
+/// Where `text` has not the lines `line-0000001.`, `line-0000002.` and so on up to `count`, each once and in their order.
+pub(crate) fn numbered_faults(name: &str, text: &[u8], count: usize) -> Vec<String> {
+    let number = |line: &[u8]| {
+        let start = line.windows(5).position(|bytes| bytes == b"line-")? + 5;
+        std::str::from_utf8(line.get(start..start + 7)?).ok()?.parse::<usize>().ok()
+    };
+    let mut faults = Vec::new();
+    let mut last = 0;
+    for found in text.split(|byte| *byte == b'\n').filter_map(number) {
+        if found != last + 1 {
+            faults.push(format!("{name}: line {found} follows line {last}"));
+        }
+        last = found;
+    }
+    if last != count {
+        faults.push(format!("{name}: the last is line {last} of {count}"));
+    }
+    faults.truncate(10);
+    faults
+}
+
 /// Addresses that the state lacks or has too many of.
 pub(crate) fn state_faults(state: &Value, expected: &[&str]) -> Vec<String> {
     let mut found = BTreeSet::new();
@@ -74,6 +95,19 @@ fn a_log_that_is_torn_doubled_or_without_its_marks_is_reported() {
     assert_eq!(log_faults(b"\x02one.\n\x02two.\n\x03", &lines), ["STX is there 2 times, in its place: true"]);
     assert_eq!(log_faults(b"\x02one.\ntw\x03", &lines), ["\"two.\" is there 0 times"]);
     assert_eq!(log_faults(b"\x02one.\ntwo.\none.\n\x03", &lines), ["\"one.\" is there 2 times"]);
+}
+
+#[test]
+fn numbered_lines_that_are_missing_doubled_or_out_of_order_are_reported() {
+    let faults = |numbers: &[usize]| {
+        let lines: Vec<_> = numbers.iter().map(|number| format!("said: line-{number:07}. x\nother\n")).collect();
+        numbered_faults("log", lines.concat().as_bytes(), 3)
+    };
+    assert_eq!(faults(&[1, 2, 3]), Vec::<String>::new());
+    assert_eq!(faults(&[1, 3]), ["log: line 3 follows line 1"]);
+    assert_eq!(faults(&[1, 2, 2, 3]), ["log: line 2 follows line 2"]);
+    assert_eq!(faults(&[1, 2]), ["log: the last is line 2 of 3"]);
+    assert_eq!(faults(&[2, 1, 3]).len(), 3);
 }
 
 #[test]

@@ -403,9 +403,14 @@ pub(crate) struct Cli {
 
 impl Cli {
     /// Waits for its end: its exit code and all that it showed.
-    pub(crate) fn end(mut self) -> (Option<i32>, String) {
+    pub(crate) fn end(self) -> (Option<i32>, String) {
+        self.end_within(Duration::from_mins(2))
+    }
+
+    /// The same of one that takes long.
+    pub(crate) fn end_within(mut self, time: Duration) -> (Option<i32>, String) {
         let mut status = None;
-        within(Duration::from_mins(2), || {
+        within(time, || {
             status = self.child.try_wait().unwrap();
             status.is_some()
         });

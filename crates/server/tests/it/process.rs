@@ -27,6 +27,19 @@ pub(crate) fn output(arguments: &[&str]) -> Output {
     terrane().args(arguments).output().unwrap()
 }
 
+/// The most memory that a process had since its peak was forgotten, in bytes.
+pub(crate) fn peak(pid: Pid) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    peak.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() * 1024
+}
+
+/// Begins to look for a new peak: how much memory the process has now.
+pub(crate) fn forget_peak(pid: Pid) -> u64 {
+    std::fs::write(format!("/proc/{pid}/clear_refs"), "5").unwrap();
+    peak(pid)
+}
+
 /// A running `terrane dev` on a free port.
 pub(crate) struct Dev {
     supervisor: Child,

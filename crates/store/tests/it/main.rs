@@ -46,6 +46,7 @@ mod schema;
 mod searches;
 mod secrets;
 mod standings;
+mod state_versions;
 mod teams;
 mod variables;
 mod workspaces;

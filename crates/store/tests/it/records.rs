@@ -565,7 +565,7 @@ async fn states_and_their_outputs() {
             });
             write!(bench.store, tx => {
                 state_versions::insert(tx, version).await?;
-                state_versions::insert_output(tx, &world.organization.id, output).await?;
+                crate::samples::insert_output(tx, &world.organization.id, output).await?;
                 workspaces::set_current_state(tx, &world.workspace.id, &version.id, 3).await
             })
             .unwrap();

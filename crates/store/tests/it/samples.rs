@@ -14,10 +14,11 @@ use terrane_domain::organizations::Organization;
 use terrane_domain::projects::Project;
 use terrane_domain::runner_protocol::{ChangeCounts, LogFormat, Phase, SandboxLevel, StopRequest};
 use terrane_domain::runs::{PhaseStatus, PlanOptions, Run, RunOperation, RunPhase, RunSource, RunStatus};
+use terrane_domain::state_versions::StateVersionOutput;
 use terrane_domain::time::Timestamp;
 use terrane_domain::users::User;
 use terrane_domain::workspaces::Workspace;
-use terrane_store::{Store, organizations, projects, runs, users, workspaces};
+use terrane_store::{Store, StoreError, Tx, organizations, projects, runs, state_versions, users, workspaces};
 
 /// Keeps a value for closures that outlive the case's stack.
 pub(crate) fn keep<T>(value: T) -> &'static T {
@@ -82,6 +83,23 @@ pub(crate) fn workspace(project: &Project, name: &str) -> Workspace {
         terraform_version: "latest".to_owned(),
         ..Workspace::new(id, project.organization_id.clone(), project.id.clone(), name.to_owned(), moment(0))
     }
+}
+
+/// Inserts an output of a state as it is read.
+pub(crate) async fn insert_output(
+    tx: &mut Tx,
+    organization_id: &OrganizationId,
+    output: &StateVersionOutput,
+) -> Result<(), StoreError> {
+    let new = state_versions::NewOutput {
+        id: output.id.clone(),
+        state_version_id: &output.state_version_id,
+        name: &output.name,
+        sensitive: output.sensitive,
+        detailed_type: &output.detailed_type,
+        value: &output.value.to_string(),
+    };
+    state_versions::insert_output(tx, organization_id, new).await
 }
 
 impl World {

@@ -74,7 +74,7 @@ async fn plant(bench: &Bench) {
         logs::append(tx, &world.organization.id, &mut plan.clone(), SEALED.as_bytes()).await?;
         state_versions::insert(tx, version).await?;
         for (name, sensitive) in [("hidden", true), ("shown", false)] {
-            state_versions::insert_output(tx, &world.organization.id, &StateVersionOutput {
+            crate::samples::insert_output(tx, &world.organization.id, &StateVersionOutput {
                 id: StateVersionOutputId::from_entropy(entropy()),
                 state_version_id: version.id.clone(),
                 name: name.to_owned(),

@@ -6,6 +6,7 @@ use terrane_store::hex;
 
 use crate::bench::{Terrane, id};
 use crate::http::{Answer, request};
+use crate::process::{forget_peak, peak};
 
 const LINEAGE: &str = "3b1c4ad8-0000-4000-8000-000000000001";
 
@@ -160,6 +161,27 @@ fn a_rollback_is_a_new_state_that_names_the_old_one() {
     assert!(outputs.error()["detail"].as_str().unwrap().contains("service unavailable"));
     assert_eq!(terrane.get("state-versions").status, 400);
     assert_eq!(terrane.get(&format!("state-versions?{filter}&filter%5Bstatus%5D=lost")).status, 400);
+}
+
+#[test]
+fn a_state_with_an_output_of_ten_megabytes_costs_the_server_no_more_than_thirty_two() {
+    const MIB: u64 = 1 << 20;
+    let terrane = Terrane::without_runner();
+    let states = States::locked(&terrane);
+    // The first takes up what any state needs.
+    assert_eq!(states.write(1, LINEAGE, false).status, 200);
+    let server = terrane.pid("server");
+    let before = forget_peak(server);
+    for serial in 2..4 {
+        let mut long: Value = serde_json::from_slice(&state(serial, LINEAGE)).unwrap();
+        long["outputs"] = json!({ "long": { "value": "x".repeat(10_000_000), "type": "string" } });
+        let bytes = long.to_string().into_bytes();
+        let announced = states.announce(serial, LINEAGE, &bytes, false).json();
+        assert_eq!(terrane.ask("PUT", address(&announced), &bytes).status, 200);
+        assert_eq!(states.serial(), serial);
+    }
+    let grown = peak(server) - before;
+    assert!(grown <= 32 * MIB, "the server's memory grew by {} KiB", grown / 1024);
 }
 
 #[test]
