@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use terrane_domain::access::{Action, Caller};
-use terrane_domain::comments::{Comment, check_body};
+use terrane_domain::comments::{Comment, check_body, check_count};
 use terrane_domain::ids::{CommentId, RunEventId, RunId};
 use terrane_domain::run_events::{RunEvent, RunEventAction};
 use terrane_domain::runs::Run;
@@ -53,6 +53,7 @@ pub async fn create(app: &App, caller: &Caller, id: RunId, body: String) -> AppR
         .write(move |tx| {
             Box::pin(async move {
                 let run = lookups::run(tx, &caller, &id, Action::QueueRun).await?;
+                check_count(terrane_store::comments::count(tx, &run.id).await?)?;
                 let comment = keep(tx, &run, body).await?;
                 let deed = (RunEventAction::Commented, "run.comment");
                 run_events::note(tx, &caller, &run, deed, Some(comment.id.clone()), json!({})).await?;

@@ -7,6 +7,9 @@ use crate::time::Timestamp;
 /// The longest comment, in bytes.
 pub const MAX_COMMENT_BYTES: usize = 64 * 1024;
 
+/// The most comments on a run: documents of a run name them all.
+pub const MOST_COMMENTS: i64 = 1000;
+
 /// A comment. Who made it stands in the entry of the run's history that names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Comment {
@@ -35,6 +38,15 @@ pub fn check_body(body: &str) -> Result<(), Invalid> {
         return Err(Invalid::new("body", "Body must not hold the character NUL"));
     }
     Ok(())
+}
+
+/// Whether a run with so many comments takes another.
+pub fn check_count(count: i64) -> Result<(), Invalid> {
+    if count < MOST_COMMENTS {
+        return Ok(());
+    }
+    let detail = format!("The run has {count} comments, the most that one takes; say it at another run");
+    Err(Invalid::new("body", detail))
 }
 
 #[cfg(test)]

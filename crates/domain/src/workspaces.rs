@@ -344,7 +344,7 @@ pub enum LockConflict {
     },
     /// The lock waits for a person's decision.
     #[error(
-        "Workspace {workspace} is locked by Run {run_id}, whose apply has an unknown outcome. Look at {page} and adopt or discard there the state that it left, or take the lock away by `terraform force-unlock {organization}/{workspace}`"
+        "Workspace {workspace} is locked by Run {run_id}, whose apply left the state in doubt. Look at {page} and adopt or discard there the state that it left, or take the lock away by `terraform force-unlock {organization}/{workspace}`"
     )]
     Recovery {
         /// The organization's name.
@@ -390,7 +390,7 @@ impl LockHolder {
             Self::Team(id) => format!("Team {id}"),
             Self::Organization(id) => format!("Organization {id}"),
             Self::Run(id) => format!("Run {id}"),
-            Self::Recovery(id) => format!("Run {id}, whose apply has an unknown outcome"),
+            Self::Recovery(id) => format!("Run {id}, whose apply left the state in doubt"),
         }
     }
 }

@@ -321,7 +321,9 @@ impl KeptFolders {
             tokio::time::sleep(KEEP).await;
             folder::remove(&removed);
         });
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(path, task.abort_handle());
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|_, removal| !removal.is_finished());
+        kept.insert(path, task.abort_handle());
     }
 
     /// The apply has come: the folder is its own now, however long it takes.

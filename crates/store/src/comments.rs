@@ -14,6 +14,12 @@ statements! {
     BY_ID: Comment = select "WHERE id = $1";
     COMMENTS_OF_RUNS: Comment = select_many "run_id";
     COMMENTS_OF_RUN: Comment = select "WHERE run_id = $1 ORDER BY created_at, id";
+    COUNT = "SELECT COUNT(*) FROM comments WHERE run_id = $1";
+}
+
+/// How many comments there are on a run.
+pub async fn count(tx: &mut Tx, id: &RunId) -> Result<i64, StoreError> {
+    Ok(tx.scalar(&COUNT, values![*id]).await?.unwrap_or(0))
 }
 
 /// Inserts a comment.

@@ -130,6 +130,24 @@ async fn what_is_said_with_an_action_stands_in_the_history_and_goes_with_a_refus
 }
 
 #[tokio::test]
+async fn a_run_takes_a_thousand_comments_and_is_confirmed_all_the_same() {
+    each(async |world| {
+        let run = world.queue(world.new_run()).await.run;
+        world.finish(&world.claim().await, true).await.unwrap();
+        let say = || comments::create(&world.app, &world.owner, run.id.clone(), "well".to_owned());
+        say().await.unwrap();
+        let copies = "INSERT INTO comments (id, organization_id, run_id, body, created_at)
+            WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < 998)
+            SELECT id || n, organization_id, run_id, body, created_at FROM comments, number";
+        assert_eq!(world.execute(copies).await, 998);
+        say().await.unwrap();
+        assert!(matches!(say().await, Err(AppError::Invalid { detail, .. }) if detail.contains("1000 comments")));
+        runs::act(&world.app, &world.owner, run.id.clone(), RunAction::Confirm, Some("go".to_owned())).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_empty_plan_is_applied_without_asking_if_that_was_allowed() {
     each(async |world| {
         for (allow_empty_apply, expected) in [(true, RunStatus::ApplyQueued), (false, RunStatus::PlannedAndFinished)] {
