@@ -65,6 +65,10 @@ impl Terrane {
         self.dev.port
     }
 
+    pub(crate) fn is_on_postgres(&self) -> bool {
+        !self.database_url.starts_with("sqlite:")
+    }
+
     /// The pid of a child of the supervisor.
     pub(crate) fn pid(&self, name: &str) -> Pid {
         self.dev.pid(name)

@@ -164,7 +164,7 @@ fn a_rollback_is_a_new_state_that_names_the_old_one() {
 }
 
 #[test]
-fn a_state_with_an_output_of_ten_megabytes_costs_the_server_no_more_than_thirty_two() {
+fn a_state_with_an_output_of_ten_megabytes_costs_the_server_three_times_that_and_five_on_postgresql() {
     const MIB: u64 = 1 << 20;
     let terrane = Terrane::without_runner();
     let states = States::locked(&terrane);
@@ -181,7 +181,9 @@ fn a_state_with_an_output_of_ten_megabytes_costs_the_server_no_more_than_thirty_
         assert_eq!(states.serial(), serial);
     }
     let grown = peak(server) - before;
-    assert!(grown <= 32 * MIB, "the server's memory grew by {} KiB", grown / 1024);
+    // The driver of PostgreSQL copies what it sends.
+    let limit = if terrane.is_on_postgres() { 48 } else { 32 };
+    assert!(grown <= limit * MIB, "the server's memory grew by {} KiB", grown / 1024);
 }
 
 #[test]
