@@ -23,7 +23,7 @@ pub use resolve::{adopt, discard};
 use crate::jobs::{hold_workspace, lease_lost, refused, require_runner, spool_key};
 use crate::signed_urls::{Grant, Purpose, sign};
 use crate::state_uploads::store_state;
-use crate::streams::{Body, remove_if_refused};
+use crate::streams::{Body, remove_unless_named};
 use crate::{App, AppError, AppResult, events, lookups};
 
 /// The run of a job whose state may be handed over under this fencing number.
@@ -108,11 +108,7 @@ pub async fn put(app: &App, caller: &Caller, id: JobId, fence: i64, body: Body) 
             })
         })
         .await;
-    if matches!(kept, Ok(false)) {
-        app.store.remove_blob(&key).await?;
-    }
-    remove_if_refused(app, &key, &kept).await;
-    kept.map(drop)
+    remove_unless_named(app, &key, kept).await
 }
 
 /// Whether a run left a state about which nobody has decided.

@@ -42,7 +42,8 @@ pub(crate) fn lease_lost() -> AppError {
     refused(RefusalCode::LeaseLost, "this job is no longer yours; stop its child and drop it")
 }
 
-/// The job, if the caller's fencing number is the newest.
+/// The job, if the caller's fencing number is the newest. What a call then writes below the workspace is the job's only if
+/// the workspace was held before: until then the job can be taken away.
 async fn held(tx: &mut Tx, id: &JobId, fence: i64) -> AppResult<(JobRecord, Run, RunPhase)> {
     let job = terrane_store::jobs::by_id(tx, id).await?.ok_or(AppError::NotFound)?;
     if job.fence != fence || job.status != JobStatus::Claimed {
@@ -51,15 +52,6 @@ async fn held(tx: &mut Tx, id: &JobId, fence: i64) -> AppResult<(JobRecord, Run,
     let run = terrane_store::runs::by_id(tx, &job.run_id).await?.ok_or(AppError::NotFound)?;
     let phase = terrane_store::runs::phase(tx, &job.run_id, job.phase).await?.ok_or(AppError::NotFound)?;
     Ok((job, run, phase))
-}
-
-/// The same for a call that writes: nobody takes the job away before the transaction ends.
-async fn hold_held(tx: &mut Tx, id: &JobId, fence: i64) -> AppResult<(JobRecord, Run, RunPhase)> {
-    let job = terrane_store::jobs::by_id(tx, id).await?.ok_or(AppError::NotFound)?;
-    if !hold_workspace(tx, &job).await? {
-        return Err(AppError::NotFound);
-    }
-    held(tx, id, fence).await
 }
 
 /// Holds the workspace of a job's run, before a row below it is written: who deletes the workspace, or ends its runs,

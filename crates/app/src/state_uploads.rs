@@ -12,7 +12,7 @@ use terrane_store::{BlobKind, StoreError, StoredBlob, Tx};
 
 use crate::signed_urls::{Grant, UPLOAD_TIME};
 use crate::state_documents::{OutputDocument, StateDocument};
-use crate::streams::{Body, receive, remove_if_refused};
+use crate::streams::{Body, receive, remove_if_refused, remove_unless_named};
 use crate::{App, AppError, AppResult, entropy, events, queue};
 
 /// Largest JSON form of a state, in bytes. It says more of the same state.
@@ -189,9 +189,5 @@ pub async fn upload_json(app: &App, grant: &Grant, body: Body) -> AppResult<()> 
             })
         })
         .await;
-    if matches!(is_first, Ok(false)) {
-        app.store.remove_blob(&key).await?;
-    }
-    remove_if_refused(app, &key, &is_first).await;
-    is_first.map(drop)
+    remove_unless_named(app, &key, is_first).await
 }

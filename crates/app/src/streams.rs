@@ -53,6 +53,15 @@ pub(crate) async fn remove_if_refused<T>(app: &App, key: &str, written: &AppResu
     }
 }
 
+/// Ends a write that answers whether its row names the blob: one that is surely not named goes.
+pub(crate) async fn remove_unless_named(app: &App, key: &str, written: AppResult<bool>) -> AppResult<()> {
+    if matches!(written, Ok(false)) {
+        app.store.remove_blob(key).await?;
+    }
+    remove_if_refused(app, key, &written).await;
+    written.map(drop)
+}
+
 /// A blob as a body.
 pub(crate) fn body_of(reader: BlobReader) -> Body {
     futures_util::stream::unfold(Some(reader), |reader| async move {

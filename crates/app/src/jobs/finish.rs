@@ -13,7 +13,7 @@ use terrane_domain::time::Timestamp;
 use terrane_store::Tx;
 use terrane_store::runs::RunChange;
 
-use super::{hold_held, lease_lost, require_runner};
+use super::{held, hold_workspace, lease_lost, require_runner};
 use crate::{App, AppError, AppResult, errored_states, queue, run_events};
 
 /// How long after its plan a run that was approved beforehand may fail at the earliest. terraform follows the plan's log
@@ -51,7 +51,10 @@ async fn finish_in(tx: &mut Tx, id: &JobId, finish: &Finish, may_wait: bool) -> 
     if job.status == JobStatus::Done && job.fence == finish.fence {
         return Ok(None);
     }
-    let (job, mut run, mut phase) = hold_held(tx, id, finish.fence).await?;
+    if !hold_workspace(tx, &job).await? {
+        return Err(AppError::NotFound);
+    }
+    let (job, mut run, mut phase) = held(tx, id, finish.fence).await?;
     if u64::try_from(phase.log_length).unwrap_or(0) != finish.log_length {
         return Err(AppError::Refused(Refusal {
             code: RefusalCode::LogGap,

@@ -8,8 +8,8 @@ use terrane_domain::state_versions::{NewState, StateVersion, is_stored, may_foll
 use terrane_store::BlobKind;
 use terrane_store::runs::PlanDocument;
 
-use super::{held, hold_held, lease_lost, refused, require_runner};
-use crate::streams::{Body, receive, remove_if_refused};
+use super::{held, lease_lost, refused, require_runner};
+use crate::streams::{Body, receive, remove_if_refused, remove_unless_named};
 use crate::{App, AppError, AppResult, entropy, state_uploads};
 
 const MAX_DOCUMENT_BYTES: u64 = 1 << 30;
@@ -60,12 +60,12 @@ pub async fn put_plan_document(
 ) -> AppResult<()> {
     require_runner(caller)?;
     let wanted = id.clone();
-    let (organization_id, plan_id) = app
+    let (run, plan_id) = app
         .store
         .read(move |tx| {
             Box::pin(async move {
-                let (job, _, phase) = held(tx, &wanted, fence).await?;
-                Ok::<_, AppError>((job.organization_id, phase.id))
+                let (_, run, phase) = held(tx, &wanted, fence).await?;
+                Ok::<_, AppError>((run, phase.id))
             })
         })
         .await?;
@@ -74,14 +74,15 @@ pub async fn put_plan_document(
         PlanDocument::Json => BlobKind::JsonPlan,
         PlanDocument::Redacted => BlobKind::RedactedPlan,
     };
-    let writer = app.store.blob_writer(&organization_id, kind, &plan_id).await?;
+    let writer = app.store.blob_writer(&run.organization_id, kind, &plan_id).await?;
     let (blob, ()) = receive(body, writer, MAX_DOCUMENT_BYTES, |_| ()).await?;
     let key = blob.key.clone();
     let written = app
         .store
         .write(move |tx| {
             Box::pin(async move {
-                let (_, _, phase) = hold_held(tx, &id, fence).await?;
+                terrane_store::workspaces::hold(tx, &run.workspace_id).await?;
+                let (_, _, phase) = held(tx, &id, fence).await?;
                 let replaced = match document {
                     PlanDocument::Plan => phase.plan_blob,
                     PlanDocument::Json => phase.json_blob,
@@ -114,8 +115,8 @@ pub async fn put_state(app: &App, caller: &Caller, id: JobId, fence: i64, body: 
         .store
         .write(move |tx| {
             Box::pin(async move {
-                hold_held(tx, &id, fence).await?;
-                let current = terrane_store::state_versions::current(tx, &run.workspace_id).await?;
+                let current = state_uploads::hold_current(tx, &run.workspace_id).await?;
+                held(tx, &id, fence).await?;
                 let new =
                     NewState { serial: document.serial, lineage: &document.lineage, md5: &blob.md5, force: false };
                 if is_stored(current.as_ref(), &run.id, &new) {
@@ -136,9 +137,5 @@ pub async fn put_state(app: &App, caller: &Caller, id: JobId, fence: i64, body: 
             })
         })
         .await;
-    if matches!(stored, Ok(false)) {
-        app.store.remove_blob(&key).await?;
-    }
-    remove_if_refused(app, &key, &stored).await;
-    stored.map(drop)
+    remove_unless_named(app, &key, stored).await
 }
