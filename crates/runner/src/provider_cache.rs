@@ -2,7 +2,7 @@
 //! them, and gets one only if its own lock file names the checksum of all that is in it: whatever a run leaves here can
 //! never become what another run would not have downloaded itself.
 //!
-//! `cache/providers/ORGANIZATION/HOST/NAMESPACE/TYPE/VERSION/PLATFORM/CHECKSUM/...`, the checksum in hexadecimal.
+//! `cache/providers/ORGANIZATION/HOST/NAMESPACE/TYPE/VERSION/PLATFORM/CHECKSUM/...`, the checksum as base64 has it for names.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -14,14 +14,14 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use nix::sys::stat::futimens;
 use nix::sys::time::TimeSpec;
 use sha2::{Digest as _, Sha256};
 use terrane_domain::ids::OrganizationId;
 
-use crate::RunLimits;
 use crate::folder::{list_inside, open_for_reading};
+use crate::{RunLimits, hexadecimal};
 
 /// An unpacked provider below a plugin folder: host, namespace, type, version, platform.
 const PACKAGE_DEPTH: usize = 5;
@@ -56,7 +56,10 @@ impl ProviderCache {
 
     /// The folder that runs of an organization may read, which is there afterwards; nothing if nothing is kept.
     pub(crate) fn folder(&self, organization: &OrganizationId) -> Option<PathBuf> {
-        let folder = Some(self.root.join(organization.as_str())).filter(|_| self.limit > 0)?;
+        if self.limit == 0 {
+            return None;
+        }
+        let folder = self.root.join(organization.as_str());
         create(&folder).ok().map(|()| folder)
     }
 
@@ -165,11 +168,9 @@ fn bytes_in(path: &Path) -> u64 {
     }
 }
 
-/// How a lock file has a checksum, in its quotes.
-fn lock_form(hexadecimal: &str) -> Option<String> {
-    let bytes =
-        hexadecimal.as_bytes().chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
-    Some(format!("\"h1:{}\"", STANDARD.encode(bytes.collect::<Option<Vec<u8>>>()?)))
+/// How a lock file has the checksum of an entry, in its quotes.
+fn lock_form(entry: &str) -> Option<String> {
+    Some(format!("\"h1:{}\"", STANDARD.encode(URL_SAFE_NO_PAD.decode(entry).ok()?)))
 }
 
 /// The files of a provider that a run has unpacked; nothing if it has what no provider has.
@@ -198,7 +199,7 @@ fn checksum_of_copy(root: &Path, files: &Files, to: &Path) -> std::io::Result<St
     Ok(checksum)
 }
 
-/// The checksum that terraform's lock files call `h1` (of Go's `dirhash`), and the bytes; the files are copied on the way.
+/// The checksum that terraform's lock files call `h1` (of Go's `dirhash`) as the name of an entry, and the bytes; the files are copied on the way.
 fn checksum(root: &Path, files: &Files, to: Option<&Path>) -> std::io::Result<(String, u64)> {
     let (mut lines, mut size) = (String::new(), 0);
     let mut buffer = vec![0; 64 * 1024];
@@ -218,7 +219,7 @@ fn checksum(root: &Path, files: &Files, to: Option<&Path>) -> std::io::Result<(S
         copy.iter().try_for_each(File::sync_data)?;
         let _ = writeln!(lines, "{}  {name}", hexadecimal(&hash.finalize()));
     }
-    Ok((hexadecimal(&Sha256::digest(lines)), size))
+    Ok((URL_SAFE_NO_PAD.encode(Sha256::digest(lines)), size))
 }
 
 /// A new file that everyone may read, and execute if the run may execute its own.
@@ -228,13 +229,6 @@ fn copy_of(from: &File, to: &Path) -> std::io::Result<File> {
     }
     let mode = if from.metadata()?.permissions().mode() & 0o100 == 0 { 0o644 } else { 0o755 };
     OpenOptions::new().write(true).create_new(true).mode(mode).open(to)
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

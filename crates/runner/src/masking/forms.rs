@@ -8,6 +8,7 @@ use base64::engine::GeneralPurpose;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use serde_json::Value;
 
+use crate::hexadecimal;
 use crate::masking::expressions::texts;
 use crate::variables::escaped;
 
@@ -60,11 +61,7 @@ impl Forms {
             let lines = encoded.as_bytes().chunks(width).filter(|line| line.len() >= SHORTEST_CHARACTERS);
             self.0.extend(lines.map(<[u8]>::to_vec));
         }
-        let hexadecimal = bytes.iter().fold(String::new(), |mut digits, byte| {
-            // Writing to a string cannot fail.
-            let _ = write!(digits, "{byte:02x}");
-            digits
-        });
+        let hexadecimal = hexadecimal(bytes);
         self.0.insert(hexadecimal.to_ascii_uppercase().into_bytes());
         self.0.insert(hexadecimal.into_bytes());
     }
